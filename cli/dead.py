@@ -1,0 +1,102 @@
+"""`moodmill dead`: the records that could not be classified."""
+
+import sys
+from dataclasses import asdict
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from cli.opening import opened_store
+from cli.options import broker_options, json_option, model_options, store_options, with_worker_option
+from cli.printing import OUTPUT, REMARKS, print_json, print_status, shortened, status_json
+from cli.progress import shown_progress
+from db.errors import RunError
+
+
+@click.group()
+def dead() -> None:
+    """List, show and replay dead letters: records that could not be read or classified."""
+
+
+@dead.command("list")
+@click.argument("run", required=False)
+@store_options
+@json_option
+def list_(run: str | None, as_json: bool) -> None:
+    """List the dead letters of RUN, or of all runs, with their errors."""
+    from db.reads import dead_letters
+
+    with opened_store() as store:
+        letters = dead_letters(store, run)
+    if as_json:
+        print_json([asdict(letter) for letter in letters])
+        return
+    if not letters:
+        OUTPUT.print("no dead letters")
+        return
+    table = Table("id", "run", "source", "record", "stage", "error", box=None)
+    for letter in letters:
+        where = (letter.source, f"{letter.position + 1:,}", letter.stage)
+        table.add_row(str(letter.id), letter.run, *where, Text(shortened(letter.error)))
+    OUTPUT.print(table)
+
+
+@dead.command()
+@click.argument("ids", nargs=-1, required=True, type=int, metavar="ID...")
+@store_options
+@json_option
+def show(ids: tuple[int, ...], as_json: bool) -> None:
+    """Show dead letters whole: where they come from, the error, and the record as it came."""
+    from db.reads import dead_letters
+
+    with opened_store() as store:
+        letters = dead_letters(store, ids=ids)
+    if as_json:
+        print_json([asdict(letter) for letter in letters])
+    for letter in letters if not as_json else ():
+        OUTPUT.print(f"{letter.id}: record {letter.position + 1:,} of {letter.source}, run {letter.run}")
+        OUTPUT.print(Text(f"  {letter.stage}: {letter.error}"))
+        OUTPUT.print(Text(f"  {letter.payload}"), soft_wrap=True)
+    _require_all(ids, [letter.id for letter in letters])
+
+
+@dead.command()
+@click.argument("ids", nargs=-1, type=int, metavar="[ID...]")
+@click.option("--run", help="All dead letters of this run.")
+@with_worker_option
+@model_options
+@store_options
+@broker_options
+@json_option
+def replay(ids: tuple[int, ...], run: str | None, with_worker: bool, as_json: bool) -> None:
+    """Try dead letters again, by ID or those of a whole run. One that is classified now is no dead letter any more."""
+    from db.reads import dead_letters
+    from producers import labelling
+
+    if not ids and run is None:
+        raise click.UsageError("expected the IDs of dead letters, or --run RUN: `moodmill dead list` shows both")
+    with opened_store() as store:
+        letters = dead_letters(store, run, ids)
+        _require_all(ids, [letter.id for letter in letters])
+        with shown_progress(REMARKS) as show_progress:
+            workplace = labelling.Workplace(with_worker=with_worker)
+            labelling.replay(store, letters, workplace, show_progress)
+        from db.reads import status
+
+        runs = [status(store, one) for one in sorted({letter.run for letter in letters})]
+        left = {letter.id for letter in dead_letters(store, run, ids)}
+    if as_json:
+        print_json({"replayed": len(letters) - len(left), "still_dead": len(left), "runs": [*map(status_json, runs)]})
+    else:
+        OUTPUT.print(f"{len(letters) - len(left)} of {len(letters)} dead letters are classified now")
+        for one in runs:
+            print_status(one, store)
+    if left:
+        sys.exit(1)
+
+
+def _require_all(wanted: tuple[int, ...], found: list[int]) -> None:
+    missing = sorted(set(wanted) - set(found))
+    if missing:
+        raise RunError(f"no dead letter {', '.join(map(str, missing))}: `moodmill dead list` shows them")

@@ -1,0 +1,70 @@
+"""`moodmill demo`: the whole way on a bundled sample."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from cli.opening import opened_store
+from cli.printing import OUTPUT, REMARKS, print_status, shortened
+from cli.progress import shown_progress
+
+if TYPE_CHECKING:
+    from db.store import Store
+
+
+@click.command()
+@click.option(
+    "--store",
+    "file",
+    default="moodmill-demo.db",
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="SQLite file to label into.",
+)
+def demo(file: Path) -> None:
+    """Label a bundled sample of comments with the bundled model, and show the emotions found.
+
+    Uses an embedded broker and an SQLite file, whatever the settings name.
+    """
+    os.environ["DATABASE_URL"] = f"sqlite:///{file}"
+    for setting in ("REDIS_URL", "HF_MODEL_REPO", "HF_MODEL_REVISION"):
+        os.environ[setting] = ""  # which counts as not set, also against a .env file
+    from producers import labelling
+    from producers.options import RunOptions
+    from producers.sample import SAMPLE
+
+    with opened_store() as store:
+        with shown_progress(REMARKS) as show:
+            options = RunOptions(keep_text=True)
+            status = labelling.label(store, [SAMPLE], options, labelling.Workplace(), lambda _run: None, show)
+        _print_emotions(store, status.id)
+        OUTPUT.print()
+        print_status(status, store)
+    for line in (
+        "",
+        "What next:",
+        "  moodmill label YOUR_DUMP.zst      label a dump of your own, into moodmill.db",
+        "  moodmill classify 'What a day!'   see all 27 probabilities of a text",
+        f"  sqlite3 {file} 'select * from comment_top_emotion limit 10'",  # noqa: S608 - shown, not run
+    ):
+        OUTPUT.print(line, soft_wrap=True)
+    if not status.succeeded:
+        sys.exit(1)
+
+
+def _print_emotions(store: "Store", run_id: str) -> None:
+    from db.reads import clearest_text, emotion_shares
+
+    table = Table("emotion", "group", box=None)
+    table.add_column("found", justify="right")
+    table.add_column("the clearest example")
+    for share in emotion_shares(store, run_id):
+        example = clearest_text(store, run_id, share.emotion) if share.found else None
+        text = f"{example[1]:.2f}  {shortened(example[0])}" if example else ""
+        table.add_row(share.emotion, share.group, f"{share.found:,}", Text(text))
+    OUTPUT.print(table)

@@ -1,0 +1,106 @@
+"""`moodmill doctor`: what works here, and the fix for what does not."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from cli.options import broker_options, json_option, model_options, store_options
+from cli.printing import OUTPUT, print_json
+from db.errors import MoodmillError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    part: str
+    ok: bool
+    #: What was found; of what does not work, the fix too.
+    found: str
+
+
+@click.command()
+@model_options
+@store_options
+@broker_options
+@json_option
+def doctor(as_json: bool) -> None:
+    """Check the store, the broker, the device and the model, as the settings name them."""
+    checks = {"store": _store, "broker": _broker, "device": _device, "model": _model}
+    findings = [_look(part, check) for part, check in checks.items()]
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        table = Table(box=None, show_header=False)
+        for finding in findings:
+            table.add_row("ok" if finding.ok else "FAILS", finding.part, Text(finding.found, overflow="fold"))
+        OUTPUT.print(table)
+    if not all(finding.ok for finding in findings):
+        sys.exit(1)
+
+
+def _look(part: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(part=part, ok=True, found=check())
+    except MoodmillError as error:
+        return Finding(part=part, ok=False, found=str(error))
+    except ImportError as error:
+        fix = "this install is for producers only: pip install 'moodmill[worker]' brings what labels"
+        return Finding(part=part, ok=False, found=f"{error}; {fix}")
+
+
+def _store() -> str:
+    from db.settings import StoreSettings, read_settings
+    from db.store import Store
+
+    store = Store(read_settings(StoreSettings).database_url)
+    found, newest = store.current(), store.newest()
+    store.close()
+    if found is not None and found != newest:
+        raise MoodmillError(f"{store.shown} has schema {found}, expected {newest}: run `moodmill db upgrade`")
+    return f"{store.shown}, schema {found or 'none yet: the first run makes it'}"
+
+
+def _broker() -> str:
+    from worker.broker import broker_shown, check_broker
+    from worker.celery_app import settings
+
+    if settings.redis_url is not None:
+        check_broker()
+        return broker_shown()
+    from worker.celery_app import use_broker
+    from worker.embedded import embedded_broker
+
+    with embedded_broker() as url:
+        use_broker(url)
+        check_broker()
+    return "none named (REDIS_URL): `moodmill label` starts an embedded one, which works"
+
+
+def _device() -> str:
+    import torch
+
+    from db.settings import read_settings
+    from worker.model import choose_device, choose_precision
+    from worker.settings import WorkerSettings
+
+    settings = read_settings(WorkerSettings)
+    device = choose_device(settings.moodmill_device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    precision = choose_precision(settings.moodmill_precision, device)
+    return f"{device} ({name}), {precision}, torch {torch.__version__}"
+
+
+def _model() -> str:
+    from db.settings import read_settings
+    from worker.classifier import load_classifier
+    from worker.repository import find_model
+    from worker.settings import WorkerSettings
+
+    settings = read_settings(WorkerSettings)
+    files = find_model(settings)
+    with load_classifier(files, settings) as classifier:
+        classifier.warm_up()
+    return f"{files.name} in {files.folder}"

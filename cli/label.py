@@ -1,0 +1,122 @@
+"""`moodmill label`, `enqueue` and `resume`: runs."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.text import Text
+
+from cli.opening import opened_store
+from cli.options import broker_options, json_option, model_options, run_options, store_options, with_worker_option
+from cli.printing import REMARKS, print_json, print_status, status_json
+from cli.progress import shown_progress
+from db.errors import MoodmillError, SettingError
+
+if TYPE_CHECKING:
+    from db.reads import RunStatus
+    from db.store import Store
+    from producers.options import RunOptions
+
+_sources = click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
+
+
+@click.command()
+@_sources
+@run_options
+@with_worker_option
+@model_options
+@store_options
+@broker_options
+@json_option
+def label(sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, as_json: bool) -> None:
+    """Label SOURCEs: every comment gets its 27 probabilities in the store.
+
+    A SOURCE is a Reddit dump (.zst, .bz2, .xz, .gz or plain NDJSON), a CSV, TSV or Parquet file, a folder of these, or
+    - for standard input. With no broker named, an embedded one and a worker are started for this run.
+
+    Exits with 0 only if all that was read is accounted for and nothing is dead. Ctrl-C leaves a run that `moodmill
+    resume` finishes.
+    """
+    _label(sources, options, with_worker, as_json, wait=True)
+
+
+@click.command()
+@_sources
+@run_options
+@store_options
+@broker_options
+@json_option
+def enqueue(sources: tuple[Path, ...], options: "RunOptions", as_json: bool) -> None:
+    """Read SOURCEs into the queue of the broker in REDIS_URL, and leave the rest to its workers.
+
+    Takes the same SOURCEs and options as `moodmill label`. `moodmill status` shows how the run goes on.
+    """
+    from worker.celery_app import settings
+
+    if settings.redis_url is None:
+        raise SettingError("enqueue needs a broker that outlives it: set REDIS_URL, or use `moodmill label`")
+    _label(sources, options, False, as_json, wait=False)
+
+
+@click.command()
+@click.argument("run")
+@with_worker_option
+@model_options
+@store_options
+@broker_options
+@json_option
+def resume(run: str, with_worker: bool, as_json: bool) -> None:
+    """Finish RUN, which was interrupted: read the rest, and classify what is not classified yet."""
+    from producers import labelling
+
+    with opened_store() as store, _interruptible([run]), shown_progress(REMARKS) as show:
+        status = labelling.resume(store, run, labelling.Workplace(with_worker=with_worker), show)
+        shown = store
+    _finish(shown, status, as_json)
+
+
+def _label(sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, as_json: bool, *, wait: bool) -> None:
+    from producers import labelling
+
+    workplace = labelling.Workplace(with_worker=with_worker, wait=wait)
+    runs: list[str] = []
+    with opened_store() as store, _interruptible(runs), shown_progress(REMARKS) as show:
+        status = labelling.label(store, sources, options, workplace, runs.append, show)
+        shown = store
+    _finish(shown, status, as_json, wait=wait)
+
+
+def _finish(store: "Store", status: "RunStatus", as_json: bool, *, wait: bool = True) -> None:
+    if as_json:
+        print_json(status_json(status))
+    else:
+        print_status(status, store)
+    good = status.succeeded if wait else status.adds_up and status.dead == 0 and not status.source_errors
+    if not good:
+        sys.exit(1)
+
+
+@contextmanager
+def _interruptible(runs: list[str]) -> Iterator[None]:
+    """On Ctrl-C, SIGTERM or an error: say how the run, once there is one, is finished."""
+
+    def interrupt(_signal: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except (KeyboardInterrupt, MoodmillError) as error:
+        if isinstance(error, KeyboardInterrupt):
+            REMARKS.print("interrupted")
+        if runs:
+            REMARKS.print(Text(f"What is done is in the store. `moodmill resume {runs[0]}` finishes the run."))
+        if isinstance(error, KeyboardInterrupt):
+            sys.exit(130)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)

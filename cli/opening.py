@@ -1,0 +1,18 @@
+"""The store that the settings name, opened for a command."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from db.settings import StoreSettings, read_settings
+from db.store import Store
+
+
+@contextmanager
+def opened_store() -> Iterator[Store]:
+    """Yield the store, its schema ready. Raises SettingError or StoreError."""
+    store = Store(read_settings(StoreSettings).database_url)
+    try:
+        store.prepare()
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,134 @@
+"""Options that several commands share."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+
+def _setting(name: str, option: str, help_: str) -> Callable[[Command], Command]:
+    """An option that overrides a setting: here, and in the worker that this process may start."""
+
+    def override(_context: click.Context, _parameter: click.Parameter, value: object) -> None:
+        if value is not None:
+            os.environ[name] = str(value)
+
+    return click.option(option, callback=override, expose_value=False, help=f"{help_}  [overrides {name}]")
+
+
+def _stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+store_options = _stacked(
+    _setting("DATABASE_URL", "--database-url", "The store: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."),
+)
+broker_options = _stacked(
+    _setting("REDIS_URL", "--redis-url", "The broker: redis://HOST:PORT/DB."),
+)
+model_options = _stacked(
+    _setting("HF_MODEL_REPO", "--model", "A Hub repository or a local folder; the bundled model without it."),
+    _setting("HF_MODEL_REVISION", "--revision", "Commit, tag or branch of the Hub repository."),
+    _setting("MOODMILL_DEVICE", "--device", "auto, cpu, cuda, cuda:1, …"),
+    _setting("MOODMILL_PRECISION", "--precision", "auto, fp32 or bf16."),
+    _setting("MOODMILL_BATCH_TOKENS", "--batch-tokens", "Tokens of a micro-batch, padding included."),
+    _setting("MOODMILL_THREADS", "--threads", "Chunks in work at once."),
+)
+with_worker_option = click.option(
+    "--with-worker", is_flag=True, help="Start a worker for this run although a broker is named."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter(f"expected a day or time as 2024-03-31 or 2024-03-31T12:00, got {value!r}") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _names(values: tuple[str, ...], file: Path | None) -> frozenset[str]:
+    lines = file.read_text(encoding="utf-8").split() if file else []
+    return frozenset(name.strip().removeprefix("r/").lower() for one in (*values, *lines) for name in one.split(","))
+
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_SOURCE_OPTIONS = _stacked(
+    click.option("--subreddit", "subreddits", multiple=True, metavar="NAME", help="Only these; may be repeated."),
+    click.option("--subreddits-from", type=_FILE, help="Only the subreddits named in this file."),
+    click.option("--author", "authors", multiple=True, metavar="NAME", help="Only these; may be repeated."),
+    click.option("--not-author", "not_authors", multiple=True, metavar="NAME", help="Without these: bots, say."),
+    click.option("--since", callback=_moment, metavar="DATE", help="Only comments of this moment (UTC) or later."),
+    click.option("--until", callback=_moment, metavar="DATE", help="Only comments before this moment (UTC)."),
+    click.option("--min-length", type=click.IntRange(0), default=0, metavar="N", help="Characters at least."),
+    click.option("--honour-deletions", is_flag=True, help="Skip what was deleted or removed after it was archived."),
+    click.option("--format", "kind", metavar="KIND", help="reddit, csv, tsv or parquet; by file name without it."),
+    click.option("--text-column", metavar="NAME", help="Of CSV, TSV and Parquet; text, body, … without it."),
+    click.option("--id-column", metavar="NAME", help="id or comment_id without it."),
+    click.option("--subreddit-column", metavar="NAME", help="subreddit without it."),
+    click.option("--author-column", metavar="NAME", help="author, user or username without it."),
+    click.option("--created-at-column", metavar="NAME", help="created_utc, created_at, … without it."),
+    click.option("--keep-text", is_flag=True, help="Keep each comment's text in the store."),
+    click.option("--chunk-comments", type=click.IntRange(1, 10_000), help="Comments of a chunk."),
+)
+
+
+def run_options(command: Command) -> Command:
+    """Add the options that say how sources are read; the command gets them as one RunOptions, `options`."""
+
+    @wraps(command)
+    def collected(
+        *,
+        subreddits: tuple[str, ...],
+        subreddits_from: Path | None,
+        authors: tuple[str, ...],
+        not_authors: tuple[str, ...],
+        since: datetime | None,
+        until: datetime | None,
+        min_length: int,
+        honour_deletions: bool,
+        kind: str | None,
+        chunk_comments: int | None,
+        keep_text: bool,
+        **others: Any,
+    ) -> Any:
+        from db.settings import read_settings
+        from producers.filters import Filters
+        from producers.options import RunOptions
+        from producers.settings import ProducerSettings
+        from producers.sources import Columns
+
+        fields = ("text", "id", "subreddit", "author", "created_at")
+        filters = Filters(
+            subreddits=_names(subreddits, subreddits_from) or None,
+            authors=_names(authors, None) or None,
+            not_authors=_names(not_authors, None),
+            since=since,
+            until=until,
+            min_length=min_length,
+            honour_deletions=honour_deletions,
+        )
+        options = RunOptions(
+            kind=kind,
+            columns=Columns(**{field: others.pop(f"{field}_column") for field in fields}),
+            filters=filters,
+            chunk_comments=chunk_comments or read_settings(ProducerSettings).moodmill_chunk_comments,
+            keep_text=keep_text,
+        )
+        return command(options=options, **others)
+
+    return _SOURCE_OPTIONS(collected)

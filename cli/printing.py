@@ -1,0 +1,84 @@
+"""How results look: tables for people, JSON for scripts."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from db.reads import RunStatus
+    from db.store import Store
+
+#: Where tables go. Progress and remarks go to standard error, so that output can be piped.
+OUTPUT = Console(highlight=False)
+REMARKS = Console(stderr=True, highlight=False)
+#: Characters of an example comment shown in a table.
+EXAMPLE = 70
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def status_json(status: "RunStatus") -> dict[str, Any]:
+    """Return a run's status as `--json` shows it."""
+    return {
+        "run": status.id,
+        "state": status.state,
+        "created_at": status.created_at.isoformat(),
+        "sources": list(status.sources),
+        "source_errors": dict(status.source_errors),
+        "read": status.read,
+        "classified": status.classified,
+        "new_rows": status.new_rows,
+        "skipped": dict(status.skipped),
+        "dead": status.dead,
+        "waiting": status.waiting,
+        "chunks": status.chunks,
+        "pending_chunks": status.pending_chunks,
+        "failed_chunks": status.failed_chunks,
+        "failure": status.failure,
+        "adds_up": status.adds_up,
+    }
+
+
+def print_status(status: "RunStatus", store: "Store") -> None:
+    """Print a run as a sum that adds up, and what to do about what went wrong."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
+    table.add_row("run", "", f"{status.id}, {status.state}")
+    table.add_row("read", f"{status.read:,}", f"records of {_sources(status.sources)}")
+    table.add_row("= classified", f"{status.classified:,}", f"{status.new_rows:,} of them new in the store")
+    for reason, n in status.skipped.items():
+        table.add_row("+ skipped", f"{n:,}", reason)
+    if not status.skipped:
+        table.add_row("+ skipped", "0", "")
+    table.add_row("+ dead", f"{status.dead:,}", f"`moodmill dead list {status.id}` shows them" if status.dead else "")
+    if status.waiting:
+        table.add_row("+ waiting", f"{status.waiting:,}", f"in {status.pending_chunks + status.failed_chunks} chunks")
+    if not status.adds_up:
+        table.add_row("", "", "THE NUMBERS DO NOT ADD UP: please report this")
+    table.add_row("store", "", store.shown)
+    OUTPUT.print(table)
+    for name, error in status.source_errors.items():
+        REMARKS.print(Text(f"error: source {name}: {error}"))
+    if status.failure:
+        REMARKS.print(Text(f"error: {status.failed_chunks} chunks failed: {status.failure}"))
+    if not status.finished:
+        REMARKS.print(Text(f"`moodmill resume {status.id}` finishes this run."))
+
+
+def shortened(text: str, limit: int = EXAMPLE) -> str:
+    """Return a text on one line, cut at `limit` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _sources(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} files"

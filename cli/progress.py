@@ -1,0 +1,78 @@
+"""The progress bar of a run."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from producers.run import Progress
+
+#: Seconds without a finished chunk after which we say so.
+IDLE_S: Final = 60
+#: Seconds over which comments/s and the ETA are estimated, so that they follow the present speed.
+SPEED_WINDOW_S: Final = 120
+
+
+class _Eta(ProgressColumn):
+    """The time left, estimated from the share done."""
+
+    def render(self, task: Task) -> Text:
+        left = task.time_remaining
+        if left is None:
+            return Text("ETA -", style="progress.remaining")
+        minutes, seconds = divmod(int(left), 60)
+        hours, minutes = divmod(minutes, 60)
+        return Text(f"ETA {hours}:{minutes:02}:{seconds:02}", style="progress.remaining")
+
+
+@contextmanager
+def shown_progress(console: Console) -> Iterator[Callable[["Progress"], None]]:
+    """Show a bar with comments/s, the share done and an ETA; yield what takes the progress."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[comments]:,} comments"),
+        TextColumn("{task.fields[speed]}"),
+        TimeElapsedColumn(),
+        _Eta(),
+    )
+    with Bar(*columns, console=console, speed_estimate_period=SPEED_WINDOW_S) as bar:
+        task = bar.add_task("loading", total=1.0, comments=0, speed="-/s")
+        first: list[tuple[float, int]] = []
+        told = [False]
+
+        def show(progress: "Progress") -> None:
+            now = bar.get_time()
+            if progress.classified:
+                first.append((now, progress.classified))
+                while len(first) > 2 and first[0][0] < now - SPEED_WINDOW_S:
+                    first.pop(0)
+            seconds = now - first[0][0] if first else 0.0
+            speed = f"{(progress.classified - first[0][1]) / seconds:,.0f}/s" if seconds > 0 else "-/s"
+            name = "labelling" if progress.classified else "loading"
+            bar.update(task, completed=progress.share, comments=progress.classified, speed=speed, description=name)
+            if progress.idle_s > IDLE_S and not told[0]:
+                told[0] = True
+                bar.console.print(
+                    f"no chunk was finished for {IDLE_S} s; {progress.pending_chunks} wait. "
+                    "Does a worker run for this broker? `moodmill worker` starts one."
+                )
+            elif progress.idle_s < IDLE_S:
+                told[0] = False
+
+        yield show

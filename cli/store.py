@@ -1,0 +1,43 @@
+"""`moodmill db`: the schema of the store."""
+
+import click
+
+from cli.options import json_option, store_options
+from cli.printing import OUTPUT, print_json
+
+
+@click.group()
+def db() -> None:
+    """Upgrade the store's schema, and show its revision."""
+
+
+@db.command()
+@store_options
+def upgrade() -> None:
+    """Bring the store's schema to this version of moodmill. Does nothing where it is there."""
+    from db.settings import StoreSettings, read_settings
+    from db.store import Store
+
+    store = Store(read_settings(StoreSettings).database_url)
+    before = store.current()
+    store.upgrade()
+    OUTPUT.print(f"{store.shown}: schema {before or 'none'} -> {store.current()}")
+    store.close()
+
+
+@db.command()
+@store_options
+@json_option
+def current(as_json: bool) -> None:
+    """Show the revision of the store's schema and the one this version of moodmill wants."""
+    from db.settings import StoreSettings, read_settings
+    from db.store import Store
+
+    store = Store(read_settings(StoreSettings).database_url)
+    found, wanted = store.current(), store.newest()
+    store.close()
+    if as_json:
+        print_json({"store": store.shown, "current": found, "newest": wanted})
+    else:
+        remark = "" if found == wanted else " (`moodmill db upgrade` brings it there)"
+        OUTPUT.print(f"{store.shown}: schema {found or 'none'}, newest {wanted}{remark}")

@@ -1,0 +1,33 @@
+"""What moodmill says when something is wrong: what was expected, what came, and what to do. One line each."""
+
+
+class MoodmillError(Exception):
+    """An error a person can mend; the command line prints it as one line and exits with `status`."""
+
+    status = 1
+
+
+class SettingError(MoodmillError):
+    """A setting or option that cannot be used."""
+
+    status = 2
+
+
+class StoreError(MoodmillError):
+    """The SQL store cannot be reached, or its schema is not this version's."""
+
+
+class BrokerError(MoodmillError):
+    """The Redis-protocol server cannot be reached or refuses us."""
+
+
+class SourceError(MoodmillError):
+    """A source that is no dump, is truncated, or changed since its run began."""
+
+
+class ModelError(MoodmillError):
+    """A model that cannot be found, loaded, or has not the 27 emotions."""
+
+
+class RunError(MoodmillError):
+    """A run that does not exist or cannot go on."""

@@ -1,0 +1,262 @@
+"""The ledger: which runs there are, which chunks they were cut into, and what became of each. It is the truth."""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from db.errors import RunError
+from db.schema import chunk, dead_letter, run, skipped, source
+from db.store import Store
+
+Stage = Literal["read", "classify"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """A file of a run, as it was when the run began."""
+
+    number: int
+    path: str
+    name: str
+    #: Bytes.
+    size: int
+    fingerprint: str
+    #: Whether all its records are in chunks.
+    ended: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetter:
+    """A record that could not be classified, with the reason and enough to try again."""
+
+    position: int
+    stage: Stage
+    error: str
+    payload: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """The records [first, stop) of a source: `records` of them, of which `comments` are to be classified."""
+
+    number: int
+    source_number: int
+    first: int
+    stop: int
+    records: int
+    comments: int
+    replay: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """What reading the records of a chunk found besides its comments."""
+
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    dead: Sequence[DeadLetter] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    id: str
+    options: dict[str, Any]
+    sealed: bool
+    sources: tuple[SourceFile, ...]
+
+
+class Waiting(NamedTuple):
+    """What of a run is pending."""
+
+    chunks: int
+    comments: int
+    #: Records of these chunks, whatever became of them.
+    records: int
+
+
+class Ledger:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def create_run(self, options: Mapping[str, Any], sources: Sequence[SourceFile]) -> str:
+        """Open a run over these files and return its id: the day and a few random letters."""
+        now = datetime.now(UTC)
+        run_id = f"{now:%Y%m%d}-{secrets.token_hex(3)}"
+        with self._store.writing() as connection:
+            opened = {"id": run_id, "created_at": now, "options": msgspec.json.encode(options).decode()}
+            connection.execute(insert(run).values(opened))
+            connection.execute(insert(source), [{"run_id": run_id, **one.__dict__} for one in sources])
+        return run_id
+
+    def run(self, run_id: str) -> Run:
+        """Return a run; raises RunError when there is none of that id."""
+        with self._store.reading() as connection:
+            row = connection.execute(select(run).where(run.c.id == run_id)).one_or_none()
+            if row is None:
+                raise RunError(f"no run {run_id!r} in the store {self._store.shown}: `moodmill status` lists the runs")
+            files = connection.execute(select(source).where(source.c.run_id == run_id).order_by(source.c.number))
+            sources = tuple(
+                SourceFile(
+                    number=one.number,
+                    path=one.path,
+                    name=one.name,
+                    size=one.size,
+                    fingerprint=one.fingerprint,
+                    ended=one.ended,
+                )
+                for one in files
+            )
+        return Run(
+            id=run_id, options=msgspec.json.decode(row.options), sealed=row.sealed_at is not None, sources=sources
+        )
+
+    def add_chunk(self, run_id: str, added: Chunk, cut: Cut) -> None:
+        """Write a chunk with its skips and dead letters; one without comments is done at once.
+
+        Raises RunError when another process is adding chunks to this run.
+        """
+        with self._adding(run_id, added) as connection:
+            _insert_chunk(connection, run_id, added, cut.skipped)
+            bury(connection, run_id, added.source_number, cut.dead)
+
+    def add_replay(
+        self, run_id: str, added: Chunk, skipped_by: Mapping[str, int], replayed: Sequence[int], passed: Sequence[int]
+    ) -> None:
+        """Write a chunk that classifies the dead letters `replayed`; the letters `passed` are skips now, and go."""
+        mine = dead_letter.c.run_id == run_id
+        with self._adding(run_id, added) as connection:
+            _insert_chunk(connection, run_id, added, skipped_by)
+            in_replay = update(dead_letter).where(mine, dead_letter.c.id.in_(replayed))
+            connection.execute(in_replay.values(replay_chunk=added.number))
+            connection.execute(delete(dead_letter).where(mine, dead_letter.c.id.in_(passed)))
+
+    @contextmanager
+    def _adding(self, run_id: str, added: Chunk) -> Iterator[Connection]:
+        try:
+            with self._store.writing() as connection:
+                yield connection
+        except IntegrityError as error:
+            raise RunError(
+                f"chunk {added.number} of run {run_id} exists: another process is adding to this run; let it finish"
+            ) from error
+
+    def next_number(self, run_id: str) -> int:
+        """Return the number of the chunk to add next."""
+        with self._store.reading() as connection:
+            last = connection.scalar(select(func.max(chunk.c.number)).where(chunk.c.run_id == run_id))
+        return 0 if last is None else last + 1
+
+    def next_position(self, run_id: str, source_number: int) -> int:
+        """Return the position in a source from which on no record is in a chunk yet."""
+        mine = (chunk.c.run_id == run_id) & (chunk.c.source_number == source_number) & ~chunk.c.replay
+        with self._store.reading() as connection:
+            return connection.scalar(select(func.max(chunk.c.stop)).where(mine)) or 0
+
+    def end_source(self, run_id: str, number: int, error: str | None = None) -> None:
+        """Note that a source was read as far as it can be; `error` says why that is not its end."""
+        with self._store.writing() as connection:
+            mine = (source.c.run_id == run_id) & (source.c.number == number)
+            connection.execute(update(source).where(mine).values(ended=error is None, error=error))
+
+    def seal(self, run_id: str) -> None:
+        """Note that all sources are read: what is in chunks now is the whole run."""
+        with self._store.writing() as connection:
+            connection.execute(update(run).where(run.c.id == run_id).values(sealed_at=datetime.now(UTC)))
+
+    def records(self, run_id: str) -> int:
+        """Return how many records of the sources are in chunks."""
+        with self._store.reading() as connection:
+            return int(connection.scalar(select(func.sum(chunk.c.records)).where(chunk.c.run_id == run_id)) or 0)
+
+    def waiting(self, run_id: str) -> Waiting:
+        """Count the chunks that wait to be classified; cheap however long the run is."""
+        totals = select(
+            func.count(),
+            func.coalesce(func.sum(chunk.c.comments), 0),
+            func.coalesce(func.sum(chunk.c.records), 0),
+        ).where((chunk.c.run_id == run_id) & (chunk.c.state == "pending"))
+        with self._store.reading() as connection:
+            chunks, comments, records = connection.execute(totals).one()
+        return Waiting(chunks=int(chunks), comments=int(comments), records=int(records))
+
+    def unfinished(self, run_id: str) -> list[Chunk]:
+        """Return the chunks that are pending or failed, by number."""
+        mine = (chunk.c.run_id == run_id) & (chunk.c.state != "done")
+        with self._store.reading() as connection:
+            return [_chunk(row) for row in connection.execute(select(chunk).where(mine).order_by(chunk.c.number))]
+
+    def retry(self, run_id: str, number: int) -> bool:
+        """Make a chunk pending again if it failed; return whether it had."""
+        with self._store.writing() as connection:
+            mine = (chunk.c.run_id == run_id) & (chunk.c.number == number) & (chunk.c.state == "failed")
+            changed = connection.execute(update(chunk).where(mine).values(state="pending", error=None))
+            return changed.rowcount > 0
+
+    def fail(self, run_id: str, number: int, error: str) -> None:
+        """Note why a chunk could not be classified; `resume` tries it again."""
+        with self._store.writing() as connection:
+            mine = (chunk.c.run_id == run_id) & (chunk.c.number == number) & (chunk.c.state == "pending")
+            connection.execute(update(chunk).where(mine).values(state="failed", error=error))
+
+
+def _insert_chunk(connection: Connection, run_id: str, added: Chunk, skipped_by: Mapping[str, int]) -> None:
+    state = "pending" if added.comments else "done"
+    connection.execute(insert(chunk).values(run_id=run_id, state=state, **added.__dict__))
+    if skipped_by:
+        key = {"run_id": run_id, "chunk_number": added.number}
+        connection.execute(insert(skipped), [{**key, "reason": reason, "n": n} for reason, n in skipped_by.items()])
+
+
+def is_done(connection: Connection, run_id: str, number: int) -> bool:
+    """Lock a chunk for this transaction and tell whether it is done. Raises RunError when there is no such chunk."""
+    mine = select(chunk.c.state).where((chunk.c.run_id == run_id) & (chunk.c.number == number))
+    state = connection.scalar(mine.with_for_update())
+    if state is None:
+        raise RunError(f"chunk {number} of run {run_id} is not in this store: worker and producer use different stores")
+    return bool(state == "done")
+
+
+def finish(connection: Connection, run_id: str, number: int, *, classified: int, new_rows: int) -> None:
+    """Mark a chunk done, in the transaction that writes its results."""
+    mine = (chunk.c.run_id == run_id) & (chunk.c.number == number)
+    done = {"state": "done", "classified": classified, "new_rows": new_rows, "error": None}
+    connection.execute(update(chunk).where(mine).values(done_at=datetime.now(UTC), **done))
+
+
+def bury(connection: Connection, run_id: str, source_number: int, dead: Sequence[DeadLetter]) -> None:
+    """Write dead letters; one for a record that has one already replaces its error."""
+    if not dead:
+        return
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(dead_letter)
+    statement = statement.on_conflict_do_update(
+        index_elements=["run_id", "source_number", "position"],
+        set_={
+            "error": statement.excluded.error,
+            "stage": statement.excluded.stage,
+            "payload": statement.excluded.payload,
+            "replay_chunk": None,
+        },
+    )
+    now = datetime.now(UTC)
+    rows = [{"run_id": run_id, "source_number": source_number, "created_at": now, **one.__dict__} for one in dead]
+    connection.execute(statement, rows)
+
+
+def _chunk(row: Row[Any]) -> Chunk:
+    return Chunk(
+        number=row.number,
+        source_number=row.source_number,
+        first=row.first,
+        stop=row.stop,
+        records=row.records,
+        comments=row.comments,
+        replay=row.replay,
+    )

@@ -1,0 +1,211 @@
+"""What people ask the store: how a run stands, its dead letters, and which emotions were found."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, case, func, select, text
+
+from db.emotions import GROUP_OF, Group
+from db.errors import RunError
+from db.schema import chunk, comment_emotion, dead_letter, model_threshold, run, skipped, source
+from db.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStatus:
+    """A run in numbers. Every record read is classified, skipped, dead, or in a chunk that is not done."""
+
+    id: str
+    created_at: datetime
+    sealed: bool
+    sources: tuple[str, ...]
+    #: What is wrong with a source, by its name.
+    source_errors: Mapping[str, str]
+    read: int
+    classified: int
+    #: Of the classified, those whose row was not in the store before.
+    new_rows: int
+    skipped: Mapping[str, int]
+    dead: int
+    chunks: int
+    pending_chunks: int
+    failed_chunks: int
+    #: Comments in chunks that are pending or failed.
+    waiting: int
+    #: Records in chunks that are done.
+    records_done: int
+    #: The first error of a failed chunk.
+    failure: str | None
+
+    @property
+    def adds_up(self) -> bool:
+        return self.read == self.classified + sum(self.skipped.values()) + self.dead + self.waiting
+
+    @property
+    def finished(self) -> bool:
+        """All that can be read was read, and every chunk is done."""
+        return self.sealed and self.pending_chunks == 0 and self.failed_chunks == 0
+
+    @property
+    def succeeded(self) -> bool:
+        return self.finished and self.adds_up and self.dead == 0 and not self.source_errors
+
+    @property
+    def state(self) -> str:
+        if not self.sealed:
+            return "reading"
+        if self.pending_chunks:
+            return "classifying"
+        return "done" if self.succeeded else "done with errors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """A dead letter as people see it."""
+
+    id: int
+    run: str
+    source: str
+    source_number: int
+    position: int
+    stage: str
+    error: str
+    payload: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmotionShare:
+    """How often an emotion was found, over some rows."""
+
+    emotion: str
+    group: Group
+    #: Rows whose probability is above the model's threshold.
+    found: int
+    mean: float
+
+
+def run_ids(store: Store) -> list[str]:
+    """Return the ids of all runs, the newest first."""
+    with store.reading() as connection:
+        return list(connection.scalars(select(run.c.id).order_by(run.c.created_at.desc(), run.c.id)))
+
+
+def status(store: Store, run_id: str) -> RunStatus:
+    """Count a run; raises RunError when there is none of that id."""
+    with store.reading() as connection:
+        head = connection.execute(select(run).where(run.c.id == run_id)).one_or_none()
+        if head is None:
+            raise RunError(f"no run {run_id!r} in the store {store.shown}: `moodmill status` lists the runs")
+        files = connection.execute(
+            select(source.c.name, source.c.error).where(source.c.run_id == run_id).order_by(source.c.number)
+        ).all()
+        skips = connection.execute(
+            select(skipped.c.reason, func.sum(skipped.c.n)).where(skipped.c.run_id == run_id).group_by(skipped.c.reason)
+        )
+        counted = {reason: int(n) for reason, n in skips}
+        chunks = _count_chunks(connection, run_id)
+        # A letter in replay is counted with the chunk that replays it.
+        buried = (dead_letter.c.run_id == run_id) & dead_letter.c.replay_chunk.is_(None)
+        dead = connection.scalar(select(func.count()).where(buried)) or 0
+        failed = (chunk.c.run_id == run_id) & (chunk.c.state == "failed")
+        failure = connection.scalar(select(chunk.c.error).where(failed).order_by(chunk.c.number).limit(1))
+    return RunStatus(
+        id=run_id,
+        created_at=head.created_at,
+        sealed=head.sealed_at is not None,
+        sources=tuple(one.name for one in files),
+        source_errors={one.name: one.error for one in files if one.error},
+        skipped=dict(sorted(counted.items())),
+        dead=dead,
+        failure=failure,
+        **chunks,
+    )
+
+
+def _count_chunks(connection: Connection, run_id: str) -> dict[str, int]:
+    done = chunk.c.state == "done"
+    totals = select(
+        func.coalesce(func.sum(chunk.c.records), 0).label("read"),
+        func.coalesce(func.sum(chunk.c.classified), 0).label("classified"),
+        func.coalesce(func.sum(chunk.c.new_rows), 0).label("new_rows"),
+        func.count().label("chunks"),
+        func.coalesce(func.sum(case((chunk.c.state == "pending", 1), else_=0)), 0).label("pending_chunks"),
+        func.coalesce(func.sum(case((chunk.c.state == "failed", 1), else_=0)), 0).label("failed_chunks"),
+        func.coalesce(func.sum(case((~done, chunk.c.comments), else_=0)), 0).label("waiting"),
+        func.coalesce(func.sum(case((done, chunk.c.records), else_=0)), 0).label("records_done"),
+    ).where(chunk.c.run_id == run_id)
+    return {name: int(n) for name, n in connection.execute(totals).one()._mapping.items()}
+
+
+def dead_letters(
+    store: Store, run_id: str | None = None, ids: Sequence[int] = (), replay_chunk: int | None = None
+) -> list[Letter]:
+    """Return dead letters by id: all, or those of a run, of these ids, in the hands of this chunk."""
+    named = (source.c.run_id == dead_letter.c.run_id) & (source.c.number == dead_letter.c.source_number)
+    query = select(dead_letter, source.c.name).join(source, named).order_by(dead_letter.c.id)
+    if run_id is not None:
+        query = query.where(dead_letter.c.run_id == run_id)
+    if ids:
+        query = query.where(dead_letter.c.id.in_(ids))
+    if replay_chunk is not None:
+        query = query.where(dead_letter.c.replay_chunk == replay_chunk)
+    with store.reading() as connection:
+        return [
+            Letter(
+                id=row.id,
+                run=row.run_id,
+                source=row.name,
+                source_number=row.source_number,
+                position=row.position,
+                stage=row.stage,
+                error=row.error,
+                payload=row.payload,
+            )
+            for row in connection.execute(query)
+        ]
+
+
+def emotion_shares(store: Store, run_id: str) -> list[EmotionShare]:
+    """Return how often each emotion stands in the rows of a run's sources, the most frequent first.
+
+    Rows are found by the names of the sources, so rows that an earlier run of the same file stored count too.
+    """
+    of_run = select(source.c.name).where(source.c.run_id == run_id)
+    with store.reading() as connection:
+        thresholds: dict[str, dict[str, float]] = {}
+        for row in connection.execute(select(model_threshold)):
+            thresholds.setdefault(row.model, {})[row.emotion] = row.threshold
+        found: dict[str, int] = dict.fromkeys(GROUP_OF, 0)
+        total: dict[str, float] = dict.fromkeys(GROUP_OF, 0.0)
+        rows = 0
+        for model, limits in thresholds.items():
+            sums = [func.count().label("rows")]
+            for name in GROUP_OF:
+                column = comment_emotion.c[name]
+                sums += [func.sum(case((column > limits[name], 1), else_=0)).label(f"{name}_found")]
+                sums += [func.sum(column).label(f"{name}_total")]
+            query = select(*sums).where(comment_emotion.c.model == model, comment_emotion.c.source.in_(of_run))
+            counted = connection.execute(query).one()._mapping
+            rows += counted["rows"]
+            for name in GROUP_OF:
+                found[name] += int(counted[f"{name}_found"] or 0)
+                total[name] += float(counted[f"{name}_total"] or 0)
+    shares = [
+        EmotionShare(emotion=name, group=GROUP_OF[name], found=found[name], mean=total[name] / max(rows, 1))
+        for name in GROUP_OF
+    ]
+    return sorted(shares, key=lambda share: (-share.found, share.emotion))
+
+
+def clearest_text(store: Store, run_id: str, emotion: str) -> tuple[str, float] | None:
+    """Return the kept text of a run's sources that shows an emotion most clearly, and its probability."""
+    if emotion not in GROUP_OF:
+        raise ValueError(f"expected one of the 27 emotions, got {emotion!r}")
+    query = text(
+        f"select text, {emotion} from comment_emotion where text is not null "  # noqa: S608 - checked above
+        f"and source in (select name from source where run_id = :run) order by {emotion} desc, comment_id limit 1"
+    )
+    with store.reading() as connection:
+        row = connection.execute(query, {"run": run_id}).one_or_none()
+    return None if row is None else (row[0], float(row[1]))

@@ -1,0 +1,153 @@
+"""The tables. Migrations make them; a test holds the two against each other."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+from db.emotions import EMOTIONS
+
+metadata = MetaData()
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC, always aware in Python. SQLite has no zones: there it is the naive UTC time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+#: A row a run: what is labelled and how. `options` is JSON: filters, columns, chunk size, model.
+run = Table(
+    "run",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("options", Text, nullable=False),
+    #: Set when every source was read to its end (or to its error): no chunk is added any more.
+    Column("sealed_at", UtcDateTime),
+)
+
+#: A row a file of a run. The fingerprint tells whether it is still the file that the run began with.
+source = Table(
+    "source",
+    metadata,
+    Column("run_id", Text, ForeignKey("run.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("ended", Boolean, nullable=False, default=False),
+    Column("error", Text),
+)
+
+#: A row a chunk: the records [first, stop) of one source. A chunk that replays dead letters holds no new record.
+chunk = Table(
+    "chunk",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("source_number", Integer, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("stop", BigInteger, nullable=False),
+    Column("records", Integer, nullable=False),
+    #: Of these records, how many are comments to classify; the others are skips and dead letters already.
+    Column("comments", Integer, nullable=False),
+    Column("replay", Boolean, nullable=False, default=False),
+    Column("state", Text, nullable=False),
+    Column("classified", Integer, nullable=False, default=0),
+    #: Result rows that were not in the store before.
+    Column("new_rows", Integer, nullable=False, default=0),
+    Column("error", Text),
+    Column("done_at", UtcDateTime),
+    ForeignKeyConstraint(["run_id", "source_number"], ["source.run_id", "source.number"]),
+    CheckConstraint("state in ('pending', 'done', 'failed')", name="chunk_state"),
+    Index("chunk_by_state", "run_id", "state"),
+)
+
+#: Records that a chunk passed over, counted by reason.
+skipped = Table(
+    "skipped",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("chunk_number", Integer, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("n", Integer, nullable=False),
+    ForeignKeyConstraint(["run_id", "chunk_number"], ["chunk.run_id", "chunk.number"]),
+)
+
+#: Records that could be neither classified nor passed over. Gone from here once a replay classified them.
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("source_number", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    #: "read": the payload is the record as it came; "classify": it is the comment, as JSON.
+    Column("stage", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    #: The chunk that replays it just now.
+    Column("replay_chunk", Integer),
+    ForeignKeyConstraint(["run_id", "source_number"], ["source.run_id", "source.number"]),
+    UniqueConstraint("run_id", "source_number", "position", name="dead_letter_record"),
+)
+
+#: What a model calls an emotion present: probability above its threshold.
+model_threshold = Table(
+    "model_threshold",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("emotion", Text, primary_key=True),
+    Column("emotion_group", Text, nullable=False),
+    Column("threshold", REAL, nullable=False),
+)
+
+#: A row a comment and model: the 27 probabilities as the model gave them.
+comment_emotion = Table(
+    "comment_emotion",
+    metadata,
+    Column("comment_id", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("subreddit", Text),
+    Column("author", Text),
+    Column("created_at", UtcDateTime),
+    *(Column(name, REAL, nullable=False) for name in EMOTIONS),
+    #: Tokens that the model saw, special ones included.
+    Column("tokens", Integer, nullable=False),
+    #: Whether the text was longer than the model's limit and only its beginning was classified.
+    Column("truncated", Boolean, nullable=False),
+    #: Kept only if the run asked for it.
+    Column("text", Text),
+)

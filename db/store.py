@@ -1,0 +1,152 @@
+"""The store: a SQLite file or a PostgreSQL database, its connections and the state of its schema."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from db.errors import SettingError, StoreError
+
+#: Milliseconds a SQLite connection waits for another's write before it gives up.
+SQLITE_BUSY_MS: Final = 60_000
+#: Seconds to wait for a connection to PostgreSQL.
+CONNECT_TIMEOUT_S: Final = 10
+#: PostgreSQL advisory lock under which one process at a time upgrades the schema.
+UPGRADE_LOCK: Final = 0x6D6F6F64
+
+
+class Store:
+    """Connections to one database. Cheap to make; opens nothing until used."""
+
+    def __init__(self, database_url: str) -> None:
+        """`database_url` is an SQLAlchemy URL; raises SettingError when it names no database we speak."""
+        self.url: Final = _checked_url(database_url)
+        self.engine: Final = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def shown(self) -> str:
+        """The URL without its password; of an SQLite file, its path."""
+        return str(Path(self.url.database or "").resolve()) if self.is_sqlite else self.url.render_as_string()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads. Raises StoreError when the database cannot be reached."""
+        with _told(self), self.engine.connect() as connection:
+            yield connection.execution_options(moodmill_read=True)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that commits at the end, or rolls back on any exception."""
+        with _told(self), self.engine.begin() as connection:
+            yield connection
+
+    def current(self) -> str | None:
+        """Return the revision of the schema, or None of an empty database."""
+        with self.reading() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+
+    def newest(self) -> str:
+        """Return the revision that this version of moodmill works with."""
+        return ScriptDirectory.from_config(_alembic()).get_current_head() or ""
+
+    def upgrade(self) -> None:
+        """Bring the schema to this version's revision; nothing happens where it is there already."""
+        with self.writing() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+            config = _alembic()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def prepare(self) -> None:
+        """Create the schema in an empty database, and refuse one of another version with a StoreError."""
+        found, wanted = self.current(), self.newest()
+        if found == wanted:
+            return
+        if found is not None:
+            known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+            remedy = "run `moodmill db upgrade`" if found in known else "use the moodmill that made it, or a newer one"
+            raise StoreError(f"the store {self.shown} has schema {found}, expected {wanted}: {remedy}")
+        with self.reading() as connection:
+            taken = set(inspect(connection).get_table_names()) & {"run", "chunk", "comment_emotion"}
+        if taken:
+            raise StoreError(
+                f"the database {self.shown} holds tables of another program ({', '.join(sorted(taken))}): "
+                "name a database of moodmill's own in DATABASE_URL"
+            )
+        self.upgrade()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _checked_url(database_url: str) -> URL:
+    examples = "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+    try:
+        url = make_url(database_url)
+        backend = url.get_backend_name()
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise SettingError(f"DATABASE_URL is no database URL: {examples}") from None
+    if backend == "postgres":  # the spelling that hosting services hand out
+        url, backend = url.set(drivername="postgresql"), "postgresql"
+    if backend not in ("sqlite", "postgresql"):
+        raise SettingError(f"DATABASE_URL names the database {backend!r}: {examples}")
+    if backend == "sqlite" and url.database in (None, "", ":memory:"):
+        raise SettingError(f"DATABASE_URL names no SQLite file, and several processes share the store: {examples}")
+    return url.set(drivername="postgresql+psycopg") if backend == "postgresql" else url
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver begins no transaction by itself: begin() below does
+        connection.execute("pragma journal_mode = wal")  # readers go on while a chunk is written
+        connection.execute("pragma synchronous = normal")  # safe with WAL: a power cut costs whole transactions only
+        connection.execute("pragma foreign_keys = on")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that will write takes the lock at once, and waits for it: one that began as a reader and
+        # writes later is refused without waiting when another wrote in between.
+        reads = connection.get_execution_options().get("moodmill_read", False)
+        connection.exec_driver_sql("begin" if reads else "begin immediate")
+
+    return engine
+
+
+def _postgres_engine(url: URL) -> Engine:
+    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
+
+
+@contextmanager
+def _told(store: Store) -> Iterator[None]:
+    """Turn a database that cannot be reached or used into a StoreError of one line."""
+    try:
+        yield
+    except OperationalError as error:
+        reason = str(error.orig).strip().split("\n")[0]
+        raise StoreError(f"cannot use the store {store.shown}: {reason}; check DATABASE_URL") from error
+    except DBAPIError as error:
+        if "not a database" in str(error.orig):
+            raise StoreError(f"{store.shown} is no SQLite database: name another file in DATABASE_URL") from error
+        raise
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config

@@ -1,0 +1,71 @@
+"""Cuts a source's records into chunks: a range of records, the comments in it, and what became of the others."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from db.comment import Comment
+from db.errors import SourceError
+from db.ledger import Cut, DeadLetter
+from producers.filters import Filters
+from producers.record import Bad, Record
+
+#: Records of a chunk at most, so that a filter that passes little still leaves its marks in the ledger.
+MAX_RECORDS: Final = 65_536
+#: Characters of a chunk's texts at most: what a message over Redis may weigh.
+MAX_CHARACTERS: Final = 2_000_000
+
+
+@dataclass(kw_only=True)
+class RecordRange:
+    """The records [first, stop) of a source, sorted out."""
+
+    first: int
+    stop: int
+    records: int = 0
+    comments: list[Comment] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    dead: list[DeadLetter] = field(default_factory=list)
+    characters: int = 0
+
+    def take(self, record: Record, filters: Filters) -> None:
+        """Sort out one more record."""
+        self.records += 1
+        self.stop = record.position + 1
+        if isinstance(record, Bad):
+            letter = DeadLetter(position=record.position, stage="read", error=record.error, payload=record.payload)
+            self.dead.append(letter)
+            return
+        reason = filters.reason_to_skip(record)
+        if reason is not None:
+            self.skipped[reason] += 1
+            return
+        self.comments.append(record.comment)
+        self.characters += len(record.comment.text)
+
+    @property
+    def cut(self) -> Cut:
+        return Cut(skipped=dict(self.skipped), dead=self.dead)
+
+
+def cut_records(records: Iterable[Record], filters: Filters, start: int, comments: int) -> Iterator[RecordRange]:
+    """Yield ranges of at most `comments` comments; they follow on each other from the position `start` on.
+
+    A SourceError of `records` comes after the range of all that was read before it.
+    """
+    current = RecordRange(first=start, stop=start)
+    error: SourceError | None = None
+    try:
+        for record in records:
+            current.take(record, filters)
+            full = len(current.comments) >= comments or current.characters >= MAX_CHARACTERS
+            if full or current.records >= MAX_RECORDS:
+                yield current
+                current = RecordRange(first=current.stop, stop=current.stop)
+    except SourceError as raised:
+        error = raised
+    if current.records:
+        yield current
+    if error is not None:
+        raise error

@@ -1,0 +1,129 @@
+"""The main job: label sources, resume a run, replay dead letters, on this machine alone or with a fleet of workers."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from db.errors import RunError
+from db.ledger import Ledger
+from db.reads import Letter, RunStatus, status
+from db.settings import StoreSettings, read_settings
+from db.store import Store
+from producers.options import RunOptions
+from producers.replay import open_replay
+from producers.run import Feeder, OnProgress, Progress, open_run
+from producers.settings import ProducerSettings
+from producers.sources.spool import spool
+from worker.broker import check_broker
+from worker.celery_app import settings as worker_settings
+from worker.celery_app import use_broker
+from worker.embedded import embedded_broker
+from worker.local import LocalWorker, local_worker
+
+#: What stands for standard input among the sources.
+STDIN: Final = Path("-")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workplace:
+    """Where the chunks go. With no broker named: an embedded one and a worker, for this run."""
+
+    #: Start a worker for this run although a broker is named, which others may work for too.
+    with_worker: bool = False
+    #: Wait for the workers, or leave once everything is in the queue.
+    wait: bool = True
+
+    @contextmanager
+    def open(self) -> Iterator[Callable[[], LocalWorker | None]]:
+        """Reach the broker; yield what starts the worker, where it is ours to start. Raises BrokerError."""
+        with ExitStack() as stack:
+            named = worker_settings.redis_url
+            url = named or stack.enter_context(embedded_broker())
+            use_broker(url)
+            check_broker()
+
+            def start() -> LocalWorker | None:
+                if named is not None and not self.with_worker:
+                    return None
+                environment = {"REDIS_URL": url, "DATABASE_URL": read_settings(StoreSettings).database_url}
+                return stack.enter_context(local_worker(environment))
+
+            yield start
+
+
+def label(
+    store: Store,
+    paths: Sequence[Path],
+    options: RunOptions,
+    workplace: Workplace,
+    on_run: Callable[[str], None],
+    on_progress: OnProgress,
+) -> RunStatus:
+    """Label sources: a new run, from its first record to its last row. `on_run` is told its id as soon as it has one.
+
+    Raises a MoodmillError when it cannot begin or go on; what was done by then stays done, and `resume` does the rest.
+    """
+    settings = read_settings(ProducerSettings)
+    with workplace.open() as start_worker:
+        files = [spool(sys.stdin.buffer, settings.moodmill_spool) if path == STDIN else path for path in paths]
+        run_id = open_run(store, files, options)
+        on_run(run_id)
+        return _drive(store, run_id, workplace, start_worker(), on_progress, Feeder.feed)
+
+
+def resume(store: Store, run_id: str, workplace: Workplace, on_progress: OnProgress) -> RunStatus:
+    """Finish a run: send what is not done again, read what is not read yet. Raises as `label`."""
+    if status(store, run_id).finished:
+        return status(store, run_id)
+
+    def finish(feeder: Feeder) -> None:
+        feeder.resend()
+        feeder.feed()
+
+    with workplace.open() as start_worker:
+        return _drive(store, run_id, workplace, start_worker(), on_progress, finish)
+
+
+def replay(store: Store, letters: Sequence[Letter], workplace: Workplace, on_progress: OnProgress) -> list[RunStatus]:
+    """Classify dead letters anew, within the runs they come from; return how these stand afterwards."""
+    unfinished = {letter.run for letter in letters if not status(store, letter.run).finished}
+    if unfinished:
+        raise RunError(f"run {', '.join(sorted(unfinished))} is not finished: `moodmill resume` it, then replay")
+    with workplace.open() as start_worker:
+        runs = open_replay(store, letters)
+        worker = start_worker() if runs else None
+        return [_drive(store, run_id, workplace, worker, on_progress, Feeder.resend) for run_id in runs]
+
+
+def _drive(
+    store: Store,
+    run_id: str,
+    workplace: Workplace,
+    worker: LocalWorker | None,
+    on_progress: OnProgress,
+    work: Callable[[Feeder], None],
+) -> RunStatus:
+    def watch(progress: Progress) -> None:
+        if worker is not None:
+            worker.check()
+        on_progress(progress)
+
+    in_flight = read_settings(ProducerSettings).moodmill_chunks_in_flight
+    feeder = Feeder(store, run_id, in_flight=in_flight, on_progress=watch)
+    work(feeder)
+    if workplace.wait:
+        feeder.wait()
+        _forget_spooled(store, run_id)
+    return status(store, run_id)
+
+
+def _forget_spooled(store: Store, run_id: str) -> None:
+    """Delete what was kept of standard input, once its run will not need it again."""
+    spooled = read_settings(ProducerSettings).moodmill_spool.resolve()
+    if status(store, run_id).succeeded:
+        for file in Ledger(store).run(run_id).sources:
+            if Path(file.path).parent == spooled:
+                Path(file.path).unlink(missing_ok=True)

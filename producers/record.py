@@ -1,0 +1,61 @@
+"""What a source yields: each of its records, parsed or bad, in an order that a second reading repeats."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from db.comment import Comment
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parsed:
+    """A record that holds a comment. What is known of its removal decides whether filters let it pass."""
+
+    comment: Comment
+    #: "deleted" (by its author) or "removed" (by a moderator) when the text itself is gone.
+    gone: str | None = None
+    #: The text is here, but the dump says that it was deleted or removed after it was archived.
+    deleted_later: bool = False
+
+    @property
+    def position(self) -> int:
+        return self.comment.position
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bad:
+    """A record that holds no comment we can read: it becomes a dead letter."""
+
+    position: int
+    #: One line: what was expected and what came.
+    error: str
+    #: The record as it came, cut at PAYLOAD_LIMIT characters, without NUL or lone surrogates.
+    payload: str
+
+
+Record = Parsed | Bad
+
+#: Characters of a bad record that a dead letter keeps.
+PAYLOAD_LIMIT = 65_536
+
+
+class Source(Protocol):
+    """A file of records that can be read any number of times, from any record on, with the same outcome."""
+
+    #: What result rows call it: the file's name.
+    name: str
+
+    def check(self) -> None:
+        """Raise SourceError if this is clearly no such source: empty, of another format, without the needed columns."""
+
+    def records(self, start: int = 0) -> Iterator[Record]:
+        """Yield the records whose position is at least `start`, in order, in flat memory.
+
+        Raises SourceError when the rest cannot be read (a truncated file); what was yielded before is good.
+        """
+
+    def share_read(self) -> float:
+        """How much of the file the latest `records` has consumed, from 0 to 1."""
+
+    def parse(self, payload: str, position: int) -> Record:
+        """Parse the payload of a Bad once more, for the replay of dead letters."""

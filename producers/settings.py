@@ -1,0 +1,22 @@
+"""How dumps are cut and how much may be under way."""
+
+from pathlib import Path
+
+import platformdirs
+from pydantic import PositiveInt
+from pydantic_settings import BaseSettings
+
+from db.settings import SOURCES
+
+
+class ProducerSettings(BaseSettings):
+    """Settings of producers."""
+
+    model_config = SOURCES
+
+    #: Comments of a chunk, which is one Celery task and one transaction.
+    moodmill_chunk_comments: PositiveInt = 512
+    #: Chunks that may wait or be in work at once: what bounds Redis, however long the dump.
+    moodmill_chunks_in_flight: PositiveInt = 64
+    #: Where standard input is kept until its run is finished.
+    moodmill_spool: Path = platformdirs.user_data_path("moodmill") / "spool"

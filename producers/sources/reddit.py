@@ -1,0 +1,164 @@
+"""Reddit's dumps: one JSON object a line, comments (RC_*) and submissions (RS_*), told apart record by record."""
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from db.comment import Comment
+from db.errors import SourceError
+from producers.record import Parsed, Record
+from producers.sources.bad import bad
+from producers.sources.compression import ByteStream
+from producers.sources.lines import Overlong, read_lines
+from producers.sources.text import clean, comment_text, gone, parse_time
+
+#: Lines, without blank ones, of which `check` wants one that is a record.
+_CHECKED = 20
+#: Bytes of the first line that an error shows.
+_SHOWN = 60
+
+
+class _Fields(msgspec.Struct):
+    """What of a record is used; the other fields are skipped without being built."""
+
+    id: str | int | None = None
+    body: str | None = None
+    title: str | None = None
+    selftext: str | None = None
+    author: str | None = None
+    subreddit: str | None = None
+    created_utc: int | float | str | None = None
+    meta: Any = msgspec.field(name="_meta", default=None)
+
+
+_decode_fast = msgspec.json.Decoder(_Fields).decode
+
+
+class RedditDump:
+    """A file of comments, submissions or both, compressed or not; a record's position is its line's number."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.name
+        self._stream = ByteStream(path)
+
+    def check(self) -> None:
+        """Raise SourceError if the file is empty or its first lines hold no comment and no submission."""
+        lines = (line for _, line in read_lines(ByteStream(self.path)))
+        first: bytes | None = None
+        for line in islice(filter(_is_filled, lines), _CHECKED):
+            if not isinstance(line, Overlong) and _is_post(line):
+                return
+            if first is None:
+                first = line.head if isinstance(line, Overlong) else line
+        if first is None:
+            raise SourceError(f"{self.path} is empty: expected a Reddit dump, one JSON object a line")
+        raise SourceError(
+            f"{self.path} is no Reddit dump: expected one JSON object a line with 'body' (a comment) or 'title' "
+            f"(a submission), found {first[:_SHOWN]!r}; for a table name its kind: csv, tsv or parquet"
+        )
+
+    def records(self, start: int = 0) -> Iterator[Record]:
+        """Yield the records from line `start` on; see Source."""
+        self._stream = ByteStream(self.path)
+        for position, line in read_lines(self._stream, start):
+            if isinstance(line, Overlong):
+                yield bad(position, line.error, line.head)
+            elif _is_filled(line):
+                yield _record(line, position)
+
+    def share_read(self) -> float:
+        """How much of the file the latest `records` has consumed, from 0 to 1."""
+        return self._stream.share_read
+
+    def parse(self, payload: str, position: int) -> Record:
+        """Parse the payload of a Bad once more."""
+        return _record(payload.encode("utf-8", "replace"), position)
+
+
+def _is_filled(line: bytes | Overlong) -> bool:
+    return isinstance(line, Overlong) or bool(line and not line.isspace())
+
+
+def _is_post(line: bytes) -> bool:
+    try:
+        fields = _decode(line)
+    except (ValueError, RecursionError):
+        return False
+    return fields.body is not None or fields.title is not None
+
+
+def _record(line: bytes, position: int) -> Record:
+    try:
+        return _parsed(_decode(line), position)
+    except ValueError as error:
+        return bad(position, str(error), line)
+    except RecursionError:
+        return bad(position, "expected a JSON object, found one nested too deep", line)
+
+
+def _decode(line: bytes) -> _Fields:
+    try:
+        return _decode_fast(line)
+    except ValueError:
+        return _decode_lenient(line)
+
+
+def _decode_lenient(line: bytes) -> _Fields:
+    """Read what msgspec refuses and a dump may hold: lone surrogates, broken UTF-8, a field of an odd type."""
+    try:
+        fields = json.loads(line.decode("utf-8", "replace"), strict=False)
+    except ValueError as error:
+        raise ValueError(f"expected a JSON object, found broken JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise ValueError(f"expected a JSON object, found {type(fields).__name__}")  # noqa: TRY004 (becomes a Bad)
+    number = fields.get("id")
+    return _Fields(
+        id=number if isinstance(number, int) and not isinstance(number, bool) else _string(number),
+        body=_string(fields.get("body")),
+        title=_string(fields.get("title")),
+        selftext=_string(fields.get("selftext")),
+        author=_string(fields.get("author")),
+        subreddit=_string(fields.get("subreddit")),
+        created_utc=fields.get("created_utc"),
+        meta=fields.get("_meta"),
+    )
+
+
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _parsed(fields: _Fields, position: int) -> Parsed:
+    if fields.id is None or fields.id == "":
+        raise ValueError("expected the field 'id' to hold a string, found none")
+    if fields.body is not None:
+        key, text = str(fields.id), fields.body
+        loss = gone(text)
+    elif fields.title is not None:
+        # Submissions are numbered apart from comments: only with Reddit's own prefix is their id theirs alone.
+        key = f"t3_{fields.id}"
+        text = f"{fields.title}\n\n{fields.selftext}" if fields.selftext else fields.title
+        loss = gone(fields.selftext or "") or gone(fields.title)
+    else:
+        raise ValueError("expected the field 'body' (a comment) or 'title' (a submission), found neither")
+    comment = Comment(
+        id=clean(key),
+        text=comment_text(text),
+        position=position,
+        subreddit=clean(fields.subreddit) if fields.subreddit else None,
+        author=clean(fields.author) if fields.author else None,
+        created_at=parse_time(fields.created_utc),
+    )
+    return Parsed(comment=comment, gone=loss, deleted_later=_deleted_later(fields.meta))
+
+
+def _deleted_later(meta: object) -> bool:
+    """Tell what `_meta` (since 2023-11) says of the time after the archiving."""
+    if not isinstance(meta, dict):
+        return False
+    return meta.get("was_deleted_later") is True or meta.get("removal_type") is not None

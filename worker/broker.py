@@ -1,0 +1,59 @@
+"""What we ask the broker besides Celery: is it there, and how much waits in it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from db.errors import BrokerError
+from worker.celery_app import QUEUE, TASK, app
+from worker.message import ChunkMessage
+
+
+def broker_shown() -> str:
+    """The broker's URL without its password."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(app.conf.broker_url))
+
+
+def check_broker() -> None:
+    """Raise BrokerError unless a Redis-protocol server answers, and keeps what it is given."""
+    with _client() as client:
+        client.ping()
+        policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+    if policy != "noeviction":
+        raise BrokerError(
+            f"the server {broker_shown()} drops keys when full (maxmemory-policy {policy}), and chunks with them: "
+            "set maxmemory-policy noeviction"
+        )
+
+
+def waiting_messages() -> int:
+    """Return how many chunks lie in the broker: queued, or taken by a worker and not acknowledged yet."""
+    with _client() as client:
+        return int(client.llen(QUEUE)) + int(client.hlen("unacked"))
+
+
+def send_chunk(message: ChunkMessage) -> None:
+    """Hand a chunk to the workers. Raises BrokerError when the broker does not take it."""
+    try:
+        # Celery would put the comments' texts into the header `argsrepr`, for logs: keep them out.
+        app.send_task(TASK, args=[message.to_json()], argsrepr=f"{message.run}/{message.number}", kwargsrepr="")
+    except (OperationalError, RedisError) as error:
+        raise _unreachable(error) from error
+
+
+@contextmanager
+def _client() -> Iterator[Any]:
+    try:
+        with app.connection_for_write() as connection:
+            yield connection.default_channel.client
+    except (OperationalError, RedisError, OSError) as error:
+        raise _unreachable(error) from error
+
+
+def _unreachable(error: Exception) -> BrokerError:
+    reason = str(error).strip().split("\n")[0]
+    return BrokerError(f"no Redis-protocol server to use at {broker_shown()}: {reason}; start one, or set REDIS_URL")

@@ -1,0 +1,70 @@
+"""The Celery application, for producers and workers alike. Imports no torch.
+
+The ledger in SQL makes a run complete; the broker is the fast path. The settings follow from that, and from Celery's
+threads pool: one process holds one model, and its task threads share it.
+"""
+
+from typing import Final
+
+from celery import Celery
+from kombu.entity import Queue
+
+from db.settings import read_settings
+from worker.settings import WorkerSettings
+
+TASK: Final = "moodmill.classify"
+QUEUE: Final = "chunks"
+#: Where a worker looks when no broker is named, as every Redis client does.
+LOCAL_REDIS: Final = "redis://localhost:6379/0"
+#: Seconds after which a chunk that a killed worker took is handed to another. Far above the time a chunk takes, or it
+#: would be classified twice for nothing.
+VISIBILITY_TIMEOUT_S: Final = 3600
+#: Seconds without an answer after which a connection counts as broken.
+SOCKET_TIMEOUT_S: Final = 30
+
+settings = read_settings(WorkerSettings)
+
+app: Final = Celery("moodmill", include=["worker.task"])
+app.conf.update(
+    broker_url=settings.redis_url or LOCAL_REDIS,
+    task_default_queue=QUEUE,
+    task_queues=[Queue(QUEUE)],  # type: ignore[no-untyped-call]
+    task_create_missing_queues=False,  # a misspelt queue is an error, not a place where chunks vanish
+    # A chunk is acknowledged when its results are committed; a failure is in the ledger by then, which retries it.
+    task_acks_late=True,
+    task_acks_on_failure_or_timeout=True,
+    task_reject_on_worker_lost=False,  # does nothing on threads
+    worker_prefetch_multiplier=1,  # waiting chunks stay in Redis, off the visibility clock, and free for other workers
+    task_ignore_result=True,  # results live in SQL
+    task_serializer="json",
+    accept_content=["json"],  # never pickle
+    worker_pool="threads",
+    worker_concurrency=settings.moodmill_threads,
+    worker_enable_remote_control=False,
+    worker_send_task_events=False,
+    worker_hijack_root_logger=True,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    # On threads this would end the worker at any break of the connection.
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        "global_keyprefix": "moodmill:",  # the visibility timeout is per database: keep other programs' keys apart
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "socket_connect_timeout": SOCKET_TIMEOUT_S,
+        "socket_keepalive": True,
+        "health_check_interval": 25,  # seconds; below SOCKET_TIMEOUT_S, so that a dead peer is noticed when idle too
+    },
+)
+
+
+def use_broker(redis_url: str) -> None:
+    """Send to and take from this broker, instead of the one in the settings."""
+    app.conf.broker_url = redis_url
+
+
+def worker_arguments(extra: tuple[str, ...] = ()) -> list[str]:
+    """Return the arguments of `celery -A worker` for one of our workers."""
+    # Gossip, mingle and heartbeats are for workers that talk to each other: ours meet in the ledger only.
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return ["worker", "--pool", "threads", "--loglevel", "INFO", *quiet, *extra]

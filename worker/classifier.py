@@ -1,0 +1,177 @@
+"""The threads around the model: task threads hand texts in and wait; one model thread classifies what waits.
+
+So the model works while other chunks are tokenised and written, and micro-batches form across chunks.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from db.emotions import EMOTIONS
+from worker.microbatch import Batcher, cut
+from worker.model import EmotionModel
+from worker.repository import ModelFiles
+from worker.settings import WorkerSettings
+from worker.tokens import TextTokenizer, TokenIds
+
+logger = logging.getLogger(__name__)
+
+#: Tokens of a micro-batch where the settings name none. On CPU more than this falls out of the caches.
+BATCH_TOKENS: Final = {"cpu": 2_048, "cuda": 65_536}
+#: Exit status of a process whose model thread died; a supervisor starts another.
+DEAD_MODEL_STATUS: Final = 70
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What the model says of n texts."""
+
+    #: [n, 27]; rows of texts that failed hold NaN.
+    probabilities: NDArray[np.float32]
+    #: [n]
+    tokens: NDArray[np.int32]
+    #: [n]
+    truncated: NDArray[np.bool_]
+    #: Why a text could not be classified, by its row.
+    errors: dict[int, str]
+
+
+@dataclass(kw_only=True)
+class _Ticket:
+    """Texts that were handed in together. The model thread fills it in; then its future is done."""
+
+    probabilities: NDArray[np.float32]
+    remaining: int
+    errors: dict[int, str] = field(default_factory=dict)
+    done: Future[None] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Waiting:
+    """One text that waits for the model."""
+
+    text: TokenIds
+    row: int
+    ticket: _Ticket
+
+    @property
+    def length(self) -> int:
+        return self.text.length
+
+
+class Classifier:
+    """Classifies texts for any number of threads. Use as a context manager: the model thread runs inside it."""
+
+    def __init__(self, model: EmotionModel, tokenizer: TextTokenizer, batch_tokens: int | None = None) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._budget = batch_tokens or BATCH_TOKENS.get(model.device.type, BATCH_TOKENS["cpu"])
+        self._batcher: Batcher[_Waiting] = Batcher(self._budget)
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._serve, name="model", daemon=True)
+
+    def __enter__(self) -> "Classifier":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def classify(self, texts: Sequence[str]) -> Outcome:
+        """Tokenise texts, wait for the model, and return what it says. Thread-safe."""
+        encoded = self._tokenizer.encode(texts)
+        empty = np.full((len(texts), len(EMOTIONS)), np.nan, dtype=np.float32)
+        ticket = _Ticket(probabilities=empty, remaining=len(texts))
+        if texts:
+            with self._changed:
+                waiting = [_Waiting(text=text, row=row, ticket=ticket) for row, text in enumerate(encoded)]
+                self._batcher.add(waiting, time.monotonic())
+                self._changed.notify()
+            ticket.done.result()
+        return Outcome(
+            probabilities=ticket.probabilities,
+            tokens=np.array([text.length for text in encoded], dtype=np.int32),
+            truncated=np.array([text.truncated for text in encoded], dtype=np.bool_),
+            errors=ticket.errors,
+        )
+
+    def warm_up(self) -> None:
+        """Classify a short and a long text, so that a model that cannot fails now; raises RuntimeError then."""
+        errors = self.classify(["warm", "up " * self._tokenizer.limit]).errors
+        if errors:
+            raise RuntimeError(next(iter(errors.values())))
+
+    def _serve(self) -> None:
+        try:
+            while self._step():
+                pass
+        except BaseException:
+            # Whatever waits would wait for ever. The chunks in work are not acknowledged: the queue still has them.
+            logger.critical("the model thread died", exc_info=True)
+            os._exit(DEAD_MODEL_STATUS)
+
+    def _step(self) -> bool:
+        """Wait until a window is due, and run it; return False when closed and nothing is left."""
+        with self._changed:
+            due = self._batcher.due_in(time.monotonic())
+            while due is None or due > 0:
+                if due is None and self._closing:
+                    return False
+                self._changed.wait(due)
+                due = self._batcher.due_in(time.monotonic())
+            batches = self._batcher.cut()
+        for batch in batches:
+            self._run(batch)
+        return True
+
+    def _run(self, batch: Sequence[_Waiting]) -> None:
+        """Run a micro-batch. Out of memory: go on with half the budget. Another error: find the text that causes it."""
+        try:
+            found = self._model.probabilities([one.text.ids for one in batch], self._tokenizer.pad_id)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+            with self._changed:
+                self._budget = self._batcher.halve_budget()
+            logger.warning("out of memory: micro-batches of %d tokens from now on", self._budget)
+            for smaller in cut(batch, self._budget):
+                self._run(smaller)
+        except Exception as error:  # noqa: BLE001 - becomes the dead letter of the text that causes it
+            if len(batch) == 1:
+                self._deliver(batch[0], f"{type(error).__name__}: {error}")
+            else:
+                middle = len(batch) // 2
+                self._run(batch[:middle])
+                self._run(batch[middle:])
+        else:
+            for one, row in zip(batch, found, strict=True):
+                self._deliver(one, row)
+
+    def _deliver(self, one: _Waiting, result: NDArray[np.float32] | str) -> None:
+        ticket = one.ticket
+        if isinstance(result, str):
+            ticket.errors[one.row] = result
+        else:
+            ticket.probabilities[one.row] = result
+        ticket.remaining -= 1
+        if ticket.remaining == 0:
+            ticket.done.set_result(None)
+
+
+def load_classifier(files: ModelFiles, settings: WorkerSettings) -> Classifier:
+    """Load a model and its tokenizer. Raises ModelError or SettingError when that cannot be."""
+    model = EmotionModel(files, settings.moodmill_device, settings.moodmill_precision)
+    return Classifier(model, TextTokenizer(files.folder, model.max_tokens), settings.moodmill_batch_tokens)

@@ -1,0 +1,44 @@
+"""What goes over Redis: a chunk of comments, self-contained and versioned, checked at the door."""
+
+from typing import Any, Final
+
+import msgspec
+
+from db.comment import Comment
+from db.errors import MoodmillError
+
+#: Raised by one whenever an older worker could misread what a newer producer writes.
+VERSION: Final = 1
+
+
+class NewerMessageError(MoodmillError):
+    """A message of a version that this worker does not know: to be left for a newer one."""
+
+
+class ChunkMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One Celery task's work."""
+
+    version: int = VERSION
+    run: str
+    number: int
+    source_number: int
+    #: The name that result rows carry.
+    source: str
+    comments: list[Comment]
+    keep_text: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the message as values that any JSON serializer takes."""
+        built: dict[str, Any] = msgspec.to_builtins(self)
+        return built
+
+
+def read_message(received: object) -> ChunkMessage:
+    """Check what came over the wire. Raises NewerMessageError, or MoodmillError when it is no message of ours."""
+    version = received.get("version") if isinstance(received, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        raise NewerMessageError(f"message of version {version}, this worker reads up to {VERSION}: upgrade it")
+    try:
+        return msgspec.convert(received, ChunkMessage)
+    except msgspec.ValidationError as error:
+        raise MoodmillError(f"expected a chunk message of version {VERSION}, got another thing: {error}") from error

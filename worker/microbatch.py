@@ -1,0 +1,69 @@
+"""Cuts the comments that wait into micro-batches of like length, within a budget of tokens.
+
+Padding is what makes the common ways slow: a batch costs its longest text times its size. So the whole waiting window
+is sorted by length before it is cut. A pure state machine: no threads, and the clock is passed in.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Generic, Protocol, TypeVar
+
+
+class Sized(Protocol):
+    """Something that is so many tokens long."""
+
+    @property
+    def length(self) -> int: ...
+
+
+Item = TypeVar("Item", bound=Sized)
+
+#: Windows are cut as soon as they hold this many budgets: enough for little padding, a bound for memory.
+WINDOW_BUDGETS: Final = 64
+#: Seconds the first comment of a window waits for company at most.
+MAX_WAIT_S: Final = 0.02
+
+
+class Batcher(Generic[Item]):
+    def __init__(self, budget: int) -> None:
+        """`budget`: tokens of a micro-batch, padding included."""
+        self._budget = budget
+        self._waiting: list[Item] = []
+        self._tokens = 0
+        self._since = 0.0
+
+    def add(self, items: Sequence[Item], now: float) -> None:
+        """Let items wait; `now` in seconds. The clock of a window starts with its first item."""
+        if not self._waiting:
+            self._since = now
+        self._waiting.extend(items)
+        self._tokens += sum(item.length for item in items)
+
+    def due_in(self, now: float) -> float | None:
+        """Return the seconds until the window is to be cut: 0 when it is, None when nothing waits."""
+        if not self._waiting:
+            return None
+        if self._tokens >= WINDOW_BUDGETS * self._budget:
+            return 0.0
+        return max(0.0, self._since + MAX_WAIT_S - now)
+
+    def cut(self) -> list[list[Item]]:
+        """Take all that waits, as micro-batches: the longest first, so that memory runs out at once or not at all."""
+        waiting, self._waiting, self._tokens = self._waiting, [], 0
+        return cut(waiting, self._budget)
+
+    def halve_budget(self) -> int:
+        """Cut smaller from now on, for the device ran out of memory; return the new budget."""
+        self._budget = max(1, self._budget // 2)
+        return self._budget
+
+
+def cut(items: Sequence[Item], budget: int) -> list[list[Item]]:
+    """Cut items into batches of at most `budget` tokens, padding included; one longer than the budget goes alone."""
+    batches: list[list[Item]] = []
+    for item in sorted(items, key=lambda one: one.length, reverse=True):
+        # The first of a batch is its longest: each item costs as much as it.
+        if batches and (len(batches[-1]) + 1) * batches[-1][0].length <= budget:
+            batches[-1].append(item)
+        else:
+            batches.append([item])
+    return batches

@@ -1,0 +1,100 @@
+"""Token ids become probabilities: the forward pass, and nothing else. Knows no Redis and no SQL."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoConfig, AutoModelForSequenceClassification
+
+from db.emotions import EMOTIONS
+from db.errors import ModelError, SettingError
+from worker.repository import ModelFiles
+
+#: Architectures whose positions are counted from the padding id on, so that fewer are left for tokens.
+_POSITIONS_AFTER_PADDING: Final = {"roberta", "xlm-roberta", "camembert", "longformer"}
+
+
+class EmotionModel:
+    """A sequence classifier on its device: one sigmoid per emotion, labels mapped by name."""
+
+    def __init__(self, files: ModelFiles, device: str = "auto", precision: str = "auto") -> None:
+        """Load the weights. Raises ModelError when transformers cannot, or when emotions are missing."""
+        self.device: Final = choose_device(device)
+        self.precision: Final = choose_precision(precision, self.device)
+        try:
+            config = AutoConfig.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
+            columns = label_columns(config.id2label, files.name)
+            self._model: Final[Any] = (
+                AutoModelForSequenceClassification.from_pretrained(
+                    files.folder,
+                    local_files_only=True,
+                    trust_remote_code=False,
+                    use_safetensors=True,
+                    dtype=torch.bfloat16 if self.precision == "bf16" else torch.float32,
+                )
+                .to(self.device)
+                .eval()
+            )
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise ModelError(f"cannot load the model {files.folder}: {str(error).strip().splitlines()[0]}") from error
+        self._columns: Final = torch.tensor(columns, device=self.device)
+        self.max_tokens: Final = _positions(config)
+
+    @torch.inference_mode()
+    def probabilities(self, ids: Sequence[Sequence[int]], pad_id: int) -> NDArray[np.float32]:
+        """Return [n, 27] probabilities, in the order of EMOTIONS, of n texts' token ids."""
+        longest = max(len(one) for one in ids)
+        padded = np.full((len(ids), longest), pad_id, dtype=np.int64)
+        mask = np.zeros((len(ids), longest), dtype=np.int64)
+        for row, one in enumerate(ids):
+            padded[row, : len(one)] = one
+            mask[row, : len(one)] = 1
+        logits = self._model(
+            input_ids=torch.from_numpy(padded).to(self.device),
+            attention_mask=torch.from_numpy(mask).to(self.device),
+        ).logits
+        found: NDArray[np.float32] = torch.sigmoid(logits.float()[:, self._columns]).cpu().numpy()
+        if found.shape != (len(ids), len(EMOTIONS)) or not np.isfinite(found).all():
+            raise FloatingPointError(f"the model gave {found.shape} with non-finite values for {len(ids)} texts")
+        return found
+
+
+def label_columns(id2label: dict[int, str], shown: str) -> list[int]:
+    """Return the output of each emotion, in the order of EMOTIONS. Raises ModelError naming the emotions missing."""
+    outputs = {str(label).strip().lower(): int(output) for output, label in id2label.items()}
+    missing = [name for name in EMOTIONS if name not in outputs]
+    if missing:
+        raise ModelError(
+            f"the model {shown} lacks {len(missing)} of the 27 emotions among its labels: {', '.join(missing)}; "
+            f"its labels are: {', '.join(list(outputs)[:30])}"
+        )
+    return [outputs[name] for name in EMOTIONS]
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Return the device of that name; for "auto" a GPU when there is one. Raises SettingError when it is not there."""
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise SettingError(f"MOODMILL_DEVICE is {wanted!r}, which cannot be used here: {reason}; try auto") from error
+    return device
+
+
+def choose_precision(wanted: str, device: torch.device) -> str:
+    """Return "fp32" or "bf16": for "auto", bf16 where a GPU computes in it."""
+    if wanted != "auto":
+        return wanted
+    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+
+
+def _positions(config: Any) -> int:
+    positions = int(getattr(config, "max_position_embeddings", 0) or 2**31)
+    if config.model_type in _POSITIONS_AFTER_PADDING:
+        positions -= int(config.pad_token_id or 0) + 1
+    return positions

@@ -1,0 +1,91 @@
+"""The Celery task, and the life of the process around it: load before consuming, stop in order."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any, Final
+
+from celery.exceptions import Reject
+from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
+
+from db.errors import MoodmillError
+from db.settings import StoreSettings, read_settings
+from worker.celery_app import TASK, app, settings
+from worker.message import NewerMessageError, read_message
+from worker.mill import Mill, StoppingError
+
+logger = logging.getLogger(__name__)
+
+#: Seconds before a message of a newer version goes back, so that a worker that is alone with it does not spin.
+NEWER_PAUSE_S: Final = 2.0
+
+_mill: Mill | None = None
+
+
+@app.task(name=TASK)  # type: ignore[untyped-decorator]
+def classify(received: Any) -> None:
+    """Classify one chunk. Returns once its results are committed; only then does Celery acknowledge it."""
+    if _mill is None:
+        raise RuntimeError("the task runs in a worker process: it was called before the model was loaded")
+    try:
+        message = read_message(received)
+        started = time.monotonic()
+        _mill.grind(message)
+        seconds = time.monotonic() - started
+        logger.info("chunk %s/%d: %d comments in %.1f s", message.run, message.number, len(message.comments), seconds)
+    except NewerMessageError as error:
+        logger.error("%s; left for a newer worker", error)  # noqa: TRY400 - no traceback for what is no defect
+        time.sleep(NEWER_PAUSE_S)
+        raise Reject(str(error), requeue=True) from error
+    except StoppingError as error:
+        raise Reject(str(error), requeue=True) from error
+    except Exception:
+        raise
+    except BaseException as error:
+        # Celery's threads pool would lose one of its places for good.
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def load(**_: Any) -> None:
+    """Load and warm the model before the first chunk is taken; end the process when that fails."""
+    global _mill
+    if settings.moodmill_exit_with_parent:
+        threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    try:
+        _mill = Mill(settings, read_settings(StoreSettings)).__enter__()
+    except Exception as error:
+        # Celery swallows exceptions of signal receivers, but not SystemExit: a worker without a model must not consume.
+        reason = str(error) if isinstance(error, MoodmillError) else f"{type(error).__name__}: {error}"
+        print(f"error: {reason}", file=sys.stderr, flush=True)  # noqa: T201 - the worker's last word
+        logger.debug("loading failed", exc_info=True)
+        raise SystemExit(1) from error
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def announce(**_: Any) -> None:
+    if _mill is not None:
+        logger.info("the model %s is loaded; waiting for chunks", _mill.model)
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def stop_waiting(**_: Any) -> None:
+    if _mill is not None:
+        _mill.stop_waiting()
+
+
+@worker_shutdown.connect  # type: ignore[untyped-decorator]
+def unload(**_: Any) -> None:
+    """End the model thread. Celery has waited for the task threads by now, so nothing waits for the model."""
+    if _mill is not None:
+        _mill.__exit__()
+
+
+def _end_with_parent() -> None:
+    """Stop as on SIGTERM when standard input ends: whoever started this worker for one run is gone."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
