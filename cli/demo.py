@@ -62,9 +62,9 @@ def _print_emotions(store: "Store", run_id: str) -> None:
 
     table = Table("emotion", "group", box=None)
     table.add_column("found", justify="right")
-    table.add_column("the clearest example")
+    table.add_column("the clearest example", no_wrap=True, overflow="ellipsis")
     for share in emotion_shares(store, run_id):
         example = clearest_text(store, run_id, share.emotion) if share.found else None
-        text = f"{example[1]:.2f}  {shortened(example[0])}" if example else ""
+        text = f"{example[1]:.2f}  {shortened(example[0], 160)}" if example else ""
         table.add_row(share.emotion, share.group, f"{share.found:,}", Text(text))
     OUTPUT.print(table)

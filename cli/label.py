@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cli.opening import opened_store
 from cli.options import broker_options, json_option, model_options, run_options, store_options, with_worker_option
-from cli.printing import REMARKS, print_json, print_status, status_json
+from cli.printing import REMARKS, print_json, print_status, print_troubles, status_json
 from cli.progress import shown_progress
 from db.errors import MoodmillError, SettingError
 
@@ -95,6 +95,7 @@ def _finish(store: "Store", status: "RunStatus", as_json: bool, *, wait: bool = 
         print_json(status_json(status))
     else:
         print_status(status, store)
+    print_troubles(status)
     good = status.succeeded if wait else status.adds_up and status.dead == 0 and not status.source_errors
     if not good:
         sys.exit(1)

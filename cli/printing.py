@@ -59,19 +59,31 @@ def print_status(status: "RunStatus", store: "Store") -> None:
         table.add_row("+ skipped", f"{n:,}", reason)
     if not status.skipped:
         table.add_row("+ skipped", "0", "")
-    table.add_row("+ dead", f"{status.dead:,}", f"`moodmill dead list {status.id}` shows them" if status.dead else "")
+    table.add_row("+ dead", f"{status.dead:,}", "")
     if status.waiting:
         table.add_row("+ waiting", f"{status.waiting:,}", f"in {status.pending_chunks + status.failed_chunks} chunks")
     if not status.adds_up:
         table.add_row("", "", "THE NUMBERS DO NOT ADD UP: please report this")
     table.add_row("store", "", store.shown)
     OUTPUT.print(table)
+
+
+def print_troubles(status: "RunStatus") -> None:
+    """Say on standard error what went wrong in a run, and what finishes it."""
     for name, error in status.source_errors.items():
-        REMARKS.print(Text(f"error: source {name}: {error}"))
+        _error(error if name in error else f"{name}: {error}")
     if status.failure:
-        REMARKS.print(Text(f"error: {status.failed_chunks} chunks failed: {status.failure}"))
-    if not status.finished:
-        REMARKS.print(Text(f"`moodmill resume {status.id}` finishes this run."))
+        _error(
+            f"{status.failed_chunks} chunks failed, `moodmill resume {status.id}` tries them again: {status.failure}"
+        )
+    elif not status.finished:
+        REMARKS.print(Text(f"`moodmill resume {status.id}` finishes this run."), soft_wrap=True)
+    if status.dead:
+        _error(f"{status.dead:,} records are dead letters: `moodmill dead list {status.id}` shows them")
+
+
+def _error(message: str) -> None:
+    REMARKS.print(Text(f"error: {' '.join(message.split())}"), soft_wrap=True)
 
 
 def shortened(text: str, limit: int = EXAMPLE) -> str:

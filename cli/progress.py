@@ -1,5 +1,6 @@
 """The progress bar of a run."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -52,27 +53,27 @@ def shown_progress(console: Console) -> Iterator[Callable[["Progress"], None]]:
         _Eta(),
     )
     with Bar(*columns, console=console, speed_estimate_period=SPEED_WINDOW_S) as bar:
-        task = bar.add_task("loading", total=1.0, comments=0, speed="-/s")
-        first: list[tuple[float, int]] = []
-        told = [False]
+        task = bar.add_task("reading", total=1.0, comments=0, speed="-/s")
+        window: deque[tuple[float, int]] = deque([(bar.get_time(), 0)])
+        told = False
 
         def show(progress: "Progress") -> None:
+            nonlocal told
             now = bar.get_time()
-            if progress.classified:
-                first.append((now, progress.classified))
-                while len(first) > 2 and first[0][0] < now - SPEED_WINDOW_S:
-                    first.pop(0)
-            seconds = now - first[0][0] if first else 0.0
-            speed = f"{(progress.classified - first[0][1]) / seconds:,.0f}/s" if seconds > 0 else "-/s"
-            name = "labelling" if progress.classified else "loading"
+            window.append((now, progress.classified))
+            while len(window) > 2 and window[1][0] < now - SPEED_WINDOW_S:
+                window.popleft()
+            seconds, comments = now - window[0][0], progress.classified - window[0][1]
+            speed = f"{comments / seconds:,.0f}/s" if comments and seconds else "-/s"
+            name = "labelling" if progress.classified else "reading"
             bar.update(task, completed=progress.share, comments=progress.classified, speed=speed, description=name)
-            if progress.idle_s > IDLE_S and not told[0]:
-                told[0] = True
+            if progress.idle_s > IDLE_S and not told:
+                told = True
                 bar.console.print(
                     f"no chunk was finished for {IDLE_S} s; {progress.pending_chunks} wait. "
-                    "Does a worker run for this broker? `moodmill worker` starts one."
+                    "Does a worker run for this broker and store? `moodmill worker` starts one."
                 )
             elif progress.idle_s < IDLE_S:
-                told[0] = False
+                told = False
 
         yield show

@@ -5,7 +5,7 @@ from rich.table import Table
 
 from cli.opening import opened_store
 from cli.options import json_option, store_options
-from cli.printing import OUTPUT, print_json, print_status, status_json
+from cli.printing import OUTPUT, print_json, print_status, print_troubles, status_json
 
 
 @click.command()
@@ -23,6 +23,7 @@ def status(run: str | None, as_json: bool) -> None:
                 print_json(status_json(found))
             else:
                 print_status(found, store)
+            print_troubles(found)
             return
         runs = [reads.status(store, one) for one in reads.run_ids(store)]
     if as_json:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, case, func, select, text
+from sqlalchemy import REAL, Connection, Double, case, cast, func, select, text
 
 from db.emotions import GROUP_OF, Group
 from db.errors import RunError
@@ -183,8 +183,10 @@ def emotion_shares(store: Store, run_id: str) -> list[EmotionShare]:
             sums = [func.count().label("rows")]
             for name in GROUP_OF:
                 column = comment_emotion.c[name]
-                sums += [func.sum(case((column > limits[name], 1), else_=0)).label(f"{name}_found")]
-                sums += [func.sum(column).label(f"{name}_total")]
+                # PostgreSQL would compare with a double, and add up singles in a single.
+                above = column > cast(limits[name], REAL)
+                sums += [func.sum(case((above, 1), else_=0)).label(f"{name}_found")]
+                sums += [func.sum(cast(column, Double)).label(f"{name}_total")]
             query = select(*sums).where(comment_emotion.c.model == model, comment_emotion.c.source.in_(of_run))
             counted = connection.execute(query).one()._mapping
             rows += counted["rows"]

@@ -79,7 +79,7 @@ def _executemany(connection: Connection, classified: Classified) -> int:
             comment.subreddit,
             comment.author,
             # the form in which SQLAlchemy writes and reads a DateTime in SQLite
-            comment.created_at and comment.created_at.strftime("%Y-%m-%d %H:%M:%S.%f"),
+            comment.created_at and comment.created_at.replace(tzinfo=None).isoformat(" ", "microseconds"),
             comment.text if classified.keep_text else None,
             *probabilities,
             tokens,

@@ -29,4 +29,6 @@ def read_settings(kind: type[Settings]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper()
-        raise SettingError(f"{name} is {first['input']!r}: {first['msg']}") from error
+        shown = "not usable" if name.endswith("URL") else repr(first["input"])  # a URL may hold a password
+        reason = first["msg"].removeprefix("Value error, ")
+        raise SettingError(f"{name} is {shown}: {reason}") from error

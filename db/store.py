@@ -1,10 +1,13 @@
 """The store: a SQLite file or a PostgreSQL database, its connections and the state of its schema."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -14,6 +17,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from db.errors import SettingError, StoreError
+from db.schema import metadata
 
 #: Milliseconds a SQLite connection waits for another's write before it gives up.
 SQLITE_BUSY_MS: Final = 60_000
@@ -37,14 +41,20 @@ class Store:
 
     @property
     def shown(self) -> str:
-        """The URL without its password; of an SQLite file, its path."""
-        return str(Path(self.url.database or "").resolve()) if self.is_sqlite else self.url.render_as_string()
+        """The URL without its passwords; of an SQLite file, its path."""
+        if self.is_sqlite:
+            return str(Path(self.url.database or "").resolve())
+        return self.url.difference_update_query(("password", "sslpassword")).render_as_string()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads. Raises StoreError when the database cannot be reached."""
+        """A transaction that only reads, and sees one moment. Raises StoreError when the database cannot be reached."""
         with _told(self), self.engine.connect() as connection:
-            yield connection.execution_options(moodmill_read=True)
+            if self.is_sqlite:  # a transaction sees one moment there as it is
+                connection.execution_options(moodmill_read=True)
+            else:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -80,8 +90,8 @@ class Store:
             remedy = "run `moodmill db upgrade`" if found in known else "use the moodmill that made it, or a newer one"
             raise StoreError(f"the store {self.shown} has schema {found}, expected {wanted}: {remedy}")
         with self.reading() as connection:
-            taken = set(inspect(connection).get_table_names()) & {"run", "chunk", "comment_emotion"}
-        if taken:
+            taken = set(inspect(connection).get_table_names()) & set(metadata.tables)
+        if taken and self.current() is None:  # else another process made the schema meanwhile
             raise StoreError(
                 f"the database {self.shown} holds tables of another program ({', '.join(sorted(taken))}): "
                 "name a database of moodmill's own in DATABASE_URL"
@@ -105,7 +115,7 @@ def _checked_url(database_url: str) -> URL:
         raise SettingError(f"DATABASE_URL names the database {backend!r}: {examples}")
     if backend == "sqlite" and url.database in (None, "", ":memory:"):
         raise SettingError(f"DATABASE_URL names no SQLite file, and several processes share the store: {examples}")
-    return url.set(drivername="postgresql+psycopg") if backend == "postgresql" else url
+    return url.set(drivername="postgresql+psycopg" if backend == "postgresql" else "sqlite")
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -114,7 +124,7 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins no transaction by itself: begin() below does
-        connection.execute("pragma journal_mode = wal")  # readers go on while a chunk is written
+        _use_wal(connection)  # readers go on while a chunk is written
         connection.execute("pragma synchronous = normal")  # safe with WAL: a power cut costs whole transactions only
         connection.execute("pragma foreign_keys = on")
 
@@ -128,6 +138,20 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch the journal, however many do so at once: on a new file SQLite refuses all but one, and none waits."""
+    deadline = time.monotonic() + SQLITE_BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _postgres_engine(url: URL) -> Engine:
     return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
 
@@ -137,13 +161,20 @@ def _told(store: Store) -> Iterator[None]:
     """Turn a database that cannot be reached or used into a StoreError of one line."""
     try:
         yield
-    except OperationalError as error:
-        reason = str(error.orig).strip().split("\n")[0]
-        raise StoreError(f"cannot use the store {store.shown}: {reason}; check DATABASE_URL") from error
     except DBAPIError as error:
         if "not a database" in str(error.orig):
             raise StoreError(f"{store.shown} is no SQLite database: name another file in DATABASE_URL") from error
-        raise
+        # Without a statement it is the connection that failed: over an option in the URL, say.
+        if not isinstance(error, OperationalError) and error.statement is not None:
+            raise
+        raise _unusable(store, error.orig) from error
+    except (sqlite3.OperationalError, psycopg.OperationalError) as error:  # where rows go in on the driver's connection
+        raise _unusable(store, error) from error
+
+
+def _unusable(store: Store, error: BaseException | None) -> StoreError:
+    reason = str(error).strip().split("\n")[0]
+    return StoreError(f"cannot use the store {store.shown}: {reason}; check DATABASE_URL")
 
 
 def _alembic() -> Config:

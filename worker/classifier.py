@@ -138,7 +138,16 @@ class Classifier:
         return True
 
     def _run(self, batch: Sequence[_Waiting]) -> None:
-        """Run a micro-batch. Out of memory: go on with half the budget. Another error: find the text that causes it."""
+        # Only here, out of the handlers below: while an error is handled, it holds the tensors of the batch that failed.
+        for smaller in self._attempt(batch):
+            self._run(smaller)
+
+    def _attempt(self, batch: Sequence[_Waiting]) -> Sequence[Sequence[_Waiting]]:
+        """Run a micro-batch; return the smaller ones to run instead when it fails.
+
+        Out of memory: go on with half the budget. Another error: find the text that causes it. One that the device
+        does not survive is raised.
+        """
         try:
             found = self._model.probabilities([one.text.ids for one in batch], self._tokenizer.pad_id)
         except torch.OutOfMemoryError:
@@ -147,18 +156,18 @@ class Classifier:
             with self._changed:
                 self._budget = self._batcher.halve_budget()
             logger.warning("out of memory: micro-batches of %d tokens from now on", self._budget)
-            for smaller in cut(batch, self._budget):
-                self._run(smaller)
+            return cut(batch, self._budget)
+        except torch.AcceleratorError:
+            raise  # after it every text would fail, and none of them is to blame
         except Exception as error:  # noqa: BLE001 - becomes the dead letter of the text that causes it
-            if len(batch) == 1:
-                self._deliver(batch[0], f"{type(error).__name__}: {error}")
-            else:
+            if len(batch) > 1:
                 middle = len(batch) // 2
-                self._run(batch[:middle])
-                self._run(batch[middle:])
+                return batch[:middle], batch[middle:]
+            self._deliver(batch[0], f"{type(error).__name__}: {error}")
         else:
             for one, row in zip(batch, found, strict=True):
                 self._deliver(one, row)
+        return ()
 
     def _deliver(self, one: _Waiting, result: NDArray[np.float32] | str) -> None:
         ticket = one.ticket

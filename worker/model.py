@@ -6,11 +6,16 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers.utils.logging import disable_progress_bar
 
 from db.emotions import EMOTIONS
 from db.errors import ModelError, SettingError
 from worker.repository import ModelFiles
+
+# Weights load in a second: the bar would only stand in the output of every command.
+disable_progress_bar()  # type: ignore[no-untyped-call]
 
 #: Architectures whose positions are counted from the padding id on, so that fewer are left for tokens.
 _POSITIONS_AFTER_PADDING: Final = {"roberta", "xlm-roberta", "camembert", "longformer"}
@@ -26,19 +31,21 @@ class EmotionModel:
         try:
             config = AutoConfig.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
             columns = label_columns(config.id2label, files.name)
-            self._model: Final[Any] = (
-                AutoModelForSequenceClassification.from_pretrained(
-                    files.folder,
-                    local_files_only=True,
-                    trust_remote_code=False,
-                    use_safetensors=True,
-                    dtype=torch.bfloat16 if self.precision == "bf16" else torch.float32,
-                )
-                .to(self.device)
-                .eval()
+            model, loaded = AutoModelForSequenceClassification.from_pretrained(
+                files.folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.bfloat16 if self.precision == "bf16" else torch.float32,
+                output_loading_info=True,
             )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            self._model: Final[Any] = model.to(self.device).eval()
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise ModelError(f"cannot load the model {files.folder}: {str(error).strip().splitlines()[0]}") from error
+        if loaded["missing_keys"]:
+            # transformers fills them with random numbers, and only warns.
+            missing = ", ".join(sorted(loaded["missing_keys"])[:5])
+            raise ModelError(f"the model {files.folder} lacks weights, as an encoder that was never tuned: {missing}")
         self._columns: Final = torch.tensor(columns, device=self.device)
         self.max_tokens: Final = _positions(config)
 

@@ -1,11 +1,14 @@
 """Where the broker is, which model to load, and how the worker runs it."""
 
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import PositiveInt
+from pydantic import PositiveInt, field_validator
 from pydantic_settings import BaseSettings
 
 from db.settings import SOURCES
+
+#: What kombu connects to with its Redis transport.
+_SCHEMES: Final = ("redis", "rediss", "sentinel", "redis+socket")
 
 
 class WorkerSettings(BaseSettings):
@@ -29,3 +32,13 @@ class WorkerSettings(BaseSettings):
     moodmill_batch_tokens: PositiveInt | None = None
     #: Set for a worker that somebody started for one run: it ends when its standard input does.
     moodmill_exit_with_parent: bool = False
+
+    @field_validator("redis_url")
+    @classmethod
+    def _of_redis(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        url = url.replace("unix://", "redis+socket://", 1)  # as other Redis clients spell it
+        if url.split("://")[0] not in _SCHEMES:
+            raise ValueError("expected redis://HOST:PORT/DB, rediss://… (TLS) or unix:///PATH")
+        return url

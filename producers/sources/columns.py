@@ -1,5 +1,6 @@
 """Which columns of a table hold a comment's fields, and how a row becomes a comment."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -63,7 +64,7 @@ def to_parsed(values: Mapping[str, object], position: int, source: str) -> Parse
     if text is None:
         raise ValueError("expected a text in the text column, found null")
     comment = Comment(
-        id=clean(_string(values.get("id")) or f"{source}:{position}"),
+        id=clean(_string(values.get("id")) or made_id(source, position, text)),
         text=comment_text(text),
         position=position,
         subreddit=clean(_string(values.get("subreddit")) or "") or None,
@@ -71,6 +72,15 @@ def to_parsed(values: Mapping[str, object], position: int, source: str) -> Parse
         created_at=parse_time(values.get("created_at")),
     )
     return Parsed(comment=comment, gone=gone(text))
+
+
+def made_id(source: str, position: int, text: str) -> str:
+    """Return the id of a row that has none: the same whenever the row is read again, in a file that grew as well.
+
+    The text is in it because different files may have the same name.
+    """
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return f"{source}:{position}:{digest[:12]}"
 
 
 def _string(value: object) -> str | None:

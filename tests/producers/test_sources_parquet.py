@@ -106,7 +106,7 @@ def test_whole_row_groups_before_the_start_are_not_read(tmp_path: Path) -> None:
 
 def test_ids_of_rows_without_one_name_the_file(tmp_path: Path) -> None:
     ids = [comment.id for comment in comments(read_all(ParquetFile(parquet(tmp_path, {"text": ["a", "b"]}))))]
-    assert ids == ["x.parquet:0", "x.parquet:1"]
+    assert [one.rsplit(":", 1)[0] for one in ids] == ["x.parquet:0", "x.parquet:1"]
 
 
 def test_a_file_of_no_rows_has_no_records(tmp_path: Path) -> None:

@@ -71,10 +71,16 @@ def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
     assert texts(table(tmp_path, '\ufeff"text",id\nyes,1\n')) == ["yes"]
 
 
-def test_rows_without_an_id_are_named_by_file_and_position(tmp_path: Path) -> None:
-    assert only(read_all(table(tmp_path, "text\na\n"))).comment.id == "x.csv:0"
-    ids = [comment.id for comment in comments(read_all(table(tmp_path, "id,text\n7,a\n,b\n")))]
-    assert ids == ["7", "x.csv:1"]
+def test_rows_without_an_id_are_named_by_file_position_and_text(tmp_path: Path) -> None:
+    def ids(content: str) -> list[str]:
+        return [comment.id for comment in comments(read_all(table(tmp_path, content)))]
+
+    first = ids("id,text\n7,a\n,b\n")
+    assert first[0] == "7"
+    assert first[1].startswith("x.csv:1:")
+    # the same again in a file that grew; another for another text, though file and position are the same
+    assert ids("id,text\n7,a\n,b\n,c\n")[:2] == first
+    assert ids("id,text\n7,a\n,other\n")[1] != first[1]
 
 
 def test_empty_fields_are_none(tmp_path: Path) -> None:

