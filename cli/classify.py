@@ -9,7 +9,7 @@ from cli.printing import OUTPUT, print_json, shortened
 from db.emotions import EMOTIONS, GROUP_OF
 
 
-@click.command()
+@click.command(short_help="Show the 27 probabilities of texts.")
 @click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
 @model_options
 @json_option

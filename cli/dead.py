@@ -14,7 +14,7 @@ from cli.progress import shown_progress
 from db.errors import RunError
 
 
-@click.group()
+@click.group(short_help="List, show and replay dead letters.")
 def dead() -> None:
     """List, show and replay dead letters: records that could not be read or classified."""
 
@@ -79,8 +79,8 @@ def replay(ids: tuple[int, ...], run: str | None, with_worker: bool, as_json: bo
     with opened_store() as store:
         letters = dead_letters(store, run, ids)
         _require_all(ids, [letter.id for letter in letters])
-        with shown_progress(REMARKS) as show_progress:
-            workplace = labelling.Workplace(with_worker=with_worker)
+        workplace = labelling.Workplace(with_worker=with_worker)
+        with shown_progress(REMARKS, own_worker=workplace.starts_worker) as show_progress:
             labelling.replay(store, letters, workplace, show_progress)
         from db.reads import status
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from db.store import Store
 
 
-@click.command()
+@click.command(short_help="Label a bundled sample.")
 @click.option(
     "--store",
     "file",
@@ -38,8 +38,8 @@ def demo(file: Path) -> None:
     from producers.options import RunOptions
     from producers.sample import SAMPLE
 
-    with opened_store() as store:
-        with shown_progress(REMARKS) as show:
+    with opened_store(create=True) as store:
+        with shown_progress(REMARKS, own_worker=True) as show:
             options = RunOptions(keep_text=True)
             status = labelling.label(store, [SAMPLE], options, labelling.Workplace(), lambda _run: None, show)
         _print_emotions(store, status.id)

@@ -8,6 +8,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from cli.extra import missing_extra
 from cli.options import broker_options, json_option, model_options, store_options
 from cli.printing import OUTPUT, print_json
 from db.errors import MoodmillError
@@ -21,7 +22,7 @@ class Finding:
     found: str
 
 
-@click.command()
+@click.command(short_help="Check what works here, and how to mend it.")
 @model_options
 @store_options
 @broker_options
@@ -47,8 +48,7 @@ def _look(part: str, check: Callable[[], str]) -> Finding:
     except MoodmillError as error:
         return Finding(part=part, ok=False, found=str(error))
     except ImportError as error:
-        fix = "this install is for producers only: pip install 'moodmill[worker]' brings what labels"
-        return Finding(part=part, ok=False, found=f"{error}; {fix}")
+        return Finding(part=part, ok=False, found=missing_extra(error) or str(error))
 
 
 def _store() -> str:
@@ -56,11 +56,13 @@ def _store() -> str:
     from db.store import Store
 
     store = Store(read_settings(StoreSettings).database_url)
+    if not store.exists():
+        return f"none yet: the first run makes {store.shown}"
     found, newest = store.current(), store.newest()
     store.close()
     if found is not None and found != newest:
         raise MoodmillError(f"{store.shown} has schema {found}, expected {newest}: run `moodmill db upgrade`")
-    return f"{store.shown}, schema {found or 'none yet: the first run makes it'}"
+    return f"{store.shown}, schema {found or 'none yet'}"
 
 
 def _broker() -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _sources = click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
 
 
-@click.command()
+@click.command(short_help="Label dumps, tables or standard input.")
 @_sources
 @run_options
 @with_worker_option
@@ -44,7 +44,7 @@ def label(sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, a
     _label(sources, options, with_worker, as_json, wait=True)
 
 
-@click.command()
+@click.command(short_help="Only enqueue; workers do the rest.")
 @_sources
 @run_options
 @store_options
@@ -62,7 +62,7 @@ def enqueue(sources: tuple[Path, ...], options: "RunOptions", as_json: bool) -> 
     _label(sources, options, False, as_json, wait=False)
 
 
-@click.command()
+@click.command(short_help="Finish an interrupted run.")
 @click.argument("run")
 @with_worker_option
 @model_options
@@ -71,12 +71,15 @@ def enqueue(sources: tuple[Path, ...], options: "RunOptions", as_json: bool) -> 
 @json_option
 def resume(run: str, with_worker: bool, as_json: bool) -> None:
     """Finish RUN, which was interrupted: read the rest, and classify what is not classified yet."""
+    from db.ledger import Ledger
     from producers import labelling
 
-    with opened_store() as store, _interruptible([run]), shown_progress(REMARKS) as show:
-        status = labelling.resume(store, run, labelling.Workplace(with_worker=with_worker), show)
-        shown = store
-    _finish(shown, status, as_json)
+    with opened_store() as store:
+        Ledger(store).run(run)  # an id that is none is told before anything starts
+        workplace = labelling.Workplace(with_worker=with_worker)
+        with _interruptible([run]), shown_progress(REMARKS, own_worker=workplace.starts_worker) as show:
+            status = labelling.resume(store, run, workplace, show)
+    _finish(store, status, as_json)
 
 
 def _label(sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, as_json: bool, *, wait: bool) -> None:
@@ -84,10 +87,13 @@ def _label(sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, 
 
     workplace = labelling.Workplace(with_worker=with_worker, wait=wait)
     runs: list[str] = []
-    with opened_store() as store, _interruptible(runs), shown_progress(REMARKS) as show:
+    with (
+        opened_store(create=True) as store,
+        _interruptible(runs),
+        shown_progress(REMARKS, own_worker=workplace.starts_worker) as show,
+    ):
         status = labelling.label(store, sources, options, workplace, runs.append, show)
-        shown = store
-    _finish(shown, status, as_json, wait=wait)
+    _finish(store, status, as_json, wait=wait)
 
 
 def _finish(store: "Store", status: "RunStatus", as_json: bool, *, wait: bool = True) -> None:

@@ -11,6 +11,7 @@ from cli.classify import classify
 from cli.dead import dead
 from cli.demo import demo
 from cli.doctor import doctor
+from cli.extra import missing_extra
 from cli.label import enqueue, label, resume
 from cli.status import status
 from cli.store import db
@@ -55,6 +56,9 @@ def main() -> None:
         sys.stderr.close()  # whoever read our output has gone, as `| head` does
         sys.exit(141)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+        if isinstance(error, ImportError) and (remedy := missing_extra(error)):
+            _tell(remedy, debug)
+            sys.exit(1)
         _tell(f"a defect of moodmill: {type(error).__name__}: {error}; --debug shows where, please report it", debug)
         sys.exit(DEFECT_STATUS)
 

@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from db.errors import StoreError
 from db.settings import StoreSettings, read_settings
 from db.store import Store
 
 
 @contextmanager
-def opened_store() -> Iterator[Store]:
-    """Yield the store, its schema ready. Raises SettingError or StoreError."""
+def opened_store(*, create: bool = False) -> Iterator[Store]:
+    """Yield the store, its schema ready. Raises SettingError or StoreError, also where there is none to read."""
     store = Store(read_settings(StoreSettings).database_url)
+    if not create and not store.exists():
+        raise StoreError(f"no store at {store.shown}: `moodmill label` makes one, DATABASE_URL names another")
     try:
         store.prepare()
         yield store

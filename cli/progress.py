@@ -21,7 +21,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from producers.run import Progress
 
-#: Seconds without a finished chunk after which we say so.
+#: Seconds without a finished chunk after which we ask for workers.
 IDLE_S: Final = 60
 #: Seconds over which comments/s and the ETA are estimated, so that they follow the present speed.
 SPEED_WINDOW_S: Final = 120
@@ -40,8 +40,11 @@ class _Eta(ProgressColumn):
 
 
 @contextmanager
-def shown_progress(console: Console) -> Iterator[Callable[["Progress"], None]]:
-    """Show a bar with comments/s, the share done and an ETA; yield what takes the progress."""
+def shown_progress(console: Console, *, own_worker: bool) -> Iterator[Callable[["Progress"], None]]:
+    """Show a bar with comments/s, the share done and an ETA; yield what takes the progress.
+
+    Without a worker of our own, say so when none seems to be there.
+    """
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -52,28 +55,33 @@ def shown_progress(console: Console) -> Iterator[Callable[["Progress"], None]]:
         TimeElapsedColumn(),
         _Eta(),
     )
-    with Bar(*columns, console=console, speed_estimate_period=SPEED_WINDOW_S) as bar:
-        task = bar.add_task("reading", total=1.0, comments=0, speed="-/s")
-        window: deque[tuple[float, int]] = deque([(bar.get_time(), 0)])
-        told = False
+    bar = Bar(*columns, console=console, speed_estimate_period=SPEED_WINDOW_S)
+    task = bar.add_task("reading", start=False, total=1.0, comments=0, speed="-/s")
+    window: deque[tuple[float, int]] = deque()
+    told = False
 
-        def show(progress: "Progress") -> None:
-            nonlocal told
-            now = bar.get_time()
-            window.append((now, progress.classified))
-            while len(window) > 2 and window[1][0] < now - SPEED_WINDOW_S:
-                window.popleft()
-            seconds, comments = now - window[0][0], progress.classified - window[0][1]
-            speed = f"{comments / seconds:,.0f}/s" if comments and seconds else "-/s"
-            name = "labelling" if progress.classified else "reading"
-            bar.update(task, completed=progress.share, comments=progress.classified, speed=speed, description=name)
-            if progress.idle_s > IDLE_S and not told:
-                told = True
-                bar.console.print(
-                    f"no chunk was finished for {IDLE_S} s; {progress.pending_chunks} wait. "
-                    "Does a worker run for this broker and store? `moodmill worker` starts one."
-                )
-            elif progress.idle_s < IDLE_S:
-                told = False
+    def show(progress: "Progress") -> None:
+        nonlocal told
+        if not bar.live.is_started:  # only now: what fails before the first record should not leave a bar behind
+            bar.start()
+            bar.start_task(task)
+        now = bar.get_time()
+        window.append((now, progress.classified))
+        while len(window) > 2 and window[1][0] < now - SPEED_WINDOW_S:
+            window.popleft()
+        seconds, comments = now - window[0][0], progress.classified - window[0][1]
+        speed = f"{comments / seconds:,.0f}/s" if comments and seconds else "-/s"
+        name = "labelling" if progress.classified else "reading"
+        bar.update(task, completed=progress.share, comments=progress.classified, speed=speed, description=name)
+        if progress.idle_s > IDLE_S and not told and not own_worker:
+            bar.console.print(
+                f"no chunk was finished for {IDLE_S} s; {progress.pending_chunks} wait. "
+                "Does a worker run for this broker and store? `moodmill worker` starts one."
+            )
+        told = progress.idle_s > IDLE_S
 
+    try:
         yield show
+    finally:
+        if bar.live.is_started:
+            bar.stop()

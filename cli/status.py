@@ -8,7 +8,7 @@ from cli.options import json_option, store_options
 from cli.printing import OUTPUT, print_json, print_status, print_troubles, status_json
 
 
-@click.command()
+@click.command(short_help="Show how runs stand.")
 @click.argument("run", required=False)
 @store_options
 @json_option

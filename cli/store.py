@@ -6,7 +6,7 @@ from cli.options import json_option, store_options
 from cli.printing import OUTPUT, print_json
 
 
-@click.group()
+@click.group(short_help="Upgrade or show the store's schema.")
 def db() -> None:
     """Upgrade the store's schema, and show its revision."""
 
@@ -34,7 +34,7 @@ def current(as_json: bool) -> None:
     from db.store import Store
 
     store = Store(read_settings(StoreSettings).database_url)
-    found, wanted = store.current(), store.newest()
+    found, wanted = store.current() if store.exists() else None, store.newest()
     store.close()
     if as_json:
         print_json({"store": store.shown, "current": found, "newest": wanted})

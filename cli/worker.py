@@ -6,7 +6,7 @@ from cli.options import broker_options, model_options, store_options
 from db.errors import SettingError
 
 
-@click.command()
+@click.command(short_help="Classify chunks from the broker.")
 @model_options
 @store_options
 @broker_options

@@ -46,6 +46,10 @@ class Store:
             return str(Path(self.url.database or "").resolve())
         return self.url.difference_update_query(("password", "sslpassword")).render_as_string()
 
+    def exists(self) -> bool:
+        """Tell whether an SQLite file is there yet; a database on a server always counts as there."""
+        return not self.is_sqlite or Path(self.url.database or "").exists()
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads, and sees one moment. Raises StoreError when the database cannot be reached."""

@@ -36,6 +36,10 @@ class Workplace:
     #: Wait for the workers, or leave once everything is in the queue.
     wait: bool = True
 
+    @property
+    def starts_worker(self) -> bool:
+        return self.with_worker or worker_settings.redis_url is None
+
     @contextmanager
     def open(self) -> Iterator[Callable[[], LocalWorker | None]]:
         """Reach the broker; yield what starts the worker, where it is ours to start. Raises BrokerError."""
@@ -46,7 +50,7 @@ class Workplace:
             check_broker()
 
             def start() -> LocalWorker | None:
-                if named is not None and not self.with_worker:
+                if not self.starts_worker:
                     return None
                 environment = {"REDIS_URL": url, "DATABASE_URL": read_settings(StoreSettings).database_url}
                 return stack.enter_context(local_worker(environment))

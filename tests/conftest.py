@@ -4,9 +4,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
+import redis
 from sqlalchemy import create_engine, make_url, text
 
 from db.store import Store
@@ -42,6 +44,22 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     config = {"save": "", "maxmemory-policy": "noeviction"}
     with ValkeyServer(data_dir=tmp_path_factory.mktemp("valkey"), config=config) as server:
         yield f"redis://127.0.0.1:{server.port}/0"
+
+
+@pytest.fixture
+def own_redis_url(redis_url: str) -> Iterator[str]:
+    """Another database of the same server, empty: workers of other tests do not take what is sent there."""
+    url = urlunsplit(urlsplit(redis_url)._replace(path="/7"))
+    with redis.Redis.from_url(url) as client:
+        forget(client)
+        yield url
+        forget(client)
+
+
+def forget(client: redis.Redis) -> None:
+    """Delete what moodmill wrote, and nothing else: the server may be somebody's own."""
+    for key in client.scan_iter("moodmill:*"):
+        client.delete(key)
 
 
 @pytest.fixture(scope="session")

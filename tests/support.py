@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from db.emotions import EMOTIONS
 
@@ -29,11 +28,6 @@ def clean_environment(**settings: str) -> dict[str, str]:
     """Return this process's environment without moodmill's settings, but with these."""
     kept = {name: value for name, value in os.environ.items() if name not in SETTINGS and "MOODMILL_" not in name}
     return {**kept, "HF_HUB_OFFLINE": "1", "COLUMNS": "200", **settings}
-
-
-def database_of(redis_url: str, number: int) -> str:
-    """Another database of the same server: the workers of other tests do not take what is sent there."""
-    return urlunsplit(urlsplit(redis_url)._replace(path=f"/{number}"))
 
 
 def moodmill(

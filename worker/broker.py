@@ -49,7 +49,7 @@ def send_chunk(message: ChunkMessage) -> None:
 def _client() -> Iterator[Any]:
     try:
         with app.connection_for_write() as connection:
-            yield connection.default_channel.client
+            yield connection.channel().client  # default_channel would try again for some seconds
     except (OperationalError, RedisError, OSError) as error:
         raise _unreachable(error) from error
 

@@ -138,7 +138,7 @@ class Classifier:
         return True
 
     def _run(self, batch: Sequence[_Waiting]) -> None:
-        # Only here, out of the handlers below: while an error is handled, it holds the tensors of the batch that failed.
+        # Not within the handlers below: as long as an error is handled, it holds the tensors of the batch that failed.
         for smaller in self._attempt(batch):
             self._run(smaller)
 

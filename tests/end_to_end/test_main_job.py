@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 from db.emotions import EMOTIONS
 from producers.sample import SAMPLE
 from tests.end_to_end.conftest import Fleet
-from tests.support import clean_environment, database_of, moodmill, wait_until, write_dump
+from tests.support import clean_environment, moodmill, wait_until, write_dump
 from worker.repository import BUNDLED
 
 ROWS = f"select comment_id, {', '.join(EMOTIONS)} from comment_emotion order by comment_id"
@@ -62,8 +62,8 @@ def test_a_real_dump_is_labelled_with_one_command(real_data: Path, tmp_path: Pat
     texts = [
         one[0] for one in rows_of(tmp_path / "moodmill.db", "select text from comment_emotion order by comment_id")
     ]
-    ours = np.array([row[1:] for row in rows])
-    assert np.abs(ours - plain_transformers(texts, BUNDLED)).max() <= 1e-3
+    ours = np.array([row[1:] for row in rows])[::5]
+    assert np.abs(ours - plain_transformers(texts[::5], BUNDLED)).max() <= 1e-3
 
     # and a second run adds nothing
     again = json.loads(moodmill("label", dump, "--json", "--keep-text", cwd=tmp_path).stdout)
@@ -73,10 +73,10 @@ def test_a_real_dump_is_labelled_with_one_command(real_data: Path, tmp_path: Pat
 
 @pytest.mark.real_data
 def test_the_same_on_postgresql_with_a_broker_and_a_worker_of_their_own(
-    real_data: Path, tmp_path: Path, redis_url: str, postgres_url: str
+    real_data: Path, tmp_path: Path, own_redis_url: str, postgres_url: str, tiny_model: Path
 ) -> None:
     # given a store, a broker, and no worker yet
-    settings = {"DATABASE_URL": postgres_url, "REDIS_URL": database_of(redis_url, 7)}
+    settings = {"DATABASE_URL": postgres_url, "REDIS_URL": own_redis_url, "HF_MODEL_REPO": str(tiny_model)}
 
     # when the producer only enqueues, on a queue of its own
     done = moodmill("enqueue", real_data / "RC_2005-12.zst", "--json", cwd=tmp_path, settings=settings)
@@ -126,9 +126,9 @@ def test_ten_thousand_comments_go_through_as_csv(fleet: Fleet, real_data: Path, 
 def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path, tiny_model: Path, sign: str) -> None:
     # given an undisturbed run, and one that is interrupted while its source is read
     dump = write_dump(
-        tmp_path / "RC_long", [f"comment number {n}, {'so much of this ' * (n % 50)}" for n in range(6_000)]
+        tmp_path / "RC_long", [f"comment number {n}, {'so much of this ' * (n % 20)}" for n in range(2_000)]
     )
-    settings = {"HF_MODEL_REPO": str(tiny_model), "MOODMILL_CHUNK_COMMENTS": "64", "MOODMILL_CHUNKS_IN_FLIGHT": "4"}
+    settings = {"HF_MODEL_REPO": str(tiny_model), "MOODMILL_CHUNK_COMMENTS": "32", "MOODMILL_CHUNKS_IN_FLIGHT": "4"}
     quiet, broken = (settings | {"DATABASE_URL": f"sqlite:///{tmp_path / name}.db"} for name in ("quiet", "broken"))
     assert moodmill("label", dump, cwd=tmp_path, settings=quiet).returncode == 0
     process = subprocess.Popen(
@@ -155,7 +155,7 @@ def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path, tiny_mod
     # then
     assert resumed.returncode == 0, resumed.stderr
     summary = json.loads(resumed.stdout)
-    assert (summary["read"], summary["classified"], summary["adds_up"]) == (6_000, 6_000, True)
+    assert (summary["read"], summary["classified"], summary["adds_up"]) == (2_000, 2_000, True)
     expected, found = (rows_of(tmp_path / f"{name}.db") for name in ("quiet", "broken"))
     assert [row[0] for row in found] == [row[0] for row in expected]
     np.testing.assert_allclose([row[1:] for row in found], [row[1:] for row in expected], atol=1e-3)
@@ -194,10 +194,10 @@ def test_a_folder_and_filters(fleet: Fleet, tmp_path: Path) -> None:
     assert labelled.summary["sources"] == ["RC_2024-01.ndjson", "RC_2024-02.ndjson"]
 
 
-def test_no_more_chunks_are_in_flight_than_set(fleet: Fleet, tmp_path: Path, redis_url: str) -> None:
+def test_no_more_chunks_are_in_flight_than_set(tmp_path: Path, own_redis_url: str) -> None:
     # given a broker that nobody works for, and a producer that may be 3 chunks ahead
     dump = write_dump(tmp_path / "RC_many", ["text"] * 100)
-    settings = {"DATABASE_URL": f"sqlite:///{tmp_path / 'flight.db'}", "REDIS_URL": database_of(redis_url, 8)}
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path / 'flight.db'}", "REDIS_URL": own_redis_url}
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "enqueue", str(dump), "--chunk-comments", "10"],
         env=clean_environment(**settings, MOODMILL_CHUNKS_IN_FLIGHT="3"),

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from producers.sample import SAMPLE
-from tests.support import clean_environment, database_of, write_dump
+from tests.support import clean_environment, write_dump
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,10 +61,10 @@ def test_every_command_for_one_machine_runs(folder: Path, tiny_model: Path) -> N
     connection.close()
 
 
-def test_every_command_for_a_fleet_runs(folder: Path, tiny_model: Path, redis_url: str, postgres_url: str) -> None:
+def test_every_command_for_a_fleet_runs(folder: Path, tiny_model: Path, own_redis_url: str, postgres_url: str) -> None:
     (block,) = FLEET
     servers = {
-        "redis://localhost:6379/0": database_of(redis_url, 9),
+        "redis://localhost:6379/0": own_redis_url,
         "postgresql://moodmill:moodmill@localhost/moodmill": postgres_url,
     }
     for shown, real in servers.items():

@@ -1,0 +1,156 @@
+"""What the tests of the store share: comments, classified comments, runs with chunks. No test stands here."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Table, select
+
+from db.classified import Classified
+from db.comment import Comment
+from db.emotions import EMOTIONS
+from db.ledger import Chunk, Cut, DeadLetter, Ledger, SourceFile
+from db.results import store_chunk
+from db.schema import comment_emotion
+from db.store import Store
+
+NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
+
+Result = TypeVar("Result")
+
+
+def comments(ids: Sequence[int]) -> list[Comment]:
+    """Return comments c0, c1, … with these numbers, in this order."""
+    return [
+        Comment(
+            id=f"c{n}",
+            text=f"text {n}",
+            position=n,
+            subreddit="test",
+            author=f"a{n}",
+            created_at=NOON + timedelta(seconds=n),
+        )
+        for n in ids
+    ]
+
+
+def matrix(rows: int, seed: int = 0) -> NDArray[np.float32]:
+    """Return probabilities whose every bit is drawn by chance."""
+    return np.random.default_rng(seed).random((rows, len(EMOTIONS)), dtype=np.float32)
+
+
+def classified(
+    of: Sequence[Comment],
+    probabilities: NDArray[np.float32] | None = None,
+    model: str = "m",
+    source: str = "dump",
+    keep_text: bool = False,
+) -> Classified:
+    """Return what a model says of these comments; comment i has 3 + i tokens, and every second is truncated."""
+    rows = len(of)
+    return Classified(
+        comments=of,
+        probabilities=matrix(rows) if probabilities is None else probabilities,
+        tokens=np.arange(3, 3 + rows, dtype=np.int32),
+        truncated=np.arange(rows) % 2 == 1,
+        model=model,
+        source=source,
+        keep_text=keep_text,
+    )
+
+
+def letter(position: int, error: str = "broken", stage: str = "read") -> DeadLetter:
+    return DeadLetter(
+        position=position, stage="read" if stage == "read" else "classify", error=error, payload=f"payload {position}"
+    )
+
+
+def source_file(number: int = 0, name: str = "dump", ended: bool = False) -> SourceFile:
+    return SourceFile(
+        number=number, path=f"/dumps/{name}", name=name, size=5_000_000_000, fingerprint=f"f-{name}", ended=ended
+    )
+
+
+class Made:
+    """A run in the making over one or more sources: chunks are numbered and placed one after another."""
+
+    def __init__(self, store: Store, sources: Sequence[str] = ("dump",), **options: Any) -> None:
+        self.store = store
+        self.ledger = Ledger(store)
+        self.id = self.ledger.create_run(options, [source_file(n, name) for n, name in enumerate(sources)])
+
+    def add(
+        self,
+        comments: int,
+        skipped: Mapping[str, int] | None = None,
+        dead: Sequence[DeadLetter] = (),
+        source_number: int = 0,
+    ) -> Chunk:
+        """Add a chunk of so many comments, with these skips and dead letters besides."""
+        first = self.ledger.next_position(self.id, source_number)
+        records = comments + sum((skipped or {}).values()) + len(dead)
+        added = Chunk(
+            number=self.ledger.next_number(self.id),
+            source_number=source_number,
+            first=first,
+            stop=first + records,
+            records=records,
+            comments=comments,
+        )
+        self.ledger.add_chunk(self.id, added, Cut(skipped=skipped or {}, dead=dead))
+        return added
+
+    def replay(self, replayed: Sequence[int], passed: Sequence[int] = ()) -> Chunk:
+        """Add a chunk that classifies the dead letters `replayed`, and skips those `passed`."""
+        number = self.ledger.next_number(self.id)
+        added = Chunk(number=number, source_number=0, first=0, stop=0, records=0, comments=len(replayed), replay=True)
+        self.ledger.add_replay(self.id, added, {"deleted": len(passed)} if passed else {}, replayed, passed)
+        return added
+
+    def store_chunk(self, number: int, of: Classified, dead: Sequence[DeadLetter] = ()) -> bool:
+        return store_chunk(self.store, self.id, number, 0, of, dead)
+
+
+def stored(store: Store, of: Classified) -> Made:
+    """Return a sealed run of one chunk whose comments are in the store."""
+    made = Made(store, [of.source])
+    made.store_chunk(made.add(len(of.comments)).number, of)
+    made.ledger.seal(made.id)
+    return made
+
+
+def rows(store: Store, table: Table = comment_emotion) -> list[dict[str, Any]]:
+    """Return a table's rows, in the order of its primary key."""
+    with store.reading() as connection:
+        found = connection.execute(select(table).order_by(*table.primary_key.columns))
+        return [dict(row._mapping) for row in found]
+
+
+def probabilities(found: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+    """Return the probabilities in result rows, as the database gave them."""
+    return np.array([[row[name] for name in EMOTIONS] for row in found], dtype=np.float64)
+
+
+def at_once(*calls: Callable[[], Result]) -> list[Result]:
+    """Call all of them in threads that start together; return what each returned."""
+    barrier = Barrier(len(calls))
+
+    def start(call: Callable[[], Result]) -> Result:
+        barrier.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(start, calls))
+
+
+def one_line(error: BaseException) -> str:
+    """Return what an error says, which must be one line that does not give the password away."""
+    said = str(error)
+    assert said
+    assert "\n" not in said
+    assert "secret" not in said
+    return said

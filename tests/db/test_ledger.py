@@ -1,0 +1,200 @@
+"""The ledger: runs, their chunks, and what becomes of each."""
+
+import re
+from functools import partial
+
+import pytest
+
+from db.errors import RunError
+from db.ledger import Chunk, Cut, Ledger, Waiting
+from db.reads import dead_letters, status
+from db.schema import chunk, skipped
+from db.store import Store
+from tests.db.builders import Made, at_once, classified, comments, letter, one_line, rows, source_file
+
+
+def states(store: Store) -> list[tuple[str, str | None]]:
+    return [(row["state"], row["error"]) for row in rows(store, chunk)]
+
+
+def test_a_run_comes_back_as_it_was_made(store: Store) -> None:
+    ledger = Ledger(store)
+    options = {"model": "m@1", "filters": ["bots", "ünïcode 🙂"], "chunk_size": 512, "limit": None, "keep_text": True}
+    files = [source_file(0, "RC_2024-01.zst"), source_file(1, "Ω comments.csv", ended=True)]
+    run_id = ledger.create_run(options, files)
+    found = ledger.run(run_id)
+    assert re.fullmatch(r"\d{8}-[0-9a-f]{6}", run_id)
+    assert (found.id, found.options, found.sealed, found.sources) == (run_id, options, False, tuple(files))
+
+
+def test_sources_come_back_by_number(store: Store) -> None:
+    ledger = Ledger(store)
+    run_id = ledger.create_run({}, [source_file(n) for n in (2, 0, 1)])
+    assert [one.number for one in ledger.run(run_id).sources] == [0, 1, 2]
+
+
+def test_an_unknown_run_is_refused(store: Store) -> None:
+    for ask in (Ledger(store).run, partial(status, store)):
+        with pytest.raises(RunError) as refused:
+            ask("20240301-abcdef")
+        assert "20240301-abcdef" in one_line(refused.value)
+
+
+def test_ending_a_source_and_sealing_are_kept(store: Store) -> None:
+    made = Made(store, ["a", "b"])
+    made.ledger.end_source(made.id, 0)
+    made.ledger.end_source(made.id, 1, "cut off in a record")
+    made.ledger.seal(made.id)
+    run = made.ledger.run(made.id)
+    assert run.sealed
+    assert [one.ended for one in run.sources] == [True, False]
+    assert status(store, made.id).source_errors == {"b": "cut off in a record"}
+
+
+def test_a_source_that_ends_at_the_second_try_has_no_error_left(store: Store) -> None:
+    made = Made(store)
+    made.ledger.end_source(made.id, 0, "cut off")
+    made.ledger.end_source(made.id, 0)
+    assert made.ledger.run(made.id).sources[0].ended
+    assert status(store, made.id).source_errors == {}
+
+
+def test_a_chunk_comes_with_its_skips_and_dead_letters(store: Store) -> None:
+    made = Made(store)
+    added = made.add(5, {"deleted": 3, "short": 1}, [letter(2), letter(7, "no text")])
+    assert made.ledger.unfinished(made.id) == [added]
+    assert {row["reason"]: row["n"] for row in rows(store, skipped)} == {"deleted": 3, "short": 1}
+    found = dead_letters(store, made.id)
+    assert [(one.position, one.stage, one.error, one.payload) for one in found] == [
+        (2, "read", "broken", "payload 2"),
+        (7, "read", "no text", "payload 7"),
+    ]
+
+
+def test_a_chunk_without_comments_is_done_at_once(store: Store) -> None:
+    made = Made(store)
+    made.add(0, {"deleted": 4}, [letter(4)])
+    assert states(store) == [("done", None)]
+    assert made.ledger.unfinished(made.id) == []
+
+
+def test_a_chunk_number_is_given_once(store: Store) -> None:
+    made = Made(store)
+    added = made.add(5, {"deleted": 1})
+    with pytest.raises(RunError) as refused:
+        made.ledger.add_chunk(made.id, added, Cut(skipped={"short": 9}, dead=[letter(3)]))
+    assert made.id in one_line(refused.value)
+    assert [row["reason"] for row in rows(store, skipped)] == ["deleted"]
+    assert dead_letters(store) == []
+
+
+def test_of_two_that_add_one_chunk_at_once_one_is_refused(store: Store) -> None:
+    made = Made(store)
+    added = Chunk(number=0, source_number=0, first=0, stop=5, records=5, comments=4)
+
+    def add(reason: str) -> str:
+        try:
+            made.ledger.add_chunk(made.id, added, Cut(skipped={reason: 1}))
+        except RunError:
+            return ""
+        return reason
+
+    told = at_once(partial(add, "mine"), partial(add, "theirs"))
+    assert [row["reason"] for row in rows(store, skipped)] == [reason for reason in told if reason]
+
+
+def test_the_next_number_and_position_go_on_from_the_chunks(store: Store) -> None:
+    made, ledger = Made(store, ["a", "b"]), Ledger(store)
+    other = Made(store)
+    assert (ledger.next_number(made.id), ledger.next_position(made.id, 0)) == (0, 0)
+    made.add(5, {"deleted": 2})
+    made.add(3)
+    made.add(4, source_number=1)
+    assert ledger.next_number(made.id) == 3
+    assert [ledger.next_position(made.id, number) for number in (0, 1)] == [10, 4]
+    assert (ledger.next_number(other.id), ledger.next_position(other.id, 0)) == (0, 0)
+
+
+def test_a_replay_moves_no_position(store: Store) -> None:
+    made = Made(store)
+    made.add(1, dead=[letter(1)])
+    made.replay([one.id for one in dead_letters(store)])
+    assert made.ledger.next_position(made.id, 0) == 2
+    assert made.ledger.next_number(made.id) == 2
+
+
+def test_waiting_counts_what_is_pending(store: Store) -> None:
+    made = Made(store)
+    assert made.ledger.waiting(made.id) == Waiting(0, 0, 0)
+    for n in (5, 6, 7):
+        made.add(n, {"deleted": 1})
+    made.add(0, {"deleted": 9})
+    made.ledger.fail(made.id, 0, "oops")
+    made.store_chunk(1, classified(comments(range(6))))
+    assert made.ledger.waiting(made.id) == Waiting(chunks=1, comments=7, records=8)
+
+
+def test_records_counts_all_that_is_in_chunks(store: Store) -> None:
+    made = Made(store)
+    assert made.ledger.records(made.id) == 0
+    made.add(5, {"deleted": 2}, [letter(6)])
+    made.add(3)
+    made.store_chunk(1, classified(comments(range(3))))
+    assert made.ledger.records(made.id) == 11
+
+
+def test_unfinished_are_the_pending_and_the_failed_by_number(store: Store) -> None:
+    made = Made(store)
+    added = [made.add(n) for n in (1, 2, 3)]
+    made.ledger.fail(made.id, 2, "oops")
+    made.store_chunk(1, classified(comments(range(2))))
+    assert made.ledger.unfinished(made.id) == [added[0], added[2]]
+
+
+def test_a_failed_chunk_keeps_its_error_until_it_is_retried(store: Store) -> None:
+    made = Made(store)
+    made.add(1)
+    assert not made.ledger.retry(made.id, 0)
+    made.ledger.fail(made.id, 0, "out of memory")
+    made.ledger.fail(made.id, 0, "a later error of another worker")
+    assert states(store) == [("failed", "out of memory")]
+    assert made.ledger.retry(made.id, 0)
+    assert states(store) == [("pending", None)]
+    assert not made.ledger.retry(made.id, 0)
+
+
+def test_a_done_chunk_neither_fails_nor_is_retried(store: Store) -> None:
+    made = Made(store)
+    made.add(1)
+    made.store_chunk(0, classified(comments([0])))
+    made.ledger.fail(made.id, 0, "a second worker that came too late")
+    assert not made.ledger.retry(made.id, 0)
+    assert states(store) == [("done", None)]
+
+
+def test_a_replay_takes_letters_in_hand_and_turns_the_passed_into_skips(store: Store) -> None:
+    made = Made(store)
+    made.add(0, dead=[letter(n) for n in range(4)])
+    ids = [one.id for one in dead_letters(store)]
+    added = made.replay(ids[:2], passed=ids[2:3])
+    assert made.ledger.unfinished(made.id) == [added]
+    assert [one.id for one in dead_letters(store, replay_chunk=added.number)] == ids[:2]
+    assert [one.id for one in dead_letters(store)] == [ids[0], ids[1], ids[3]]
+    assert {row["reason"]: row["n"] for row in rows(store, skipped)} == {"deleted": 1}
+
+
+def test_a_replay_leaves_the_letters_of_other_runs(store: Store) -> None:
+    made, other = Made(store), Made(store)
+    other.add(0, dead=[letter(0)])
+    made.add(0, dead=[letter(0)])
+    foreign = [one.id for one in dead_letters(store, other.id)]
+    made.replay(foreign, passed=foreign)
+    assert [one.id for one in dead_letters(store, other.id)] == foreign
+    assert dead_letters(store, replay_chunk=1) == []
+
+
+def test_a_letter_of_a_record_that_has_one_replaces_its_error(store: Store) -> None:
+    made = Made(store)
+    made.add(0, dead=[letter(3, "first")])
+    made.add(0, dead=[letter(3, "second", "classify")])
+    assert [(one.position, one.stage, one.error) for one in dead_letters(store)] == [(3, "classify", "second")]

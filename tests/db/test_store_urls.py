@@ -1,0 +1,99 @@
+"""DATABASE_URL: what the store refuses, and what it says without giving the password away."""
+
+from pathlib import Path
+
+import pytest
+
+from db.errors import SettingError, StoreError
+from db.store import Store
+from tests.db.builders import one_line
+
+EXAMPLES = "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "garbage",
+        "u:secret@host/name",
+        "mysql://u:secret@host/name",
+        "nonsense+driver://u:secret@host/name",
+        "postgresql://u:secret@host:port/name",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+    ],
+)
+def test_a_url_of_no_database_we_speak_is_refused_with_examples(url: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        Store(url)
+    assert EXAMPLES in one_line(refused.value)
+
+
+def test_an_unreachable_server_is_named_without_its_password() -> None:
+    store = Store("postgresql://u:secret@127.0.0.1:1/name")
+    with pytest.raises(StoreError) as refused:
+        store.prepare()
+    said = one_line(refused.value)
+    assert "127.0.0.1:1" in said
+    assert "DATABASE_URL" in said
+
+
+def test_an_option_that_the_driver_does_not_know_is_refused() -> None:
+    store = Store("postgresql://u:secret@127.0.0.1:1/name?bogus=1")
+    with pytest.raises(StoreError) as refused:
+        store.prepare()
+    assert "bogus" in one_line(refused.value)
+
+
+def test_a_file_that_is_no_sqlite_database_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "comments.txt"
+    file.write_text("to be, or not to be " * 500)
+    with pytest.raises(StoreError) as refused:
+        Store(f"sqlite:///{file}").prepare()
+    said = one_line(refused.value)
+    assert str(file) in said
+    assert "no SQLite database" in said
+
+
+@pytest.mark.parametrize("name", ["missing/moodmill.db", "."])
+def test_a_path_where_no_file_can_be_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StoreError) as refused:
+        Store(f"sqlite:///{tmp_path / name}").prepare()
+    said = one_line(refused.value)
+    assert str(tmp_path) in said
+    assert "DATABASE_URL" in said
+
+
+def test_making_a_store_opens_nothing(tmp_path: Path) -> None:
+    Store(f"sqlite:///{tmp_path / 'moodmill.db'}").close()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:secret@host/name",
+        "postgres://u:secret@host/name",
+        "postgresql+psycopg://u:secret@host/name",
+        "postgresql+asyncpg://u:secret@host/name",
+        "postgresql://u@host/name?password=secret",
+    ],
+)
+def test_every_spelling_is_shown_alike_but_for_the_password(url: str) -> None:
+    store = Store(url)
+    assert store.shown in ("postgresql+psycopg://u:***@host/name", "postgresql+psycopg://u@host/name")
+    assert not store.is_sqlite
+
+
+def test_every_sqlite_driver_is_pythons_own(tmp_path: Path) -> None:
+    store = Store(f"sqlite+aiosqlite:///{tmp_path / 'moodmill.db'}")
+    store.prepare()
+    assert store.is_sqlite
+    store.close()
+
+
+def test_a_sqlite_file_is_shown_by_its_full_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Store("sqlite:///moodmill.db").shown == str(tmp_path / "moodmill.db")

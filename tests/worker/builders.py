@@ -1,0 +1,155 @@
+"""What the tests of the worker share: models with faults, what plain transformers says, chunks, and what is stored."""
+
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sqlalchemy import select
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase, RobertaConfig
+from transformers import RobertaForSequenceClassification as Roberta
+
+from db.comment import Comment
+from db.emotions import EMOTIONS
+from db.ledger import Chunk, Cut, Ledger, SourceFile
+from db.schema import chunk, comment_emotion, dead_letter
+from db.store import Store
+from worker.message import ChunkMessage
+from worker.model import EmotionModel
+from worker.repository import find_model
+from worker.settings import WorkerSettings
+from worker.tokens import TextTokenizer
+
+Model = TypeVar("Model", bound=EmotionModel)
+
+#: A word that is one token of the tiny vocabulary, and the one that a poisoned model cannot bear.
+POISON = "hate"
+TEXTS = (
+    "i love this",
+    "thanks so much!",
+    "a",
+    "this is a rather long sentence, of words it spells out in letters. " * 4,
+)
+
+
+def settings_for(model: Path, **others: Any) -> WorkerSettings:
+    return WorkerSettings(hf_model_repo=str(model), moodmill_device="cpu", moodmill_precision="fp32", **others)
+
+
+def load_as(kind: type[Model], folder: Path) -> Model:
+    return kind(find_model(settings_for(folder)), "cpu", "fp32")
+
+
+def load(folder: Path) -> EmotionModel:
+    return load_as(EmotionModel, folder)
+
+
+def tokenizer_for(folder: Path) -> TextTokenizer:
+    return TextTokenizer(folder, load(folder).max_tokens)
+
+
+def plain_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
+    return tokenizer
+
+
+def plain_probabilities(folder: Path, texts: Sequence[str], max_tokens: int = 512) -> NDArray[np.float32]:
+    """What transformers says by itself: one text at a time, a sigmoid, columns looked up by their label."""
+    model: Any = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
+    tokenizer = plain_tokenizer(folder)
+    outputs = {label.lower(): output for output, label in model.config.id2label.items()}
+    rows = []
+    for text in texts:
+        inputs = tokenizer(text, truncation=True, max_length=max_tokens, return_tensors="pt")
+        with torch.no_grad():
+            found = torch.sigmoid(model(**inputs).logits[0])
+        rows.append([float(found[outputs[name]]) for name in EMOTIONS])
+    return np.array(rows, dtype=np.float32)
+
+
+def make_roberta(folder: Path, tokenizer_of: Path, positions: int) -> Path:
+    """Write a small RoBERTa classifier with random weights, whose positions begin after its padding id."""
+    tokenizer = plain_tokenizer(tokenizer_of)
+    torch.manual_seed(1)
+    config = RobertaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=positions,
+        pad_token_id=0,
+        type_vocab_size=1,
+        initializer_range=0.5,
+        id2label=dict(enumerate(EMOTIONS)),
+    )
+    Roberta(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def make_poisoned(folder: Path, healthy: Path) -> Path:
+    """Write a model that is like `healthy` but gives NaN for a text with the word POISON."""
+    shutil.copytree(healthy, folder)
+    model: Any = AutoModelForSequenceClassification.from_pretrained(healthy)
+    poison = plain_tokenizer(healthy).convert_tokens_to_ids(POISON)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[poison] = torch.nan
+    model.save_pretrained(folder)
+    return folder
+
+
+def chunk_of(texts: Sequence[str], *, run: str = "r", number: int = 0) -> ChunkMessage:
+    first = number * 1000
+    comments = [
+        Comment(
+            id=f"c{first + at}",
+            text=text,
+            position=first + at,
+            subreddit="test",
+            author="a",
+            created_at=datetime(2024, 3, 1, 12, at % 60, 30, 250_000, tzinfo=UTC),
+        )
+        for at, text in enumerate(texts)
+    ]
+    return ChunkMessage(run=run, number=number, source_number=0, source="dump", comments=comments)
+
+
+def open_run(store: Store, *chunks: Sequence[str]) -> list[ChunkMessage]:
+    """Write a run of these chunks of texts into the ledger, and return their messages."""
+    ledger = Ledger(store)
+    file = SourceFile(number=0, path="/dump", name="dump", size=1, fingerprint="f")
+    run = ledger.create_run({}, [file])
+    messages = [chunk_of(texts, run=run, number=number) for number, texts in enumerate(chunks)]
+    for message in messages:
+        first, size = message.comments[0].position, len(message.comments)
+        added = Chunk(
+            number=message.number, source_number=0, first=first, stop=first + size, records=size, comments=size
+        )
+        ledger.add_chunk(run, added, Cut())
+    return messages
+
+
+def results(store: Store) -> list[dict[str, Any]]:
+    return _rows(store, select(comment_emotion).order_by(comment_emotion.c.comment_id))
+
+
+def dead_letters(store: Store) -> list[dict[str, Any]]:
+    return _rows(store, select(dead_letter).order_by(dead_letter.c.position))
+
+
+def chunks(store: Store) -> list[dict[str, Any]]:
+    return _rows(store, select(chunk).order_by(chunk.c.number))
+
+
+def states(store: Store) -> list[str]:
+    return [row["state"] for row in chunks(store)]
+
+
+def _rows(store: Store, query: Any) -> list[dict[str, Any]]:
+    with store.reading() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,81 @@
+"""The embedded server lives exactly as long as whoever uses it."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from db.errors import BrokerError
+from tests.support import clean_environment, wait_until
+from worker.broker import check_broker, waiting_messages
+from worker.celery_app import app, use_broker
+from worker.embedded import embedded_broker
+
+
+@pytest.fixture(autouse=True)
+def _same_broker_afterwards() -> Iterator[None]:
+    before = app.conf.broker_url
+    yield
+    use_broker(before)
+
+
+def socket_of(url: str) -> Path:
+    return Path(url.removeprefix("redis+socket://"))
+
+
+def answers(socket: Path) -> bool:
+    try:
+        with redis.Redis(unix_socket_path=str(socket)) as client:
+            return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+
+
+def test_the_embedded_server_serves_as_long_as_its_context() -> None:
+    with embedded_broker() as url:
+        use_broker(url)
+        check_broker()
+        assert waiting_messages() == 0
+        assert answers(socket_of(url))
+    assert not answers(socket_of(url))
+    assert not socket_of(url).parent.exists()
+
+
+def test_only_this_user_reaches_the_embedded_server() -> None:
+    with embedded_broker() as url, redis.Redis(unix_socket_path=str(socket_of(url))) as client:
+        assert client.config_get("port") == {"port": "0"}
+        assert socket_of(url).parent.stat().st_mode & 0o077 == 0
+
+
+def test_the_embedded_server_ends_when_its_user_is_killed() -> None:
+    program = (
+        "import sys\nfrom worker.embedded import embedded_broker\n"
+        "with embedded_broker() as url:\n    print(url, flush=True)\n    sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as user:
+        assert user.stdout
+        socket = socket_of(user.stdout.readline().strip())
+        assert answers(socket)
+        user.kill()
+    wait_until(lambda: not answers(socket), 20)
+
+
+def test_a_server_that_cannot_start_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    too_long_for_a_socket = tmp_path / ("folder" * 20)
+    too_long_for_a_socket.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(too_long_for_a_socket))
+    with (
+        pytest.raises(BrokerError, match=r"the embedded server does not start: .*REDIS_URL") as refused,
+        embedded_broker(),
+    ):
+        pass
+    assert len(str(refused.value).splitlines()) == 1

@@ -1,0 +1,75 @@
+"""What goes over Redis, and what is refused at the door."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from db.comment import Comment
+from db.errors import MoodmillError
+from tests.worker.builders import chunk_of
+from worker.message import VERSION, ChunkMessage, NewerMessageError, read_message
+
+
+def over_the_wire(**changed: Any) -> dict[str, Any]:
+    sent: dict[str, Any] = json.loads(json.dumps(chunk_of(["i love this", "ünïcödé 🙂"]).to_json()))
+    return sent | changed
+
+
+def test_a_chunk_is_the_same_after_the_wire() -> None:
+    assert read_message(over_the_wire()) == chunk_of(["i love this", "ünïcödé 🙂"])
+
+
+@pytest.mark.parametrize(
+    "at", [None, datetime(2009, 1, 2, 3, 4, 5, tzinfo=UTC), datetime(2024, 2, 29, 1, 2, 3, 456_789, UTC)]
+)
+def test_dates_survive_the_wire(at: datetime | None) -> None:
+    comment = Comment(id="c", text="t", position=3, created_at=at)
+    sent = ChunkMessage(run="r", number=1, source_number=2, source="s", comments=[comment], keep_text=True)
+    received = read_message(json.loads(json.dumps(sent.to_json())))
+    assert received == sent
+    assert received.comments[0].created_at == at
+
+
+def test_a_message_carries_its_version() -> None:
+    assert over_the_wire()["version"] == VERSION
+
+
+@pytest.mark.parametrize("others", [{}, {"comments": "of another shape"}, {"priority": 3}])
+def test_a_newer_version_is_told_apart_whatever_else_it_holds(others: dict[str, Any]) -> None:
+    with pytest.raises(NewerMessageError, match=f"version {VERSION + 1}.*upgrade"):
+        read_message(over_the_wire(version=VERSION + 1, **others))
+
+
+def without(field: str) -> dict[str, Any]:
+    return {name: value for name, value in over_the_wire().items() if name != field}
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        pytest.param(without("run"), id="no run"),
+        pytest.param(without("number"), id="no number"),
+        pytest.param(without("comments"), id="no comments"),
+        pytest.param(over_the_wire(priority=3), id="an unknown field"),
+        pytest.param(over_the_wire(number="0"), id="a number as text"),
+        pytest.param(over_the_wire(version="1"), id="a version as text"),
+        pytest.param(over_the_wire(comments={"id": "c"}), id="comments that are no list"),
+        pytest.param(over_the_wire(comments=[{"id": "c", "position": 0}]), id="a comment without text"),
+        pytest.param(over_the_wire(comments=[{"id": "c", "text": None, "position": 0}]), id="a comment with null text"),
+        pytest.param(
+            over_the_wire(comments=[{"id": "c", "text": "t", "position": 0, "created_at": "yesterday"}]), id="no date"
+        ),
+        pytest.param({}, id="nothing"),
+        pytest.param([1, 2], id="a list"),
+        pytest.param("text", id="a text"),
+        pytest.param(None, id="null"),
+        pytest.param(7, id="a number"),
+    ],
+)
+def test_what_is_no_chunk_is_refused_in_one_line(received: object) -> None:
+    with pytest.raises(MoodmillError, match="expected a chunk message of version") as refused:
+        read_message(received)
+    assert not isinstance(refused.value, NewerMessageError)
+    assert len(str(refused.value).splitlines()) == 1

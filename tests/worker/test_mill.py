@@ -1,0 +1,209 @@
+"""A chunk becomes rows, dead letters and "done", on each database; and waits where the store is away."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from sqlalchemy import create_engine, make_url, select, text
+from sqlalchemy.exc import IntegrityError
+
+from db.comment import Comment
+from db.emotions import EMOTIONS
+from db.errors import RunError
+from db.schema import model_threshold
+from db.settings import StoreSettings
+from db.store import Store
+from tests.support import wait_until
+from tests.worker.builders import (
+    POISON,
+    TEXTS,
+    chunk_of,
+    chunks,
+    dead_letters,
+    make_poisoned,
+    open_run,
+    plain_probabilities,
+    results,
+    settings_for,
+    states,
+)
+from worker.message import ChunkMessage
+from worker.mill import Mill, StoppingError
+
+
+def mill_for(store: Store, model: Path) -> Mill:
+    return Mill(settings_for(model), StoreSettings(database_url=store.url.render_as_string(hide_password=False)))
+
+
+def test_a_chunk_becomes_rows_and_is_done(store: Store, tiny_model: Path) -> None:
+    [message, _] = open_run(store, [*TEXTS, "love " * 600], ["another chunk"])
+    with mill_for(store, tiny_model) as mill:
+        mill.grind(message)
+
+    rows = results(store)
+
+    assert [row["comment_id"] for row in rows] == [comment.id for comment in message.comments]
+    stored = np.array([[row[name] for name in EMOTIONS] for row in rows], dtype=np.float32)
+    wanted = plain_probabilities(tiny_model, [comment.text for comment in message.comments])
+    np.testing.assert_allclose(stored, wanted, atol=1e-5, rtol=0)
+    for row, comment in zip(rows, message.comments, strict=True):
+        assert (row["model"], row["source"]) == (mill.model, "dump")
+        assert (row["subreddit"], row["author"], row["created_at"]) == ("test", "a", comment.created_at)
+        assert row["text"] is None
+    assert [row["truncated"] for row in rows] == [False] * len(TEXTS) + [True]
+    assert rows[-1]["tokens"] == 512
+    assert states(store) == ["done", "pending"]
+    assert chunks(store)[0]["classified"] == chunks(store)[0]["new_rows"] == len(rows)
+
+
+def test_the_text_is_kept_where_the_run_asks_for_it(store: Store, tiny_model: Path) -> None:
+    [message] = open_run(store, TEXTS)
+    with mill_for(store, tiny_model) as mill:
+        mill.grind(msgspec.structs.replace(message, keep_text=True))
+    assert [row["text"] for row in results(store)] == list(TEXTS)
+
+
+def test_the_model_s_thresholds_are_in_the_store(store: Store, tiny_model: Path) -> None:
+    with mill_for(store, tiny_model) as mill, store.reading() as connection:
+        rows = connection.execute(select(model_threshold)).all()
+    assert {row.emotion: row.threshold for row in rows} == pytest.approx(dict.fromkeys(EMOTIONS, 0.3))
+    assert {row.model for row in rows} == {mill.model}
+
+
+def test_a_bad_text_becomes_a_dead_letter_with_its_comment(store: Store, tiny_model: Path, tmp_path: Path) -> None:
+    [message] = open_run(store, ["i love this", f"so much {POISON}", "thanks"])
+    with mill_for(store, make_poisoned(tmp_path / "poisoned", tiny_model)) as mill:
+        mill.grind(message)
+    assert [row["comment_id"] for row in results(store)] == ["c0", "c2"]
+    [letter] = dead_letters(store)
+    assert (letter["position"], letter["stage"], letter["source_number"]) == (1, "classify", 0)
+    assert "non-finite" in letter["error"]
+    assert msgspec.json.decode(letter["payload"], type=Comment) == message.comments[1]
+    assert states(store) == ["done"]
+    assert chunks(store)[0]["classified"] == 2
+
+
+def test_grinding_twice_changes_nothing(store: Store, tiny_model: Path, tmp_path: Path) -> None:
+    [message] = open_run(store, ["i love this", POISON])
+    with mill_for(store, make_poisoned(tmp_path / "poisoned", tiny_model)) as mill:
+        mill.grind(message)
+        before = results(store), dead_letters(store), chunks(store)
+        mill.grind(message)
+    assert (results(store), dead_letters(store), chunks(store)) == before
+    assert before[0]
+
+
+def test_a_chunk_that_the_ledger_does_not_know_is_an_error(store: Store, tiny_model: Path) -> None:
+    with mill_for(store, tiny_model) as mill, pytest.raises(RunError, match="chunk 0 of run r is not in this store"):
+        mill.grind(chunk_of(TEXTS))
+    assert results(store) == []
+
+
+def test_any_other_error_is_in_the_ledger_with_its_chunk(store: Store, tiny_model: Path, tmp_path: Path) -> None:
+    [message] = open_run(store, ["i love this", POISON])
+    of_no_source = msgspec.structs.replace(message, source_number=7)
+    with mill_for(store, make_poisoned(tmp_path / "poisoned", tiny_model)) as mill, pytest.raises(IntegrityError):
+        mill.grind(of_no_source)
+    assert states(store) == ["failed"]
+    assert chunks(store)[0]["error"].startswith("IntegrityError: ")
+    assert results(store) == []
+
+
+@pytest.fixture
+def postgres_store(postgres_url: str) -> Iterator[Store]:
+    store = Store(postgres_url)
+    store.prepare()
+    yield store
+    store.close()
+
+
+@contextmanager
+def away(postgres_url: str) -> Iterator[Callable[[], None]]:
+    """Shut a PostgreSQL database and throw everybody out; yield what opens it again."""
+    url = make_url(postgres_url)
+    admin = create_engine(url.set(drivername="postgresql+psycopg", database="postgres"), isolation_level="AUTOCOMMIT")
+
+    def allow(allowed: bool) -> None:
+        with admin.connect() as connection:
+            connection.execute(text(f"alter database {url.database} allow_connections {str(allowed).lower()}"))
+            if not allowed:
+                throw_out = "select pg_terminate_backend(pid) from pg_stat_activity where datname = :name"
+                connection.execute(text(throw_out), {"name": url.database})
+
+    allow(False)
+    try:
+        yield lambda: allow(True)
+    finally:
+        allow(True)
+        admin.dispose()
+
+
+class Grinding(threading.Thread):
+    """A task thread at work on one chunk."""
+
+    def __init__(self, mill: Mill, message: ChunkMessage) -> None:
+        super().__init__(daemon=True)
+        self._mill, self._message = mill, message
+        self.error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._mill.grind(self._message)
+        except BaseException as error:  # noqa: BLE001 - looked at by the test
+            self.error = error
+
+
+def test_a_store_that_is_away_is_waited_for(
+    postgres_store: Store, postgres_url: str, tiny_model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    [message] = open_run(postgres_store, TEXTS)
+    with mill_for(postgres_store, tiny_model) as mill, away(postgres_url) as allow_again:
+        task = Grinding(mill, message)
+        wait_until(lambda: "chunk" in caplog.text and "waits: cannot use the store" in caplog.text)
+        assert task.is_alive()
+        allow_again()
+        task.join(60)
+    assert task.error is None
+    assert not task.is_alive()
+    assert states(postgres_store) == ["done"]
+    assert len(results(postgres_store)) == len(TEXTS)
+
+
+def test_a_store_that_goes_away_while_rows_are_written_is_waited_for(
+    postgres_store: Store, tiny_model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    [message] = open_run(postgres_store, TEXTS)
+    blocked = text("select pid from pg_stat_activity where wait_event_type = 'Lock' and query like 'insert%'")
+    onlooker = create_engine(postgres_store.url, isolation_level="AUTOCOMMIT")
+    with mill_for(postgres_store, tiny_model) as mill, onlooker.connect() as watching:
+        with postgres_store.engine.begin() as holding:
+            # Readers pass this lock, and so does the temporary table: what waits is the insert of the rows.
+            holding.execute(text("lock table comment_emotion in share mode"))
+            task = Grinding(mill, message)
+            wait_until(lambda: watching.scalar(blocked))
+            watching.execute(text("select pg_terminate_backend(:pid)"), {"pid": watching.scalar(blocked)})
+            wait_until(lambda: "waits: cannot use the store" in caplog.text or not task.is_alive())
+        task.join(60)
+    onlooker.dispose()
+    assert task.error is None
+    assert states(postgres_store) == ["done"]
+    assert len(results(postgres_store)) == len(TEXTS)
+
+
+def test_a_worker_that_stops_gives_up_on_a_store_that_is_away(
+    postgres_store: Store, postgres_url: str, tiny_model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    [message] = open_run(postgres_store, TEXTS)
+    with mill_for(postgres_store, tiny_model) as mill, away(postgres_url):
+        task = Grinding(mill, message)
+        wait_until(lambda: "waits: cannot use the store" in caplog.text)
+        mill.stop_waiting()
+        task.join(60)
+    assert isinstance(task.error, StoppingError)
+    assert states(postgres_store) == ["pending"]
+    assert results(postgres_store) == []

@@ -1,0 +1,121 @@
+"""The forward pass gives what plain transformers gives, whatever the batch."""
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+
+from db.emotions import EMOTIONS
+from db.errors import ModelError, SettingError
+from tests.support import make_model
+from tests.worker.builders import TEXTS, load, make_roberta, plain_probabilities, tokenizer_for
+from worker.model import choose_device, choose_precision
+from worker.tokens import TextTokenizer
+
+LONG = "thanks " * 600
+
+
+def probabilities(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
+    """All texts in one batch."""
+    model = load(folder)
+    tokenizer = TextTokenizer(folder, model.max_tokens)
+    return model.probabilities([one.ids for one in tokenizer.encode(texts)], tokenizer.pad_id)
+
+
+def test_probabilities_are_those_of_plain_transformers(tiny_model: Path) -> None:
+    texts = [*TEXTS, "", LONG]
+    found = probabilities(tiny_model, texts)
+    assert found.shape == (len(texts), 27)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, plain_probabilities(tiny_model, texts), atol=1e-5, rtol=0)
+    assert np.ptp(found, axis=0).min() > 0.01, "a model that says the same of every text shows nothing"
+
+
+def test_a_text_s_probabilities_do_not_depend_on_its_company(tiny_model: Path) -> None:
+    alone = probabilities(tiny_model, [TEXTS[0]])
+    for company in ([TEXTS[1]], [LONG], [LONG, *TEXTS], ["a"] * 30):
+        np.testing.assert_allclose(probabilities(tiny_model, [*company, TEXTS[0]])[-1:], alone, atol=1e-5, rtol=0)
+
+
+def test_labels_are_mapped_by_name_in_any_order_and_case(tmp_path: Path) -> None:
+    labels = [*EMOTIONS, "neutral"]
+    random.Random(3).shuffle(labels)
+    labels = [label.title() if place % 3 else label.upper() for place, label in enumerate(labels)]
+    folder = make_model(tmp_path / "shuffled", labels=labels)
+
+    found = probabilities(folder, TEXTS)
+
+    assert found.shape == (len(TEXTS), 27)
+    np.testing.assert_allclose(found, plain_probabilities(folder, TEXTS), atol=1e-5, rtol=0)
+
+
+def test_missing_emotions_are_named(tmp_path: Path) -> None:
+    labels = ["neutral" if name in ("grief", "pride") else name for name in EMOTIONS]
+    with pytest.raises(ModelError, match=r"lacks 2 of the 27 emotions among its labels: grief, pride;"):
+        load(make_model(tmp_path / "partial", labels=list(dict.fromkeys(labels))))
+
+
+def test_labels_without_names_are_refused(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "unnamed", labels=[f"LABEL_{n}" for n in range(28)])
+    with pytest.raises(ModelError, match=r"lacks 27 of the 27 emotions.*label_0, label_1"):
+        load(folder)
+
+
+@pytest.mark.parametrize("device", ["toaster", "cuda:99", ""])
+def test_a_device_that_is_not_there_is_a_setting_error(device: str) -> None:
+    with pytest.raises(SettingError, match=f"MOODMILL_DEVICE is '{device}'") as refused:
+        choose_device(device)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_on_cpu_the_model_computes_in_full_precision_unless_told_otherwise() -> None:
+    cpu = choose_device("cpu")
+    assert choose_precision("auto", cpu) == "fp32"
+    assert choose_precision("bf16", cpu) == "bf16"
+
+
+def test_a_roberta_takes_512_tokens_though_its_positions_begin_after_the_padding(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = make_roberta(tmp_path / "roberta", tiny_model, positions=513)
+    assert tokenizer_for(folder).encode([LONG])[0].length == 512
+    texts = [*TEXTS, LONG]
+    np.testing.assert_allclose(probabilities(folder, texts), plain_probabilities(folder, texts), atol=1e-5, rtol=0)
+
+
+def test_a_roberta_with_fewer_positions_cuts_texts_there(tiny_model: Path, tmp_path: Path) -> None:
+    folder = make_roberta(tmp_path / "short", tiny_model, positions=40)
+    assert tokenizer_for(folder).limit == 39
+    found = probabilities(folder, [LONG, "a"])
+    np.testing.assert_allclose(found, plain_probabilities(folder, [LONG, "a"], max_tokens=39), atol=1e-5, rtol=0)
+
+
+def test_weights_that_are_cut_short_are_a_model_error(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "cut")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(ModelError, match="cannot load the model"):
+        load(folder)
+
+
+def test_a_model_without_its_head_is_a_model_error_and_not_random(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "headless")
+    weights = folder / "model.safetensors"
+    kept = {name: value for name, value in load_file(weights).items() if not name.startswith("classifier")}
+    save_file(kept, weights, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"classifier\.(weight|bias)"):
+        load(folder)
+
+
+def test_a_config_of_no_known_architecture_is_a_model_error(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "strange")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "abacus"}))
+    with pytest.raises(ModelError, match="cannot load the model") as refused:
+        load(folder)
+    assert len(str(refused.value).splitlines()) == 1
