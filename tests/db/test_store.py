@@ -1,7 +1,10 @@
 """The store: the schema it makes, the databases it refuses, the moments it keeps."""
 
+import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -68,12 +71,18 @@ def test_threads_prepare_one_database_at_once(database_url: str) -> None:
         one.close()
 
 
-def test_threads_open_a_new_sqlite_file_at_once(tmp_path: Path) -> None:
-    for number in range(10):
-        stores = [Store(f"sqlite:///{tmp_path / f'{number}.db'}") for _ in range(6)]
-        assert at_once(*(one.current for one in stores)) == [None] * 6
-        for one in stores:
-            one.close()
+def test_a_new_sqlite_file_that_another_process_writes_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "moodmill.db"
+    store = Store(f"sqlite:///{file}")
+    with closing(sqlite3.connect(file, isolation_level=None)) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("begin immediate")
+        other.execute("create table dashboards (id integer)")
+        opening = pool.submit(store.current)
+        with pytest.raises(TimeoutError):
+            opening.result(timeout=0.3)
+        other.execute("commit")
+        assert opening.result(timeout=60) is None
+    store.close()
 
 
 def test_processes_prepare_one_database_at_once(database_url: str) -> None:
