@@ -114,7 +114,8 @@ def _interruptible(runs: list[str]) -> Iterator[None]:
     def interrupt(_signal: int, _frame: Any) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    # SIGINT too: a shell starts what it runs in the background with that signal ignored.
+    before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     except (KeyboardInterrupt, MoodmillError) as error:
@@ -126,4 +127,5 @@ def _interruptible(runs: list[str]) -> Iterator[None]:
             sys.exit(130)
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -150,21 +151,23 @@ def test_no_texts_are_an_empty_outcome(tiny_model: Path) -> None:
     assert len(outcome.tokens) == len(outcome.truncated) == len(outcome.errors) == 0
 
 
-def test_leaving_finishes_what_waits(tiny_model: Path) -> None:
+def test_leaving_finishes_what_waits(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.microbatch.MAX_WAIT_S", 1.0)  # so that texts do wait when the classifier is left
     model, tokenizer = load_as(Watched, tiny_model), Counted(tiny_model, 512)
-    classifier = Classifier(model, tokenizer, 2048)
-    classifier.__enter__()
-    with ThreadPoolExecutor(4) as pool:
-        model.may_run.clear()
-        waiting = [pool.submit(classifier.classify, [TEXTS[0]])]
-        wait_until(lambda: model.batches == [1])
-        waiting += [pool.submit(classifier.classify, [text]) for text in TEXTS[1:3]]
+    found = {}
+    with Classifier(model, tokenizer, 2048) as classifier:
+
+        def ask(text: str) -> None:
+            found[text] = classifier.classify([text]).probabilities
+
+        threads = [threading.Thread(target=ask, args=(text,), daemon=True) for text in TEXTS[:3]]
+        for thread in threads:
+            thread.start()
         wait_until(lambda: tokenizer.texts == 3)
-        leaving = pool.submit(classifier.__exit__)
-        model.may_run.set()
-        leaving.result(60)
-        found = np.concatenate([one.result(60).probabilities for one in waiting])
-    close(found, plain_probabilities(tiny_model, TEXTS[:3]))
+        assert model.batches == []
+    for thread in threads:
+        thread.join(10)
+    close(np.concatenate([found[text] for text in TEXTS[:3]]), plain_probabilities(tiny_model, TEXTS[:3]))
 
 
 @pytest.mark.parametrize("kind", [Cramped, Dying])
