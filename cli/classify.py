@@ -4,7 +4,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from cli.options import json_option, model_options
+from cli.options import device_options, json_option, model_options
 from cli.printing import OUTPUT, print_json, shortened
 from db.emotions import EMOTIONS, GROUP_OF
 
@@ -12,6 +12,7 @@ from db.emotions import EMOTIONS, GROUP_OF
 @click.command(short_help="Show the 27 probabilities of texts.")
 @click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
 @model_options
+@device_options
 @json_option
 def classify(texts: tuple[str, ...], as_json: bool) -> None:
     """Show the 27 probabilities of each TEXT, ranked; a star marks those above the model's threshold."""

@@ -4,11 +4,12 @@ import sys
 from dataclasses import asdict
 
 import click
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
+from cli.interruption import interruptible
 from cli.opening import opened_store
-from cli.options import broker_options, json_option, model_options, store_options, with_worker_option
+from cli.options import broker_options, device_options, json_option, store_options, with_worker_option
 from cli.printing import OUTPUT, REMARKS, print_json, print_status, shortened, status_json
 from cli.progress import shown_progress
 from db.errors import RunError
@@ -25,9 +26,12 @@ def dead() -> None:
 @json_option
 def list_(run: str | None, as_json: bool) -> None:
     """List the dead letters of RUN, or of all runs, with their errors."""
+    from db.ledger import Ledger
     from db.reads import dead_letters
 
     with opened_store() as store:
+        if run is not None:
+            Ledger(store).run(run)  # an id that is none is told, instead of an empty list
         letters = dead_letters(store, run)
     if as_json:
         print_json([asdict(letter) for letter in letters])
@@ -35,10 +39,10 @@ def list_(run: str | None, as_json: bool) -> None:
     if not letters:
         OUTPUT.print("no dead letters")
         return
-    table = Table("id", "run", "source", "record", "stage", "error", box=None)
+    table = Table("id", Column("run", no_wrap=True), "source", "record", "stage", "error", box=None)
     for letter in letters:
         where = (letter.source, f"{letter.position + 1:,}", letter.stage)
-        table.add_row(str(letter.id), letter.run, *where, Text(shortened(letter.error)))
+        table.add_row(str(letter.id), letter.run, *map(Text, where), Text(shortened(letter.error)))
     OUTPUT.print(table)
 
 
@@ -65,13 +69,13 @@ def show(ids: tuple[int, ...], as_json: bool) -> None:
 @click.argument("ids", nargs=-1, type=int, metavar="[ID...]")
 @click.option("--run", help="All dead letters of this run.")
 @with_worker_option
-@model_options
+@device_options
 @store_options
 @broker_options
 @json_option
 def replay(ids: tuple[int, ...], run: str | None, with_worker: bool, as_json: bool) -> None:
     """Try dead letters again, by ID or those of a whole run. One that is classified now is no dead letter any more."""
-    from db.reads import dead_letters
+    from db.reads import dead_letters, status
     from producers import labelling
 
     if not ids and run is None:
@@ -80,16 +84,15 @@ def replay(ids: tuple[int, ...], run: str | None, with_worker: bool, as_json: bo
         letters = dead_letters(store, run, ids)
         _require_all(ids, [letter.id for letter in letters])
         workplace = labelling.Workplace(with_worker=with_worker)
-        with shown_progress(REMARKS, own_worker=workplace.starts_worker) as show_progress:
+        ids_of_runs = sorted({letter.run for letter in letters})
+        with interruptible(ids_of_runs), shown_progress(REMARKS, own_worker=workplace.starts_worker) as show_progress:
             labelling.replay(store, letters, workplace, show_progress)
-        from db.reads import status
-
-        runs = [status(store, one) for one in sorted({letter.run for letter in letters})]
+        runs = [status(store, one) for one in ids_of_runs]
         left = {letter.id for letter in dead_letters(store, run, ids)}
     if as_json:
         print_json({"replayed": len(letters) - len(left), "still_dead": len(left), "runs": [*map(status_json, runs)]})
     else:
-        OUTPUT.print(f"{len(letters) - len(left)} of {len(letters)} dead letters are classified now")
+        OUTPUT.print(f"{len(letters) - len(left)} of {len(letters)} dead letters are none any more")
         for one in runs:
             print_status(one, store)
     if left:

@@ -9,6 +9,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from cli.interruption import interruptible
 from cli.opening import opened_store
 from cli.printing import OUTPUT, REMARKS, print_status, shortened
 from cli.progress import shown_progress
@@ -32,16 +33,17 @@ def demo(file: Path) -> None:
     Uses an embedded broker and an SQLite file, whatever the settings name.
     """
     os.environ["DATABASE_URL"] = f"sqlite:///{file}"
-    for setting in ("REDIS_URL", "HF_MODEL_REPO", "HF_MODEL_REVISION"):
-        os.environ[setting] = ""  # which counts as not set, also against a .env file
+    os.environ["REDIS_URL"] = "embedded"
     from producers import labelling
     from producers.options import RunOptions
     from producers.sample import SAMPLE
+    from worker.settings import BUNDLED_MODEL
 
+    runs: list[str] = []
     with opened_store(create=True) as store:
-        with shown_progress(REMARKS, own_worker=True) as show:
-            options = RunOptions(keep_text=True)
-            status = labelling.label(store, [SAMPLE], options, labelling.Workplace(), lambda _run: None, show)
+        with interruptible(runs), shown_progress(REMARKS, own_worker=True) as show:
+            options = RunOptions(keep_text=True, model_repo=BUNDLED_MODEL)
+            status = labelling.label(store, [SAMPLE], options, labelling.Workplace(), runs.append, show)
         _print_emotions(store, status.id)
         OUTPUT.print()
         print_status(status, store)
@@ -62,9 +64,10 @@ def _print_emotions(store: "Store", run_id: str) -> None:
 
     table = Table("emotion", "group", box=None)
     table.add_column("found", justify="right")
+    table.add_column("mean", justify="right")
     table.add_column("the clearest example", no_wrap=True, overflow="ellipsis")
     for share in emotion_shares(store, run_id):
         example = clearest_text(store, run_id, share.emotion) if share.found else None
         text = f"{example[1]:.2f}  {shortened(example[0], 160)}" if example else ""
-        table.add_row(share.emotion, share.group, f"{share.found:,}", Text(text))
+        table.add_row(share.emotion, share.group, f"{share.found:,}", f"{share.mean:.3f}", Text(text))
     OUTPUT.print(table)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.extra import missing_extra
-from cli.options import broker_options, json_option, model_options, store_options
+from cli.options import broker_options, device_options, json_option, model_options, store_options
 from cli.printing import OUTPUT, print_json
 from db.errors import MoodmillError
 
@@ -24,6 +24,7 @@ class Finding:
 
 @click.command(short_help="Check what works here, and how to mend it.")
 @model_options
+@device_options
 @store_options
 @broker_options
 @json_option
@@ -49,6 +50,8 @@ def _look(part: str, check: Callable[[], str]) -> Finding:
         return Finding(part=part, ok=False, found=str(error))
     except ImportError as error:
         return Finding(part=part, ok=False, found=missing_extra(error) or str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other parts are worth a look too
+        return Finding(part=part, ok=False, found=f"{type(error).__name__}: {error}")
 
 
 def _store() -> str:

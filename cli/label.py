@@ -1,20 +1,25 @@
 """`moodmill label`, `enqueue` and `resume`: runs."""
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from rich.text import Text
 
+from cli.interruption import interruptible
 from cli.opening import opened_store
-from cli.options import broker_options, json_option, model_options, run_options, store_options, with_worker_option
+from cli.options import (
+    broker_options,
+    device_options,
+    json_option,
+    model_options,
+    run_options,
+    store_options,
+    with_worker_option,
+)
 from cli.printing import REMARKS, print_json, print_status, print_troubles, status_json
 from cli.progress import shown_progress
-from db.errors import MoodmillError, SettingError
+from db.errors import SettingError
 
 if TYPE_CHECKING:
     from db.reads import RunStatus
@@ -29,6 +34,7 @@ _sources = click.argument("sources", nargs=-1, required=True, type=click.Path(pa
 @run_options
 @with_worker_option
 @model_options
+@device_options
 @store_options
 @broker_options
 @json_option
@@ -53,6 +59,8 @@ def label(sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, a
 def enqueue(sources: tuple[Path, ...], options: "RunOptions", as_json: bool) -> None:
     """Read SOURCEs into the queue of the broker in REDIS_URL, and leave the rest to its workers.
 
+    Stays no more than MOODMILL_CHUNKS_IN_FLIGHT chunks ahead of the workers, and leaves when the last one is sent.
+
     Takes the same SOURCEs and options as `moodmill label`. `moodmill status` shows how the run goes on.
     """
     from worker.celery_app import settings
@@ -65,7 +73,7 @@ def enqueue(sources: tuple[Path, ...], options: "RunOptions", as_json: bool) -> 
 @click.command(short_help="Finish an interrupted run.")
 @click.argument("run")
 @with_worker_option
-@model_options
+@device_options
 @store_options
 @broker_options
 @json_option
@@ -77,7 +85,7 @@ def resume(run: str, with_worker: bool, as_json: bool) -> None:
     with opened_store() as store:
         Ledger(store).run(run)  # an id that is none is told before anything starts
         workplace = labelling.Workplace(with_worker=with_worker)
-        with _interruptible([run]), shown_progress(REMARKS, own_worker=workplace.starts_worker) as show:
+        with interruptible([run]), shown_progress(REMARKS, own_worker=workplace.starts_worker) as show:
             status = labelling.resume(store, run, workplace, show)
     _finish(store, status, as_json)
 
@@ -89,7 +97,7 @@ def _label(sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, 
     runs: list[str] = []
     with (
         opened_store(create=True) as store,
-        _interruptible(runs),
+        interruptible(runs),
         shown_progress(REMARKS, own_worker=workplace.starts_worker) as show,
     ):
         status = labelling.label(store, sources, options, workplace, runs.append, show)
@@ -105,27 +113,3 @@ def _finish(store: "Store", status: "RunStatus", as_json: bool, *, wait: bool = 
     good = status.succeeded if wait else status.adds_up and status.dead == 0 and not status.source_errors
     if not good:
         sys.exit(1)
-
-
-@contextmanager
-def _interruptible(runs: list[str]) -> Iterator[None]:
-    """On Ctrl-C, SIGTERM or an error: say how the run, once there is one, is finished."""
-
-    def interrupt(_signal: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    # SIGINT too: a shell starts what it runs in the background with that signal ignored.
-    before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except (KeyboardInterrupt, MoodmillError) as error:
-        if isinstance(error, KeyboardInterrupt):
-            REMARKS.print("interrupted")
-        if runs:
-            REMARKS.print(Text(f"What is done is in the store. `moodmill resume {runs[0]}` finishes the run."))
-        if isinstance(error, KeyboardInterrupt):
-            sys.exit(130)
-        raise
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

@@ -46,11 +46,14 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        moodmill(arguments)
+        sys.exit(moodmill(arguments, standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except MoodmillError as error:
         _tell(str(error), debug)
         sys.exit(error.status)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone, as `| head` does

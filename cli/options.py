@@ -35,11 +35,13 @@ store_options = _stacked(
     _setting("DATABASE_URL", "--database-url", "The store: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."),
 )
 broker_options = _stacked(
-    _setting("REDIS_URL", "--redis-url", "The broker: redis://HOST:PORT/DB."),
+    _setting("REDIS_URL", "--redis-url", "The broker: redis://HOST:PORT/DB, or `embedded`."),
 )
 model_options = _stacked(
-    _setting("HF_MODEL_REPO", "--model", "A Hub repository or a local folder; the bundled model without it."),
+    _setting("HF_MODEL_REPO", "--model", "A Hub repository, a local folder, or `bundled`."),
     _setting("HF_MODEL_REVISION", "--revision", "Commit, tag or branch of the Hub repository."),
+)
+device_options = _stacked(
     _setting("MOODMILL_DEVICE", "--device", "auto, cpu, cuda, cuda:1, …"),
     _setting("MOODMILL_PRECISION", "--precision", "auto, fp32 or bf16."),
     _setting("MOODMILL_BATCH_TOKENS", "--batch-tokens", "Tokens of a micro-batch, padding included."),
@@ -62,8 +64,16 @@ def _moment(_context: click.Context, _parameter: click.Parameter, value: str | N
 
 
 def _names(values: tuple[str, ...], file: Path | None) -> frozenset[str]:
-    lines = file.read_text(encoding="utf-8").split() if file else []
-    return frozenset(name.strip().removeprefix("r/").lower() for one in (*values, *lines) for name in one.split(","))
+    given = [name.strip() for one in values for name in one.split(",")]
+    given += file.read_text(encoding="utf-8").split() if file else []
+    if (values or file) and not any(given):
+        raise click.UsageError("expected a name to filter by, got an empty list")
+    return frozenset(name.removeprefix("/").removeprefix("r/").removeprefix("u/").lower() for name in given if name)
+
+
+def _lasting(model: str) -> str:
+    """Name a local model so that a resumption from another folder finds it."""
+    return str(Path(model).resolve()) if Path(model).is_dir() else model
 
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -111,6 +121,7 @@ def run_options(command: Command) -> Command:
         from producers.options import RunOptions
         from producers.settings import ProducerSettings
         from producers.sources import Columns
+        from worker.settings import WorkerSettings
 
         fields = ("text", "id", "subreddit", "author", "created_at")
         filters = Filters(
@@ -128,6 +139,8 @@ def run_options(command: Command) -> Command:
             filters=filters,
             chunk_comments=chunk_comments or read_settings(ProducerSettings).moodmill_chunk_comments,
             keep_text=keep_text,
+            model_repo=_lasting(read_settings(WorkerSettings).hf_model_repo),
+            model_revision=read_settings(WorkerSettings).hf_model_revision,
         )
         return command(options=options, **others)
 

@@ -53,8 +53,10 @@ def print_status(status: "RunStatus", store: "Store") -> None:
     table.add_column(justify="right")
     table.add_column()
     table.add_row("run", "", f"{status.id}, {status.state}")
-    table.add_row("read", f"{status.read:,}", f"records of {_sources(status.sources)}")
-    table.add_row("= classified", f"{status.classified:,}", f"{status.new_rows:,} of them new in the store")
+    known = status.classified - status.new_rows
+    rows = f"{status.new_rows:,} of them new in the store" + (f", {known:,} have an id that was there" if known else "")
+    table.add_row("read", f"{status.read:,}", Text(f"records of {_sources(status.sources)}"))
+    table.add_row("= classified", f"{status.classified:,}", rows)
     for reason, n in status.skipped.items():
         table.add_row("+ skipped", f"{n:,}", reason)
     if not status.skipped:
@@ -64,7 +66,7 @@ def print_status(status: "RunStatus", store: "Store") -> None:
         table.add_row("+ waiting", f"{status.waiting:,}", f"in {status.pending_chunks + status.failed_chunks} chunks")
     if not status.adds_up:
         table.add_row("", "", "THE NUMBERS DO NOT ADD UP: please report this")
-    table.add_row("store", "", store.shown)
+    table.add_row("store", "", Text(store.shown))
     OUTPUT.print(table)
 
 

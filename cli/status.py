@@ -1,7 +1,8 @@
 """`moodmill status`: how runs stand."""
 
 import click
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from cli.opening import opened_store
 from cli.options import json_option, store_options
@@ -32,10 +33,10 @@ def status(run: str | None, as_json: bool) -> None:
     if not runs:
         OUTPUT.print(f"no runs yet in {store.shown}: `moodmill label SOURCE` makes one")
         return
-    table = Table("run", "state", "sources", box=None)
+    table = Table(Column("run", no_wrap=True, min_width=15), "state", "sources", box=None)
     for title in ("read", "classified", "skipped", "dead", "waiting"):
         table.add_column(title, justify="right")
     for one in runs:
         counts = (one.read, one.classified, sum(one.skipped.values()), one.dead, one.waiting)
-        table.add_row(one.id, one.state, ", ".join(one.sources), *(f"{n:,}" for n in counts))
+        table.add_row(one.id, one.state, Text(", ".join(one.sources)), *(f"{n:,}" for n in counts))
     OUTPUT.print(table)

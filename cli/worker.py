@@ -2,12 +2,13 @@
 
 import click
 
-from cli.options import broker_options, model_options, store_options
+from cli.options import broker_options, device_options, model_options, store_options
 from db.errors import SettingError
 
 
 @click.command(short_help="Classify chunks from the broker.")
 @model_options
+@device_options
 @store_options
 @broker_options
 @click.option("--name", help="The worker's node name; needed when several run on one machine.")

@@ -29,5 +29,9 @@ class ModelError(MoodmillError):
     """A model that cannot be found, loaded, or has not the 27 emotions."""
 
 
+class WorkerError(MoodmillError):
+    """A worker that ended though it should go on."""
+
+
 class RunError(MoodmillError):
     """A run that does not exist or cannot go on."""

@@ -133,9 +133,12 @@ class Ledger:
         mine = dead_letter.c.run_id == run_id
         with self._adding(run_id, added) as connection:
             _insert_chunk(connection, run_id, added, skipped_by)
+            mine &= dead_letter.c.replay_chunk.is_(None)
             in_replay = update(dead_letter).where(mine, dead_letter.c.id.in_(replayed))
-            connection.execute(in_replay.values(replay_chunk=added.number))
-            connection.execute(delete(dead_letter).where(mine, dead_letter.c.id.in_(passed)))
+            taken = connection.execute(in_replay.values(replay_chunk=added.number)).rowcount
+            taken += connection.execute(delete(dead_letter).where(mine, dead_letter.c.id.in_(passed))).rowcount
+            if taken != len(replayed) + len(passed):
+                raise RunError(f"dead letters of run {run_id} are in another replay just now: let it finish")
 
     @contextmanager
     def _adding(self, run_id: str, added: Chunk) -> Iterator[Connection]:

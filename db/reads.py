@@ -33,8 +33,6 @@ class RunStatus:
     failed_chunks: int
     #: Comments in chunks that are pending or failed.
     waiting: int
-    #: Records in chunks that are done.
-    records_done: int
     #: The first error of a failed chunk.
     failure: str | None
 
@@ -57,6 +55,8 @@ class RunStatus:
             return "reading"
         if self.pending_chunks:
             return "classifying"
+        if self.failed_chunks:
+            return "failed"
         return "done" if self.succeeded else "done with errors"
 
 
@@ -133,7 +133,6 @@ def _count_chunks(connection: Connection, run_id: str) -> dict[str, int]:
         func.coalesce(func.sum(case((chunk.c.state == "pending", 1), else_=0)), 0).label("pending_chunks"),
         func.coalesce(func.sum(case((chunk.c.state == "failed", 1), else_=0)), 0).label("failed_chunks"),
         func.coalesce(func.sum(case((~done, chunk.c.comments), else_=0)), 0).label("waiting"),
-        func.coalesce(func.sum(case((done, chunk.c.records), else_=0)), 0).label("records_done"),
     ).where(chunk.c.run_id == run_id)
     return {name: int(n) for name, n in connection.execute(totals).one()._mapping.items()}
 

@@ -16,13 +16,15 @@ from producers.options import RunOptions
 from producers.replay import open_replay
 from producers.run import Feeder, OnProgress, Progress, open_run
 from producers.settings import ProducerSettings
-from producers.sources.spool import spool
+from producers.sources.spool import forget_spooled, spool
 from worker.broker import check_broker
 from worker.celery_app import settings as worker_settings
 from worker.celery_app import use_broker
 from worker.embedded import embedded_broker
 from worker.local import LocalWorker, local_worker
 
+#: Starts the worker of a run with these options, or none where others work.
+StartWorker = Callable[[RunOptions], LocalWorker | None]
 #: What stands for standard input among the sources.
 STDIN: Final = Path("-")
 
@@ -41,19 +43,25 @@ class Workplace:
         return self.with_worker or worker_settings.redis_url is None
 
     @contextmanager
-    def open(self) -> Iterator[Callable[[], LocalWorker | None]]:
-        """Reach the broker; yield what starts the worker, where it is ours to start. Raises BrokerError."""
+    def open(self) -> Iterator[StartWorker]:
+        """Reach the broker; yield what starts the worker of a run, where it is ours to start. Raises BrokerError."""
         with ExitStack() as stack:
             named = worker_settings.redis_url
             url = named or stack.enter_context(embedded_broker())
             use_broker(url)
             check_broker()
 
-            def start() -> LocalWorker | None:
+            def start(options: RunOptions) -> LocalWorker | None:
                 if not self.starts_worker:
                     return None
-                environment = {"REDIS_URL": url, "DATABASE_URL": read_settings(StoreSettings).database_url}
-                return stack.enter_context(local_worker(environment))
+                environment = {
+                    "REDIS_URL": url,
+                    "DATABASE_URL": read_settings(StoreSettings).database_url,
+                    "HF_MODEL_REPO": options.model_repo,
+                    "HF_MODEL_REVISION": options.model_revision or "",
+                }
+                # Chunks that a killed worker took stay hidden in a broker that others use: let it give them back.
+                return stack.enter_context(local_worker(environment, kill_on_error=named is None))
 
             yield start
 
@@ -72,23 +80,30 @@ def label(
     """
     settings = read_settings(ProducerSettings)
     with workplace.open() as start_worker:
-        files = [spool(sys.stdin.buffer, settings.moodmill_spool) if path == STDIN else path for path in paths]
-        run_id = open_run(store, files, options)
+        spooled = spool(sys.stdin.buffer, settings.moodmill_spool) if STDIN in paths else None
+        try:
+            run_id = open_run(store, [spooled if spooled and path == STDIN else path for path in paths], options)
+        except BaseException:
+            if spooled:
+                forget_spooled(spooled)
+            raise
         on_run(run_id)
-        return _drive(store, run_id, workplace, start_worker(), on_progress, Feeder.feed)
+        return _drive(store, run_id, workplace, start_worker(options), on_progress, Feeder.feed)
 
 
 def resume(store: Store, run_id: str, workplace: Workplace, on_progress: OnProgress) -> RunStatus:
     """Finish a run: send what is not done again, read what is not read yet. Raises as `label`."""
-    if status(store, run_id).finished:
-        return status(store, run_id)
+    found = status(store, run_id)
+    if found.finished and not found.source_errors:  # what could not be read once is tried again
+        _forget_spooled_of(store, run_id)
+        return found
 
     def finish(feeder: Feeder) -> None:
         feeder.resend()
         feeder.feed()
 
     with workplace.open() as start_worker:
-        return _drive(store, run_id, workplace, start_worker(), on_progress, finish)
+        return _drive(store, run_id, workplace, start_worker(_options(store, run_id)), on_progress, finish)
 
 
 def replay(store: Store, letters: Sequence[Letter], workplace: Workplace, on_progress: OnProgress) -> list[RunStatus]:
@@ -98,7 +113,7 @@ def replay(store: Store, letters: Sequence[Letter], workplace: Workplace, on_pro
         raise RunError(f"run {', '.join(sorted(unfinished))} is not finished: `moodmill resume` it, then replay")
     with workplace.open() as start_worker:
         runs = open_replay(store, letters)
-        worker = start_worker() if runs else None
+        worker = start_worker(_options(store, runs[0])) if runs else None
         return [_drive(store, run_id, workplace, worker, on_progress, Feeder.resend) for run_id in runs]
 
 
@@ -120,14 +135,18 @@ def _drive(
     work(feeder)
     if workplace.wait:
         feeder.wait()
-        _forget_spooled(store, run_id)
+        _forget_spooled_of(store, run_id)
     return status(store, run_id)
 
 
-def _forget_spooled(store: Store, run_id: str) -> None:
+def _options(store: Store, run_id: str) -> RunOptions:
+    return RunOptions.from_json(Ledger(store).run(run_id).options)
+
+
+def _forget_spooled_of(store: Store, run_id: str) -> None:
     """Delete what was kept of standard input, once its run will not need it again."""
-    spooled = read_settings(ProducerSettings).moodmill_spool.resolve()
+    spool_folder = read_settings(ProducerSettings).moodmill_spool.resolve()
     if status(store, run_id).succeeded:
         for file in Ledger(store).run(run_id).sources:
-            if Path(file.path).parent == spooled:
-                Path(file.path).unlink(missing_ok=True)
+            if spool_folder in Path(file.path).parents:
+                forget_spooled(Path(file.path))

@@ -6,6 +6,7 @@ import msgspec
 
 from producers.filters import ALL, Filters
 from producers.sources import Columns
+from worker.settings import BUNDLED_MODEL
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +19,9 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: Comments of a chunk.
     chunk_comments: int = 512
     keep_text: bool = False
+    #: The model that a worker of this run's own loads, as the settings name it.
+    model_repo: str = BUNDLED_MODEL
+    model_revision: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         built: dict[str, Any] = msgspec.to_builtins(self)

@@ -1,5 +1,6 @@
 """A run: opened over its sources, fed into the queue chunk by chunk, awaited, resumed."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from db.comment import Comment
-from db.errors import SourceError
+from db.errors import BrokerError, SourceError
 from db.ledger import Chunk, Ledger, Run, SourceFile
 from db.store import Store
 from producers.chunks import RecordRange, cut_records
@@ -15,11 +16,17 @@ from producers.options import RunOptions
 from producers.record import Record, Source
 from producers.replay import letters_in_replay
 from producers.sources import expand, fingerprint, open_source
-from worker.broker import send_chunk
+from worker.broker import send_chunk, waiting_messages
 from worker.message import ChunkMessage
+
+logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at the ledger.
 TICK_S: Final = 0.2
+#: Seconds without a finished chunk after which we look whether the broker still has the chunks.
+LOOK_S: Final = 30
+#: Seconds for which a broker that is full or away is tried again.
+BROKER_PATIENCE_S: Final = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +85,7 @@ class Feeder:
         self._sent = self._ledger.waiting(run_id).comments
         self._next_number = self._ledger.next_number(run_id)
         self._last_done = (0, time.monotonic())
+        self._looked = 0.0
 
     def feed(self) -> None:
         """Read what is not read yet, and send it. A source that breaks off is noted in the ledger; the next goes on.
@@ -95,18 +103,20 @@ class Feeder:
         Nobody knows whether the broker still has them; one that is classified twice is stored once.
         """
         unfinished = self._ledger.unfinished(self._run.id)
+        unsent = len(unfinished)
         for file in self._run.sources:
             mine = [one for one in unfinished if one.source_number == file.number]
             for again, comments in self._read_again(file, mine):
                 if self._ledger.retry(self._run.id, again.number):
                     self._sent += again.comments
                 self._send(again.number, file, comments)
-                self._wait_for_room()
+                unsent -= 1
+                self._wait_for_room(unsent)
 
     def wait(self) -> None:
-        """Wait until no chunk is pending."""
+        """Wait until no chunk is pending. Raises BrokerError when the broker is gone."""
         while self.tick():
-            time.sleep(TICK_S)
+            self._pause()
 
     def tick(self) -> int:
         """Report the progress, and return how many chunks are pending."""
@@ -164,20 +174,44 @@ class Feeder:
         self._wait_for_room()
 
     def _send(self, number: int, file: SourceFile, comments: list[Comment]) -> None:
-        send_chunk(
-            ChunkMessage(
-                run=self._run.id,
-                number=number,
-                source_number=file.number,
-                source=file.name,
-                comments=comments,
-                keep_text=self._options.keep_text,
-            )
+        message = ChunkMessage(
+            run=self._run.id,
+            number=number,
+            source_number=file.number,
+            source=file.name,
+            comments=comments,
+            keep_text=self._options.keep_text,
         )
+        deadline, pause = time.monotonic() + BROKER_PATIENCE_S, TICK_S
+        while True:
+            try:
+                send_chunk(message)
+            except BrokerError as error:
+                if time.monotonic() > deadline:
+                    raise
+                if pause == TICK_S:
+                    logger.warning("%s; trying again for %d s", error, BROKER_PATIENCE_S)
+                self.tick()
+                time.sleep(pause)
+                pause = min(2 * pause, 10.0)
+            else:
+                return
 
-    def _wait_for_room(self) -> None:
-        while self.tick() >= self._in_flight:
-            time.sleep(TICK_S)
+    def _wait_for_room(self, unsent: int = 0) -> None:
+        """Wait until another chunk may be sent; `unsent` of the pending chunks are not with the broker."""
+        while self.tick() - unsent >= self._in_flight:
+            self._pause()
+
+    def _pause(self) -> None:
+        """Let the workers work; when none of them finishes a chunk for long, send again what the broker has lost."""
+        time.sleep(TICK_S)
+        now = time.monotonic()
+        if now - max(self._last_done[1], self._looked) < LOOK_S:
+            return
+        self._looked = now
+        if waiting_messages() == 0 and self._ledger.waiting(self._run.id).chunks:
+            logger.warning("the broker has lost chunks of run %s: they are sent again", self._run.id)
+            self.resend()
 
     def _open(self, file: SourceFile) -> Source:
         path = Path(file.path)

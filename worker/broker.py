@@ -1,12 +1,12 @@
 """What we ask the broker besides Celery: is it there, and how much waits in it."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from db.errors import BrokerError
 from worker.celery_app import QUEUE, TASK, app
@@ -15,14 +15,20 @@ from worker.message import ChunkMessage
 
 def broker_shown() -> str:
     """The broker's URL without its password."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(app.conf.broker_url))
+    url = urlsplit(str(app.conf.broker_url))
+    user, _, host = url.netloc.rpartition("@")
+    login = f"{user.partition(':')[0]}:***@" if user else ""
+    return f"{url.scheme}://{login}{host}{url.path}"
 
 
 def check_broker() -> None:
     """Raise BrokerError unless a Redis-protocol server answers, and keeps what it is given."""
     with _client() as client:
         client.ping()
-        policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+        try:
+            policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+        except ResponseError:
+            return  # a managed server that shows nobody its settings
     if policy != "noeviction":
         raise BrokerError(
             f"the server {broker_shown()} drops keys when full (maxmemory-policy {policy}), and chunks with them: "
@@ -56,4 +62,4 @@ def _client() -> Iterator[Any]:
 
 def _unreachable(error: Exception) -> BrokerError:
     reason = str(error).strip().split("\n")[0]
-    return BrokerError(f"no Redis-protocol server to use at {broker_shown()}: {reason}; start one, or set REDIS_URL")
+    return BrokerError(f"cannot use the broker {broker_shown()}: {reason}; start a Redis server, or set REDIS_URL")

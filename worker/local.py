@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from db.errors import ModelError
+from db.errors import WorkerError
 from worker.celery_app import worker_arguments
 
 #: Seconds a worker gets to finish the chunks in work, after which it is killed; they stay pending in the ledger.
@@ -40,8 +40,8 @@ class LocalWorker:
         lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
         said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
         if said:
-            raise ModelError(f"the worker ended: {said[-1]}")
-        raise ModelError(f"the worker ended with status {status}: {lines[-1] if lines else 'it said nothing'}")
+            raise WorkerError(f"the worker ended: {said[-1]}")
+        raise WorkerError(f"the worker ended with status {status}: {lines[-1] if lines else 'it said nothing'}")
 
     def stop(self, *, at_once: bool = False) -> None:
         """End the worker: let it finish the chunks it has, or kill it; these are pending in the ledger then."""
@@ -58,14 +58,17 @@ class LocalWorker:
 
 
 @contextmanager
-def local_worker(environment: Mapping[str, str]) -> Iterator[LocalWorker]:
-    """Run a worker as long as the context lasts, or until this process dies."""
+def local_worker(environment: Mapping[str, str], *, kill_on_error: bool = True) -> Iterator[LocalWorker]:
+    """Run a worker as long as the context lasts, or until this process dies.
+
+    With `kill_on_error` it does not finish what it has in work when the context ends in an exception.
+    """
     with tempfile.TemporaryDirectory(prefix="moodmill-worker-") as folder:
         worker = LocalWorker(environment, Path(folder) / "worker.log")
         try:
             yield worker
         except BaseException:
-            worker.stop(at_once=True)  # whoever pressed Ctrl-C does not want to wait
+            worker.stop(at_once=kill_on_error)  # whoever pressed Ctrl-C does not want to wait
             raise
         else:
             worker.stop()

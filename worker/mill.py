@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -62,24 +63,27 @@ class Mill:
 
         Any other error is in the ledger, with the chunk, before it is raised.
         """
+        run, number = message.run, message.number
         try:
             outcome = self._classifier.classify([comment.text for comment in message.comments])
-            self._store_outcome(message, outcome)
+            classified, dead = split(message, outcome, self.model)
+            self._patiently(lambda: store_chunk(self._store, run, number, message.source_number, classified, dead))
         except StoppingError:
             raise
-        except Exception as error:
-            self._ledger.fail(message.run, message.number, f"{type(error).__name__}: {error}")
+        except BaseException as error:
+            reason = f"{type(error).__name__}: {error}"
+            self._patiently(lambda: self._ledger.fail(run, number, reason))
             raise
 
-    def _store_outcome(self, message: ChunkMessage, outcome: Outcome) -> None:
-        classified, dead = split(message, outcome, self.model)
+    def _patiently(self, write: Callable[[], object]) -> None:
+        """Write to the store, and try again as long as it is away. Raises StoppingError when told to stop."""
         pause = FIRST_PAUSE_S
         while True:
             try:
-                store_chunk(self._store, message.run, message.number, message.source_number, classified, dead)
+                write()
             except StoreError as error:
                 log = logger.warning if pause == FIRST_PAUSE_S else logger.debug
-                log("chunk %s/%d waits: %s", message.run, message.number, error)
+                log("a chunk waits: %s", error)
                 if self._stopping.wait(pause):
                     raise StoppingError(str(error)) from error
                 pause = min(2 * pause, LONGEST_PAUSE_S)

@@ -12,7 +12,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 
 from db.emotions import EMOTIONS
 from db.errors import ModelError
-from worker.settings import WorkerSettings
+from worker.settings import BUNDLED_MODEL, WorkerSettings
 
 BUNDLED: Final = Path(__file__).parent / "bundled"
 #: What a model without thresholds of its own calls present. 0.5 misses most of the rare emotions; F1 on GoEmotions
@@ -34,8 +34,8 @@ class ModelFiles:
 def find_model(settings: WorkerSettings) -> ModelFiles:
     """Find, or fetch, the model that the settings name. Raises ModelError when it cannot be had or has no weights."""
     repo = settings.hf_model_repo
-    if repo is None:
-        return _in_folder(BUNDLED, "bundled")
+    if repo == BUNDLED_MODEL:
+        return _in_folder(BUNDLED, BUNDLED_MODEL)
     if Path(repo).is_dir():
         return _in_folder(Path(repo), Path(repo).resolve().name)
     if repo.startswith((".", "/", "~")):

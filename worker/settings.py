@@ -1,12 +1,16 @@
 """Where the broker is, which model to load, and how the worker runs it."""
 
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import PositiveInt, field_validator
 from pydantic_settings import BaseSettings
 
 from db.settings import SOURCES
 
+#: Names the bundled model, and the embedded broker, as a setting that is given: over one in `.env`, say.
+BUNDLED_MODEL: Final = "bundled"
+EMBEDDED_BROKER: Final = "embedded"
 #: What kombu connects to with its Redis transport.
 _SCHEMES: Final = ("redis", "rediss", "sentinel", "redis+socket")
 
@@ -18,8 +22,8 @@ class WorkerSettings(BaseSettings):
 
     #: redis://…, rediss://… or redis+socket:///…; None: `moodmill label` starts an embedded server.
     redis_url: str | None = None
-    #: A Hub repository or a local folder; None: the bundled model.
-    hf_model_repo: str | None = None
+    #: A Hub repository or a local folder.
+    hf_model_repo: str = BUNDLED_MODEL
     #: Commit, tag or branch of the Hub repository.
     hf_model_revision: str | None = None
     #: "auto" takes a GPU when there is one; else what torch calls a device: cpu, cuda, cuda:1.
@@ -36,9 +40,17 @@ class WorkerSettings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _of_redis(cls, url: str | None) -> str | None:
-        if url is None:
+        if url is None or url == EMBEDDED_BROKER:
             return None
         url = url.replace("unix://", "redis+socket://", 1)  # as other Redis clients spell it
-        if url.split("://")[0] not in _SCHEMES:
-            raise ValueError("expected redis://HOST:PORT/DB, rediss://… (TLS) or unix:///PATH")
+        try:
+            parts = urlsplit(url)
+            known = parts.scheme in _SCHEMES and (parts.port is None or parts.port > 0)
+        except ValueError:  # the port is no number, as when a password holds a # or /
+            known = False
+        if not known:
+            raise ValueError(
+                "expected redis://:PASSWORD@HOST:PORT/DB, rediss://… (TLS) or unix:///PATH, special characters of the "
+                "password %-encoded"
+            )
         return url

@@ -3,6 +3,7 @@
 import os
 import shutil
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,21 +14,30 @@ _BLOCK = 1 << 20
 
 
 def spool(stream: BinaryIO, folder: Path, name: str = "stdin") -> Path:
-    """Copy `stream` into a file of its own in `folder` and return the path once all of it is on the disk.
+    """Copy `stream` into a file called `name` in a new folder below `folder`; return it once it is on the disk.
 
-    Others may not read it. An exception leaves no file behind. Raises SourceError if the stream is empty.
+    The name is always the same, for result rows carry it: what is labelled twice makes the same rows. Others may not
+    read the file. An exception leaves nothing behind. Raises SourceError if the stream is empty.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"{name}-{uuid.uuid4().hex}"
-    part = path.with_name(f"{path.name}.part")
+    own = folder / uuid.uuid4().hex
+    own.mkdir(mode=0o700, parents=True)
+    path, part = own / name, own / f"{name}.part"
     try:
         _copy(stream, part)
         part.rename(path)
-        _sync_folder(folder)
+        _sync_folder(own)
     except BaseException:
         part.unlink(missing_ok=True)
+        own.rmdir()
         raise
     return path
+
+
+def forget_spooled(path: Path) -> None:
+    """Delete a file that `spool` made, and its folder."""
+    path.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        path.parent.rmdir()
 
 
 def _copy(stream: BinaryIO, part: Path) -> None:

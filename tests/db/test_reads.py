@@ -40,7 +40,7 @@ def test_a_run_in_the_middle_is_counted_part_by_part(store: Store) -> None:
     assert now.sources == ("a", "b")
     assert (now.read, now.classified, now.new_rows, now.dead, now.waiting) == (22, 2, 2, 2, 10)
     assert now.skipped == {"deleted": 7, "short": 1}
-    assert (now.chunks, now.pending_chunks, now.failed_chunks, now.records_done) == (3, 1, 1, 7)
+    assert (now.chunks, now.pending_chunks, now.failed_chunks) == (3, 1, 1)
     assert now.failure == "out of memory"
     assert now.adds_up
 
@@ -53,7 +53,7 @@ def test_a_run_with_a_failed_chunk_is_not_finished(store: Store) -> None:
     made.ledger.fail(made.id, 1, "second")
     made.ledger.fail(made.id, 0, "first")
     now = status(store, made.id)
-    assert (now.state, now.finished, now.succeeded, now.adds_up) == ("done with errors", False, False, True)
+    assert (now.state, now.finished, now.succeeded, now.adds_up) == ("failed", False, False, True)
     assert now.failure == "first"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import clean_environment, moodmill
+from tests.support import clean_environment, database_of, moodmill
 from worker.local import local_worker
 
 
@@ -59,10 +59,11 @@ class Labelled:
         return self.fleet.query("select position, error from dead_letter where run_id = ? order by position", run)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fleet(redis_url: str, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("fleet")
     file = folder / "fleet.db"
-    settings = {"REDIS_URL": redis_url, "DATABASE_URL": f"sqlite:///{file}"}
+    # A database of its own: its worker is not to take what other tests send.
+    settings = {"REDIS_URL": database_of(redis_url, 3), "DATABASE_URL": f"sqlite:///{file}"}
     with local_worker(clean_environment(**settings, HF_MODEL_REPO=str(tiny_model))):
         yield Fleet(settings=settings, file=file)

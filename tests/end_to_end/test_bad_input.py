@@ -105,7 +105,7 @@ def test_a_record_without_a_field_that_is_needed_becomes_a_dead_letter(fleet: Fl
         ({"DATABASE_URL": "nonsense"}, "DATABASE_URL is no database URL"),
         ({"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"}, "cannot use the store"),
         ({"DATABASE_URL": "sqlite:////no/such/folder/x.db"}, "cannot use the store"),
-        ({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "no Redis-protocol server to use at"),
+        ({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "cannot use the broker redis://:***@127.0.0.1:1/0"),
         ({"REDIS_URL": "http://:secret@127.0.0.1"}, "REDIS_URL is not usable: expected redis://"),
         ({"HF_MODEL_REPO": "./nowhere"}, "does not exist"),
         ({"HF_MODEL_REPO": "empty"}, "weights as *.safetensors"),

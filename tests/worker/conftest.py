@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from tests.support import forget
 from worker.celery_app import app, use_broker
 
 
@@ -13,8 +14,7 @@ def broker(redis_url: str) -> Iterator[redis.Redis]:
     """A client of the server that this process sends to and workers take from."""
     before = app.conf.broker_url
     with redis.Redis.from_url(redis_url) as client:
-        for key in client.scan_iter("moodmill:*"):
-            client.delete(key)
+        forget(client)
         use_broker(redis_url)
         yield client
     use_broker(before)

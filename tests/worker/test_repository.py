@@ -60,7 +60,7 @@ def test_the_name_changes_with_the_thresholds(folder: Path) -> None:
 
 
 def test_no_repository_is_the_bundled_model() -> None:
-    found = find_model(WorkerSettings(hf_model_repo=None))
+    found = find_model(WorkerSettings(hf_model_repo="bundled"))
     assert found.folder == BUNDLED
     assert found.name.startswith("bundled@")
     assert list(found.thresholds) == list(EMOTIONS)
