@@ -54,7 +54,7 @@ def moodmill(
         env=clean_environment(**(settings or {})),
         input=stdin or b"",
         capture_output=True,
-        timeout=150,
+        timeout=300,
         check=False,
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kombu.exceptions import OperationalError
+from kombu.pools import producers
 from redis.exceptions import RedisError, ResponseError
 
 from db.errors import BrokerError
@@ -45,8 +46,11 @@ def waiting_messages() -> int:
 def send_chunk(message: ChunkMessage) -> None:
     """Hand a chunk to the workers. Raises BrokerError when the broker does not take it."""
     try:
-        # Celery would put the comments' texts into the header `argsrepr`, for logs: keep them out.
-        app.send_task(TASK, args=[message.to_json()], argsrepr=f"{message.run}/{message.number}", kwargsrepr="")
+        # Celery's own pool of connections stays with the broker that it met first; this one is by URL.
+        with producers[app.connection_for_write()].acquire(block=True) as producer:
+            # Celery would put the comments' texts into the header `argsrepr`, for logs: keep them out.
+            shown = {"argsrepr": f"{message.run}/{message.number}", "kwargsrepr": ""}
+            app.send_task(TASK, args=[message.to_json()], producer=producer, **shown)
     except (OperationalError, RedisError) as error:
         raise _unreachable(error) from error
 

@@ -18,6 +18,8 @@ BUNDLED: Final = Path(__file__).parent / "bundled"
 #: What a model without thresholds of its own calls present. 0.5 misses most of the rare emotions; F1 on GoEmotions
 #: peaks near here for the models people use.
 DEFAULT_THRESHOLD: Final = 0.3
+#: Files besides the weights that decide what a model says: labels, tokenizer, thresholds.
+_DECIDING: Final = ("config.json", "tokenizer.json", "vocab.txt", "thresholds.json")
 #: Weights as safetensors only: pickled ones (*.bin, *.pt) can run code when loaded.
 _FILES: Final = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model")
 
@@ -66,7 +68,7 @@ def _fetched(repo: str, revision: str | None) -> Path:
 def _in_folder(folder: Path, label: str) -> ModelFiles:
     weights = _require_weights(folder, str(folder))
     digest = hashlib.sha256()
-    for path in (*weights, folder / "thresholds.json"):
+    for path in (*weights, *(folder / name for name in _DECIDING)):
         if path.exists():
             digest.update(path.read_bytes())
     return ModelFiles(folder=folder, name=f"{label}@{digest.hexdigest()[:12]}", thresholds=_thresholds(folder))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from db.errors import ModelError
+from db.errors import WorkerError
 from db.store import Store
 from tests.support import clean_environment, make_model, wait_until
 from tests.worker.builders import TEXTS, open_run, plain_probabilities, results, states
@@ -139,18 +139,14 @@ def test_a_worker_whose_model_is_broken_ends_at_once_and_takes_nothing(place: Pl
     (broken / "model.safetensors").unlink()
     send_all(open_run(place.store, TEXTS))
     worker = LocalWorker(place.settings | {"HF_MODEL_REPO": str(broken)}, place.log)
-
-    def gone() -> bool:
-        try:
-            worker.check()
-        except ModelError:
-            return True
-        return False
-
-    wait_until(gone, START_S)
-    with pytest.raises(ModelError, match=r"^the worker ended: the model .*broken has no weights as \*\.safetensors"):
-        worker.check()
-    worker.stop()
+    try:
+        wait_until(lambda: "error: " in place.said(), START_S)
+        with pytest.raises(
+            WorkerError, match=r"^the worker ended: the model .*broken has no weights as \*\.safetensors"
+        ):
+            wait_until(worker.check, 10)
+    finally:
+        worker.stop()
     said = [line for line in place.said().splitlines() if line.startswith("error: ")]
     assert len(said) == 1
     assert "Traceback" not in place.said()
