@@ -62,10 +62,10 @@ def demo(file: Path) -> None:
 def _print_emotions(store: "Store", run_id: str) -> None:
     from db.reads import clearest_text, emotion_shares
 
-    table = Table("emotion", "group", box=None)
+    table = Table("emotion", "group", box=None, expand=True)
     table.add_column("found", justify="right")
     table.add_column("mean", justify="right")
-    table.add_column("the clearest example", no_wrap=True, overflow="ellipsis")
+    table.add_column("the clearest example", no_wrap=True, overflow="ellipsis", ratio=1)
     for share in emotion_shares(store, run_id):
         example = clearest_text(store, run_id, share.emotion) if share.found else None
         text = f"{example[1]:.2f}  {shortened(example[0], 160)}" if example else ""

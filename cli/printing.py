@@ -66,8 +66,8 @@ def print_status(status: "RunStatus", store: "Store") -> None:
         table.add_row("+ waiting", f"{status.waiting:,}", f"in {status.pending_chunks + status.failed_chunks} chunks")
     if not status.adds_up:
         table.add_row("", "", "THE NUMBERS DO NOT ADD UP: please report this")
-    table.add_row("store", "", Text(store.shown))
     OUTPUT.print(table)
+    OUTPUT.print(Text(f"store         {store.shown}"), soft_wrap=True)  # whole, to be copied
 
 
 def print_troubles(status: "RunStatus") -> None:

@@ -169,7 +169,7 @@ def done_chunks(file: Path) -> int:
 
 
 def test_the_demo_shows_every_emotion_and_says_where_the_store_is(tmp_path: Path) -> None:
-    done = moodmill("demo", cwd=tmp_path, settings={"REDIS_URL": "redis://127.0.0.1:1/0"})
+    done = moodmill("demo", cwd=tmp_path, settings={"REDIS_URL": "redis://127.0.0.1:1/0", "COLUMNS": "80"})
     assert done.returncode == 0, done.stderr
     assert all(emotion in done.stdout for emotion in EMOTIONS)
     assert str(tmp_path / "moodmill-demo.db") in done.stdout
