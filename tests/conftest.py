@@ -109,6 +109,20 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
     """A store with its schema, on each database."""
+    yield from ready(database_url)
+
+
+@pytest.fixture
+def sqlite_store(sqlite_url: str) -> Iterator[Store]:
+    yield from ready(sqlite_url)
+
+
+@pytest.fixture
+def postgres_store(postgres_url: str) -> Iterator[Store]:
+    yield from ready(postgres_url)
+
+
+def ready(database_url: str) -> Iterator[Store]:
     opened = Store(database_url)
     opened.prepare()
     yield opened

@@ -28,21 +28,13 @@ def broker(own_redis_url: str) -> Iterator[str]:
     use_broker(before)
 
 
-@pytest.fixture
-def file_store(sqlite_url: str) -> Iterator[Store]:
-    store = Store(sqlite_url)
-    store.prepare()
-    yield store
-    store.close()
-
-
 def lose_all(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         forget(client)
 
 
 def test_lost_chunks_are_sent_again_and_more_of_them_than_may_be_in_flight(
-    file_store: Store,
+    sqlite_store: Store,
     sqlite_url: str,
     broker: str,
     tiny_model: Path,
@@ -51,15 +43,15 @@ def test_lost_chunks_are_sent_again_and_more_of_them_than_may_be_in_flight(
 ) -> None:
     # given eight chunks that were sent, and lost by the broker
     dump = write_dump(tmp_path / "RC_x", ["a text"] * 80)
-    run = open_run(file_store, [dump], RunOptions(chunk_comments=10))
+    run = open_run(sqlite_store, [dump], RunOptions(chunk_comments=10))
     seen: list[Progress] = []
-    Feeder(file_store, run, in_flight=64, on_progress=seen.append).feed()
+    Feeder(sqlite_store, run, in_flight=64, on_progress=seen.append).feed()
     assert waiting_messages() == 8
     lose_all(broker)
 
     # when a process that may be two chunks ahead resumes, and the broker forgets again what it has by then
     monkeypatch.setattr(run_module, "LOOK_S", 1.0)
-    feeder = Feeder(file_store, run, in_flight=2, on_progress=seen.append)
+    feeder = Feeder(sqlite_store, run, in_flight=2, on_progress=seen.append)
     settings = {"REDIS_URL": broker, "DATABASE_URL": sqlite_url, "HF_MODEL_REPO": str(tiny_model)}
     with local_worker(settings):
         feeder.resend()
@@ -67,17 +59,17 @@ def test_lost_chunks_are_sent_again_and_more_of_them_than_may_be_in_flight(
         feeder.wait()
 
     # then all of them are done
-    found = status(file_store, run)
+    found = status(sqlite_store, run)
     assert (found.classified, found.waiting, found.succeeded) == (80, 0, True)
     assert seen[-1].classified == 80
     assert seen[-1].share == 1.0
 
 
-def test_a_source_that_changed_is_not_resumed(file_store: Store, broker: str, tmp_path: Path) -> None:
+def test_a_source_that_changed_is_not_resumed(sqlite_store: Store, broker: str, tmp_path: Path) -> None:
     dump = write_dump(tmp_path / "RC_x", ["a text"] * 20)
-    run = open_run(file_store, [dump], RunOptions(chunk_comments=10))
-    Feeder(file_store, run, in_flight=64, on_progress=lambda _: None).feed()
+    run = open_run(sqlite_store, [dump], RunOptions(chunk_comments=10))
+    Feeder(sqlite_store, run, in_flight=64, on_progress=lambda _: None).feed()
     write_dump(dump, ["another text"] * 20)
     with pytest.raises(SourceError, match="has changed since run"):
-        Feeder(file_store, run, in_flight=64, on_progress=lambda _: None).resend()
-    assert Ledger(file_store).waiting(run).comments == 20
+        Feeder(sqlite_store, run, in_flight=64, on_progress=lambda _: None).resend()
+    assert Ledger(sqlite_store).waiting(run).comments == 20

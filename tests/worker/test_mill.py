@@ -113,14 +113,6 @@ def test_any_other_error_is_in_the_ledger_with_its_chunk(store: Store, tiny_mode
     assert results(store) == []
 
 
-@pytest.fixture
-def postgres_store(postgres_url: str) -> Iterator[Store]:
-    store = Store(postgres_url)
-    store.prepare()
-    yield store
-    store.close()
-
-
 @contextmanager
 def away(postgres_url: str) -> Iterator[Callable[[], None]]:
     """Shut a PostgreSQL database and throw everybody out; yield what opens it again."""

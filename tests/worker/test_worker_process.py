@@ -25,14 +25,6 @@ START_S = 60
 PLAIN = ["worker"]
 
 
-@pytest.fixture
-def sqlite_store(sqlite_url: str) -> Iterator[Store]:
-    store = Store(sqlite_url)
-    store.prepare()
-    yield store
-    store.close()
-
-
 @dataclass
 class Place:
     """Where a worker works: its broker, its store, its model, and the file that it logs into."""
