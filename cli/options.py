@@ -12,14 +12,18 @@ import click
 Command = Callable[..., Any]
 
 
-def _setting(name: str, option: str, help_: str) -> Callable[[Command], Command]:
-    """An option that overrides a setting: here, and in the worker that this process may start."""
+def _overriding(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
+    """A parameter's callback that overrides a setting: here, and in the worker that this process may start."""
 
     def override(_context: click.Context, _parameter: click.Parameter, value: object) -> None:
         if value is not None:
             os.environ[name] = str(value)
 
-    return click.option(option, callback=override, expose_value=False, help=f"{help_}  [overrides {name}]")
+    return override
+
+
+def _setting(name: str, option: str, help_: str) -> Callable[[Command], Command]:
+    return click.option(option, callback=_overriding(name), expose_value=False, help=f"{help_}  [overrides {name}]")
 
 
 def _stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -37,13 +41,22 @@ store_options = _stacked(
 broker_options = _stacked(
     _setting("REDIS_URL", "--redis-url", "The broker: redis://HOST:PORT/DB, or `embedded`."),
 )
+#: For a command whose argument is a model.
+model_setting = _overriding("HF_MODEL_REPO")
+revision_options = _stacked(
+    _setting("HF_MODEL_REVISION", "--revision", "Commit, tag or branch of the Hub repository."),
+    _setting("MOODMILL_LABELS", "--labels", "Order of the outputs of a model that does not name them: `goemotions`, …"),
+)
 model_options = _stacked(
     _setting("HF_MODEL_REPO", "--model", "A Hub repository, a local folder, or `bundled`."),
-    _setting("HF_MODEL_REVISION", "--revision", "Commit, tag or branch of the Hub repository."),
+    revision_options,
 )
-device_options = _stacked(
+device_option = _stacked(
     _setting("MOODMILL_DEVICE", "--device", "auto, cpu, cuda, cuda:1, …"),
     _setting("MOODMILL_PRECISION", "--precision", "auto, fp32 or bf16."),
+)
+device_options = _stacked(
+    device_option,
     _setting("MOODMILL_BATCH_TOKENS", "--batch-tokens", "Tokens of a micro-batch, padding included."),
     _setting("MOODMILL_THREADS", "--threads", "Chunks in work at once."),
 )
@@ -121,6 +134,7 @@ def run_options(command: Command) -> Command:
         from producers.options import RunOptions
         from producers.settings import ProducerSettings
         from producers.sources import Columns
+        from worker.labels import read_order
         from worker.settings import WorkerSettings
 
         fields = ("text", "id", "subreddit", "author", "created_at")
@@ -133,14 +147,16 @@ def run_options(command: Command) -> Command:
             min_length=min_length,
             honour_deletions=honour_deletions,
         )
+        model = read_settings(WorkerSettings)
         options = RunOptions(
             kind=kind,
             columns=Columns(**{field: others.pop(f"{field}_column") for field in fields}),
             filters=filters,
             chunk_comments=chunk_comments or read_settings(ProducerSettings).moodmill_chunk_comments,
             keep_text=keep_text,
-            model_repo=_lasting(read_settings(WorkerSettings).hf_model_repo),
-            model_revision=read_settings(WorkerSettings).hf_model_revision,
+            model_repo=_lasting(model.hf_model_repo),
+            model_revision=model.hf_model_revision,
+            model_labels=",".join(read_order(model.moodmill_labels)) if model.moodmill_labels else None,
         )
         return command(options=options, **others)
 

@@ -59,6 +59,7 @@ class Workplace:
                     "DATABASE_URL": read_settings(StoreSettings).database_url,
                     "HF_MODEL_REPO": options.model_repo,
                     "HF_MODEL_REVISION": options.model_revision or "",
+                    "MOODMILL_LABELS": options.model_labels or "",
                 }
                 # Chunks that a killed worker took stay hidden in a broker that others use: let it give them back.
                 return stack.enter_context(local_worker(environment, kill_on_error=named is None))

@@ -22,6 +22,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: The model that a worker of this run's own loads, as the settings name it.
     model_repo: str = BUNDLED_MODEL
     model_revision: str | None = None
+    model_labels: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         built: dict[str, Any] = msgspec.to_builtins(self)

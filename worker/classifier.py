@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from db.emotions import EMOTIONS
+from db.errors import ModelError
 from worker.microbatch import Batcher, cut
 from worker.model import EmotionModel
 from worker.repository import ModelFiles
@@ -183,4 +184,11 @@ class Classifier:
 def load_classifier(files: ModelFiles, settings: WorkerSettings) -> Classifier:
     """Load a model and its tokenizer. Raises ModelError or SettingError when that cannot be."""
     model = EmotionModel(files, settings.moodmill_device, settings.moodmill_precision)
-    return Classifier(model, TextTokenizer(files.folder, model.max_tokens), settings.moodmill_batch_tokens)
+    tokenizer = TextTokenizer(files.folder, model.max_tokens)
+    if tokenizer.highest_id >= model.vocabulary:
+        # An id without an embedding is an error of one text on CPU; a GPU does not survive it.
+        raise ModelError(
+            f"the tokenizer of the model {files.name} has ids up to {tokenizer.highest_id}, the model knows "
+            f"{model.vocabulary}: are they of one model?"
+        )
+    return Classifier(model, tokenizer, settings.moodmill_batch_tokens)

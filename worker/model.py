@@ -12,6 +12,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from db.emotions import EMOTIONS
 from db.errors import ModelError, SettingError
+from worker.labels import label_columns
 from worker.repository import ModelFiles
 
 # Weights load in a second: the bar would only stand in the output of every command.
@@ -30,7 +31,7 @@ class EmotionModel:
         self.precision: Final = choose_precision(precision, self.device)
         try:
             config = AutoConfig.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
-            columns = label_columns(config.id2label, files.name)
+            columns = label_columns(config.id2label, files.labels, files.name)
             model, loaded = AutoModelForSequenceClassification.from_pretrained(
                 files.folder,
                 local_files_only=True,
@@ -47,7 +48,9 @@ class EmotionModel:
             missing = ", ".join(sorted(loaded["missing_keys"])[:5])
             raise ModelError(f"the model {files.folder} lacks weights, as an encoder that was never tuned: {missing}")
         self._columns: Final = torch.tensor(columns, device=self.device)
-        self.max_tokens: Final = _positions(config)
+        self.max_tokens: Final = positions(config)
+        #: Token ids that it has embeddings for: 0 up to this, which it has not.
+        self.vocabulary: Final = int(model.get_input_embeddings().num_embeddings)
 
     @torch.inference_mode()
     def probabilities(self, ids: Sequence[Sequence[int]], pad_id: int) -> NDArray[np.float32]:
@@ -66,18 +69,6 @@ class EmotionModel:
         if found.shape != (len(ids), len(EMOTIONS)) or not np.isfinite(found).all():
             raise FloatingPointError(f"the model gave {found.shape} with non-finite values for {len(ids)} texts")
         return found
-
-
-def label_columns(id2label: dict[int, str], shown: str) -> list[int]:
-    """Return the output of each emotion, in the order of EMOTIONS. Raises ModelError naming the emotions missing."""
-    outputs = {str(label).strip().lower(): int(output) for output, label in id2label.items()}
-    missing = [name for name in EMOTIONS if name not in outputs]
-    if missing:
-        raise ModelError(
-            f"the model {shown} lacks {len(missing)} of the 27 emotions among its labels: {', '.join(missing)}; "
-            f"its labels are: {', '.join(list(outputs)[:30])}"
-        )
-    return [outputs[name] for name in EMOTIONS]
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -100,8 +91,9 @@ def choose_precision(wanted: str, device: torch.device) -> str:
     return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
 
 
-def _positions(config: Any) -> int:
-    positions = int(getattr(config, "max_position_embeddings", 0) or 2**31)
+def positions(config: Any) -> int:
+    """Return how many tokens a model of this config takes."""
+    found = int(getattr(config, "max_position_embeddings", 0) or 2**31)
     if config.model_type in _POSITIONS_AFTER_PADDING:
-        positions -= int(config.pad_token_id or 0) + 1
-    return positions
+        found -= int(config.pad_token_id or 0) + 1
+    return found

@@ -2,16 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.constants import HF_HUB_CACHE, HF_HUB_OFFLINE
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
 
 from db.emotions import EMOTIONS
 from db.errors import ModelError
+from worker.labels import read_order
 from worker.settings import BUNDLED_MODEL, WorkerSettings
 
 BUNDLED: Final = Path(__file__).parent / "bundled"
@@ -21,7 +29,7 @@ DEFAULT_THRESHOLD: Final = 0.3
 #: Files besides the weights that decide what a model says: labels, tokenizer, thresholds.
 _DECIDING: Final = ("config.json", "tokenizer.json", "vocab.txt", "thresholds.json")
 #: Weights as safetensors only: pickled ones (*.bin, *.pt) can run code when loaded.
-_FILES: Final = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model")
+FILES: Final = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +39,25 @@ class ModelFiles:
     folder: Path
     name: str
     thresholds: Mapping[str, float]
+    #: Names of its outputs, for a model whose config has none.
+    labels: tuple[str, ...] | None = None
 
 
 def find_model(settings: WorkerSettings) -> ModelFiles:
-    """Find, or fetch, the model that the settings name. Raises ModelError when it cannot be had or has no weights."""
+    """Find, or fetch, the model that the settings name.
+
+    Raises ModelError when it cannot be had or has no weights, SettingError when the labels given are not the emotions.
+    """
+    found = _find(settings)
+    if settings.moodmill_labels is None:
+        return found
+    labels = read_order(settings.moodmill_labels)
+    # The same weights in another order say something else: their rows must not pass for those of the first.
+    digest = hashlib.sha256(",".join(labels).encode()).hexdigest()[:6]
+    return replace(found, labels=labels, name=f"{found.name}+labels-{digest}")
+
+
+def _find(settings: WorkerSettings) -> ModelFiles:
     repo = settings.hf_model_repo
     if repo == BUNDLED_MODEL:
         return _in_folder(BUNDLED, BUNDLED_MODEL)
@@ -42,26 +65,38 @@ def find_model(settings: WorkerSettings) -> ModelFiles:
         return _in_folder(Path(repo), Path(repo).resolve().name)
     if repo.startswith((".", "/", "~")):
         raise ModelError(f"HF_MODEL_REPO names the folder {repo}, which does not exist")
-    folder = _fetched(repo, settings.hf_model_revision)
+    folder = fetch(repo, settings.hf_model_revision, FILES)
     _require_weights(folder, repo)
     # A snapshot's folder is named after its commit.
     return ModelFiles(folder=folder, name=f"{repo}@{folder.name[:12]}", thresholds=_thresholds(folder))
 
 
-def _fetched(repo: str, revision: str | None) -> Path:
+def fetch(repo: str, revision: str | None, files: Sequence[str], kind: Literal["model", "dataset"] = "model") -> Path:
+    """Fetch files of a Hub repository, or find them in the cache; raises ModelError when they cannot be had."""
     try:
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(_FILES)))
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(files), repo_type=kind))
     except LocalEntryNotFoundError as error:
+        why = "HF_HUB_OFFLINE forbids to ask the Hub" if HF_HUB_OFFLINE else "the Hub cannot be reached"
+        once = "unset HF_HUB_OFFLINE and go online once" if HF_HUB_OFFLINE else "go online once"
+        instead = "set HF_MODEL_REPO to a local folder" if kind == "model" else "name a local folder"
+        at = f" at revision {revision}" if revision else ""
         raise ModelError(
-            f"the model {repo} is not in the cache and the Hub cannot be reached: "
-            "go online once, or set HF_MODEL_REPO to a local folder (HF_HOME says where the cache is)"
+            f"the {kind} {repo} is not in the cache{at} and {why}: {once}, or set HF_HOME to where it was fetched to "
+            f"(now the cache is {HF_HUB_CACHE}), or {instead}"
+        ) from error
+    except (GatedRepoError, RepositoryNotFoundError) as error:
+        # The Hub answers both alike to those who may not see a repository.
+        raise ModelError(
+            f"the Hub does not give the {kind} {repo}: there is none of that name, or it is private or gated and "
+            "HF_TOKEN holds no token of somebody who may read it"
         ) from error
     except HFValidationError as error:
-        raise ModelError(f"HF_MODEL_REPO is {repo!r}: expected OWNER/NAME of the Hub, or an existing folder") from error
+        named = "HF_MODEL_REPO is" if kind == "model" else "the dataset is"
+        raise ModelError(f"{named} {repo!r}: expected OWNER/NAME of the Hub, or an existing folder") from error
     except HfHubHTTPError as error:
         reason = str(error).strip().split("\n")[0]
         raise ModelError(
-            f"the Hub does not give the model {repo} at revision {revision or 'main'}: {reason}"
+            f"the Hub does not give the {kind} {repo} at revision {revision or 'main'}: {reason}"
         ) from error
 
 
@@ -91,6 +126,10 @@ def _thresholds(folder: Path) -> dict[str, float]:
         return dict.fromkeys(EMOTIONS, DEFAULT_THRESHOLD)
     try:
         given = {str(name).lower(): float(value) for name, value in json.loads(path.read_text()).items()}
-        return {name: given[name] for name in EMOTIONS}
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        thresholds = {name: given[name] for name in EMOTIONS}
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ModelError(f"{path} does not give a number for each of the 27 emotions: {error}") from error
+    beyond = [name for name, value in thresholds.items() if not 0 <= value <= 1]  # NaN too
+    if beyond:
+        raise ModelError(f"{path}: expected thresholds from 0 to 1, {beyond[0]} has {thresholds[beyond[0]]}")
+    return thresholds

@@ -26,6 +26,8 @@ class WorkerSettings(BaseSettings):
     hf_model_repo: str = BUNDLED_MODEL
     #: Commit, tag or branch of the Hub repository.
     hf_model_revision: str | None = None
+    #: Names of the outputs of a model that does not name them: with commas between, a file, or "goemotions".
+    moodmill_labels: str | None = None
     #: "auto" takes a GPU when there is one; else what torch calls a device: cpu, cuda, cuda:1.
     moodmill_device: str = "auto"
     #: "auto" is bf16 on a GPU that has it, fp32 elsewhere.

@@ -42,6 +42,7 @@ class TextTokenizer:
             raise ModelError(
                 f"the model {folder} has no vocabulary: expected tokenizer.json, or vocab.txt and the like"
             )
+        self.highest_id: Final = max(tokenizer.get_vocab().values())
         self.limit: Final = min(max_tokens, MAX_TOKENS, tokenizer.model_max_length)
         self.pad_id: Final = int(tokenizer.pad_token_id or 0)
         self._backend: Final[Tokenizer] = tokenizer.backend_tokenizer

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 from db.emotions import EMOTIONS
 from producers.sample import SAMPLE
 from tests.end_to_end.conftest import Fleet
-from tests.support import clean_environment, moodmill, wait_until, write_dump
+from tests.support import clean_environment, make_model, moodmill, wait_until, write_dump
 from worker.repository import BUNDLED
 
 ROWS = f"select comment_id, {', '.join(EMOTIONS)} from comment_emotion order by comment_id"
@@ -123,16 +123,18 @@ def test_ten_thousand_comments_go_through_as_csv(fleet: Fleet, real_data: Path, 
 
 
 @pytest.mark.parametrize("sign", ["SIGINT", "SIGTERM"])
-def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path, tiny_model: Path, sign: str) -> None:
-    # given an undisturbed run, and one that is interrupted while its source is read
+def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path, sign: str) -> None:
+    # given a model that options describe, an undisturbed run, and one that is interrupted while its source is read
+    make_model(tmp_path / "unnamed", labels=[f"LABEL_{number}" for number in range(28)])
+    model = ("--model", "unnamed", "--labels", "goemotions")
     dump = write_dump(
         tmp_path / "RC_long", [f"comment number {n}, {'so much of this ' * (n % 20)}" for n in range(2_000)]
     )
-    settings = {"HF_MODEL_REPO": str(tiny_model), "MOODMILL_CHUNK_COMMENTS": "32", "MOODMILL_CHUNKS_IN_FLIGHT": "4"}
+    settings = {"MOODMILL_CHUNK_COMMENTS": "32", "MOODMILL_CHUNKS_IN_FLIGHT": "4"}
     quiet, broken = (settings | {"DATABASE_URL": f"sqlite:///{tmp_path / name}.db"} for name in ("quiet", "broken"))
-    assert moodmill("label", dump, cwd=tmp_path, settings=quiet).returncode == 0
+    assert moodmill("label", dump, *model, cwd=tmp_path, settings=quiet).returncode == 0
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "label", str(dump)],
+        [sys.executable, "-m", "cli.main", "label", str(dump), *model],
         cwd=tmp_path,
         env=clean_environment(**broken),
         stdout=subprocess.PIPE,
@@ -159,6 +161,11 @@ def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path, tiny_mod
     expected, found = (rows_of(tmp_path / f"{name}.db") for name in ("quiet", "broken"))
     assert [row[0] for row in found] == [row[0] for row in expected]
     np.testing.assert_allclose([row[1:] for row in found], [row[1:] for row in expected], atol=1e-3)
+    models = [
+        rows_of(tmp_path / f"{name}.db", "select distinct model from comment_emotion") for name in ("quiet", "broken")
+    ]
+    assert models[0] == models[1]
+    assert "+labels-" in models[0][0][0]
 
 
 def done_chunks(file: Path) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from safetensors.torch import load_file, save_file
 from db.emotions import EMOTIONS
 from db.errors import ModelError, SettingError
 from tests.support import make_model
-from tests.worker.builders import TEXTS, load, make_roberta, plain_probabilities, tokenizer_for
+from tests.worker.builders import TEXTS, load, make_roberta, plain_probabilities, settings_for, tokenizer_for
+from worker.classifier import load_classifier
 from worker.model import choose_device, choose_precision
+from worker.repository import BUNDLED, find_model
 from worker.tokens import TextTokenizer
 
 LONG = "thanks " * 600
@@ -60,10 +63,26 @@ def test_missing_emotions_are_named(tmp_path: Path) -> None:
         load(make_model(tmp_path / "partial", labels=list(dict.fromkeys(labels))))
 
 
-def test_labels_without_names_are_refused(tmp_path: Path) -> None:
-    folder = make_model(tmp_path / "unnamed", labels=[f"LABEL_{n}" for n in range(28)])
-    with pytest.raises(ModelError, match=r"lacks 27 of the 27 emotions.*label_0, label_1"):
-        load(folder)
+def test_labels_without_names_are_refused_unless_their_order_is_given(tmp_path: Path) -> None:
+    unnamed = make_model(tmp_path / "unnamed", labels=[f"LABEL_{n}" for n in range(28)])
+    with pytest.raises(ModelError, match=r"does not name its 28 labels: give their order by MOODMILL_LABELS"):
+        load(unnamed)
+
+    order = [*EMOTIONS[::-1], "neutral"]
+    settings = settings_for(unnamed, moodmill_labels=",".join(order))
+    with load_classifier(find_model(settings), settings) as classifier:
+        found = classifier.classify(TEXTS).probabilities
+
+    named = make_model(tmp_path / "named", labels=order)
+    np.testing.assert_allclose(found, plain_probabilities(named, TEXTS), atol=1e-5, rtol=0)
+
+
+def test_a_tokenizer_of_another_model_is_a_model_error(tiny_model: Path, tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "mixed")
+    shutil.copy(BUNDLED / "tokenizer.json", folder)
+    settings = settings_for(folder)
+    with pytest.raises(ModelError, match=r"has ids up to 30521, the model knows \d+: are they of one model"):
+        load_classifier(find_model(settings), settings)
 
 
 @pytest.mark.parametrize("device", ["toaster", "cuda:99", ""])

@@ -90,6 +90,22 @@ def test_incomplete_thresholds_are_refused(folder: Path, thresholds: object) -> 
         find(folder)
 
 
+@pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
+def test_thresholds_that_are_no_probabilities_are_refused(folder: Path, value: float) -> None:
+    write_thresholds(folder, THRESHOLDS | {"grief": value})
+    with pytest.raises(ModelError, match="expected thresholds from 0 to 1, grief has"):
+        find(folder)
+
+
+def test_the_order_of_unnamed_labels_is_part_of_the_name(folder: Path) -> None:
+    names = [
+        find_model(settings_for(folder, moodmill_labels=given)).name
+        for given in (None, "goemotions", ",".join(EMOTIONS[::-1]))
+    ]
+    assert len(set(names)) == 3
+    assert all(name.startswith(f"{names[0]}+labels-") for name in names[1:])
+
+
 def remove_weights(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
 
@@ -162,7 +178,12 @@ def test_a_fetched_repository_without_weights_is_refused(cache: Path) -> None:
 def test_a_model_that_was_never_fetched_says_what_to_do(cache: Path, repo: str, revision: str) -> None:
     said = find_offline(cache, repo, revision)
     assert said.startswith(f"error: the model {repo} is not in the cache")
-    assert "go online once, or set HF_MODEL_REPO to a local folder" in said
+    assert (
+        f"unset HF_HUB_OFFLINE and go online once, or set HF_HOME to where it was fetched to (now the cache is {cache})"
+        in said
+    )
+    assert said.endswith("or set HF_MODEL_REPO to a local folder")
+    assert (f"at revision {revision}" in said) == bool(revision)
     assert len(said.splitlines()) == 1
 
 

@@ -1,0 +1,44 @@
+"""Models of the Hub's families go through the worker and give what plain transformers gives."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from db.emotions import EMOTIONS
+from db.settings import StoreSettings
+from db.store import Store
+from tests.worker.architectures import FAMILIES, Family, make_of
+from tests.worker.builders import TEXTS, dead_letters, open_run, plain_probabilities, plain_tokenizer, results
+from tests.worker.builders import settings_for as settings
+from worker.mill import Mill
+
+LONG = "i love this so much, thanks! " * 200
+SHUFFLED = [name.title() if number % 2 else name for number, name in enumerate((*EMOTIONS, "neutral"))]
+random.Random(5).shuffle(SHUFFLED)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.name)
+def test_a_family_s_classifier_gives_in_the_store_what_plain_transformers_gives(
+    family: Family, sqlite_store: Store, tmp_path: Path
+) -> None:
+    # given 28 labels in another order and case, and texts of all kinds
+    folder = make_of(family, tmp_path / family.name, labels=SHUFFLED)
+    texts = [*TEXTS, "", "🙂 ünknöwn 字 \u200d", "he is proud\n\tof   us", LONG]
+
+    # when they share micro-batches
+    [message] = open_run(sqlite_store, texts)
+    url = sqlite_store.url.render_as_string(hide_password=False)
+    with Mill(settings(folder), StoreSettings(database_url=url)) as mill:
+        mill.grind(message)
+
+    # then
+    assert dead_letters(sqlite_store) == []
+    rows = results(sqlite_store)
+    stored = np.array([[row[name] for name in EMOTIONS] for row in rows], dtype=np.float32)
+    np.testing.assert_allclose(stored, plain_probabilities(folder, texts), atol=1e-5, rtol=0)
+    assert np.ptp(stored, axis=0).min() > 1e-3, "a model that says the same of every text shows nothing"
+    plain = plain_tokenizer(folder)
+    assert [row["tokens"] for row in rows] == [min(512, len(plain(text)["input_ids"])) for text in texts]
+    assert [row["truncated"] for row in rows] == [False] * (len(texts) - 1) + [True]
