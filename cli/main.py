@@ -11,10 +11,12 @@ from cli.classify import classify
 from cli.dead import dead
 from cli.demo import demo
 from cli.doctor import doctor
+from cli.evaluate import evaluate
 from cli.extra import missing_extra
 from cli.label import enqueue, label, resume
 from cli.status import status
 from cli.store import db
+from cli.train import train
 from cli.worker import worker
 from db.errors import MoodmillError
 
@@ -37,7 +39,7 @@ def moodmill(debug: bool) -> None:
     """
 
 
-for command in (label, enqueue, worker, status, resume, dead, classify, db, doctor, demo):
+for command in (label, enqueue, worker, status, resume, dead, classify, train, evaluate, db, doctor, demo):
     moodmill.add_command(command)
 
 

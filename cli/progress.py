@@ -27,7 +27,7 @@ IDLE_S: Final = 60
 SPEED_WINDOW_S: Final = 120
 
 
-class _Eta(ProgressColumn):
+class Eta(ProgressColumn):
     """The time left, estimated from the share done."""
 
     def render(self, task: Task) -> Text:
@@ -53,7 +53,7 @@ def shown_progress(console: Console, *, own_worker: bool) -> Iterator[Callable[[
         TextColumn("{task.fields[comments]:,} comments"),
         TextColumn("{task.fields[speed]}"),
         TimeElapsedColumn(),
-        _Eta(),
+        Eta(),
     )
     bar = Bar(*columns, console=console, speed_estimate_period=SPEED_WINDOW_S)
     task = bar.add_task("reading", start=False, total=1.0, comments=0, speed="-/s")

@@ -93,9 +93,10 @@ def make_model(folder: Path, labels: Sequence[str] = EMOTIONS, **config: Any) ->
         model_max_length=512,
     )
     torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64} | config
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    given = sizes | {"initializer_range": 0.5} | config
     model = BertForSequenceClassification(
-        BertConfig(vocab_size=len(vocabulary), id2label=dict(enumerate(labels)), initializer_range=0.5, **sizes)
+        BertConfig(vocab_size=len(vocabulary), id2label=dict(enumerate(labels)), **given)
     )
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -45,11 +45,14 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "dumps").mkdir()
     write_dump(tmp_path / "dumps" / "RC_2006-01.ndjson", ["one", "two"])
     (tmp_path / "posts.csv").write_text("message,author\nI love this so much,a\n")
+    (tmp_path / "goemotions").mkdir()
+    for split in ("train", "dev"):
+        (tmp_path / "goemotions" / f"{split}.tsv").write_text("I love it\t18\tc0\nIt rains\t27\tc1\n" * 20)
     return tmp_path
 
 
 def test_every_command_for_one_machine_runs(folder: Path, tiny_model: Path) -> None:
-    assert len(ALONE) == 3
+    assert len(ALONE) == 4
     for block in ALONE:
         run(block, folder, tiny_model)
     # and so does every query, on what they made

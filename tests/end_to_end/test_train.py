@@ -1,0 +1,63 @@
+"""`moodmill train` as a person runs it, and its model at work."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.support import moodmill, write_dump
+
+
+@pytest.mark.real_data
+def test_a_model_trained_on_2000_comments_of_goemotions_labels_a_dump(real_data: Path, tmp_path: Path) -> None:
+    # given the first comments of GoEmotions
+    goemotions = real_data.parent / "goemotions"
+    subset = tmp_path / "subset"
+    subset.mkdir()
+    for split, lines in (("train", 2_000), ("dev", 500)):
+        kept = (goemotions / f"{split}.tsv").read_text(encoding="utf-8").split("\n")[:lines]
+        (subset / f"{split}.tsv").write_text("\n".join(kept) + "\n", encoding="utf-8")
+
+    # when
+    trained = moodmill("train", "my-model", "--data", subset, "--epochs", "1", cwd=tmp_path)
+
+    # then
+    assert trained.returncode == 0, trained.stderr
+    assert "macro-F1 0." in trained.stdout
+    assert "training epoch 1, loss 0." in trained.stderr
+    dump = write_dump(tmp_path / "RC_x", ["Thank you so much, I love it!", "This is awful."])
+    labelled = moodmill("label", dump, "--model", "my-model", cwd=tmp_path)
+    assert labelled.returncode == 0, labelled.stderr
+    with sqlite3.connect(tmp_path / "moodmill.db") as store:
+        rows = store.execute(
+            "select model, gratitude + love, anger from comment_emotion order by comment_id"
+        ).fetchall()
+    assert all(model.startswith("my-model@") for model, *_ in rows)
+    (_, warm, _), (_, cold, _) = rows
+    assert warm > 3 * cold
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--data", "nowhere/x"], "the dataset nowhere/x is not in the cache"),
+        (["--data", "./nowhere"], "the folder ./nowhere does not exist"),
+        (["--data", "empty"], "empty has no train.tsv, train.csv or train.parquet"),
+        (["--data", "bad"], "line 2: expected a text, a tab, and label numbers from 0 to 27"),
+        (["--data", "good", "--encoder", "./nowhere"], "the encoder's folder ./nowhere does not exist"),
+        (["--data", "good", "--encoder", "empty"], "cannot load the encoder empty"),
+        (["--epochs", "0"], "0 is not in the range x>=1"),
+        (["--data", "good", "--device", "abacus"], "MOODMILL_DEVICE is 'abacus'"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name, second in (("good", "b\t27\tc1"), ("bad", "b\t28\tc1")):
+        (tmp_path / name).mkdir()
+        for split in ("train", "dev"):
+            (tmp_path / name / f"{split}.tsv").write_text(f"a\t3\tc0\n{second}\n")
+    done = moodmill("train", "out", *arguments, cwd=tmp_path)
+    assert done.returncode in (1, 2)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 4

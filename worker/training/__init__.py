@@ -1,0 +1,1 @@
+"""Models are made and judged here: `moodmill train` and `moodmill evaluate`."""

@@ -1,0 +1,61 @@
+"""How far a training is, as a value that its watchers get."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What a training is doing, and what it has reached."""
+
+    #: "reading", "asking the teachers", "training" or "finishing".
+    stage: str
+    step: int = 0
+    steps: int = 0
+    #: Epochs done; a fraction in mid-epoch.
+    epoch: float = 0.0
+    #: Binary cross-entropy over the last steps.
+    loss: float | None = None
+    #: On dev, after the last whole epoch.
+    macro_f1: float | None = None
+
+
+Watcher = Callable[[Progress], None]
+
+
+class Reporter(TrainerCallback):
+    """Tells a watcher of every step of the Trainer."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._progress = Progress(stage="training")
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        for figures in state.log_history:  # of a training that is resumed
+            self._take(figures)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self._tell(step=state.global_step, steps=state.max_steps, epoch=state.epoch or 0.0)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._take(logs or {})
+
+    def _take(self, figures: dict[str, float]) -> None:
+        known = {"loss": "loss", "eval_macro_f1": "macro_f1"}
+        self._tell(**{field: figures[name] for name, field in known.items() if name in figures})
+
+    def _tell(self, **changes: Any) -> None:
+        self._progress = replace(self._progress, **changes)
+        self._watcher(self._progress)

