@@ -7,15 +7,20 @@ from rich.text import Text
 from cli.options import device_options, json_option, model_options
 from cli.printing import OUTPUT, print_json, shortened
 from db.emotions import EMOTIONS, GROUP_OF
+from db.errors import ModelError
 
 
 @click.command(short_help="Show the 27 probabilities of texts.")
 @click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
+@click.option("--top-k", type=click.IntRange(1, len(EMOTIONS)), metavar="K", help="Show only the K most probable.")
+@click.option(
+    "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Show only those with a probability above P."
+)
 @model_options
 @device_options
 @json_option
-def classify(texts: tuple[str, ...], as_json: bool) -> None:
-    """Show the 27 probabilities of each TEXT, ranked; a star marks those above the model's threshold."""
+def classify(texts: tuple[str, ...], top_k: int | None, threshold: float | None, as_json: bool) -> None:
+    """Show the 27 probabilities of each TEXT, ranked; a star marks those above the model's own thresholds."""
     from db.settings import read_settings
     from worker.classifier import load_classifier
     from worker.repository import find_model
@@ -25,28 +30,34 @@ def classify(texts: tuple[str, ...], as_json: bool) -> None:
     files = find_model(settings)
     with load_classifier(files, settings) as classifier:
         outcome = classifier.classify(list(texts))
-    results = []
-    for row, text in enumerate(texts):
-        ranked = sorted(zip(EMOTIONS, outcome.probabilities[row].tolist(), strict=True), key=lambda one: -one[1])
-        results.append((text, ranked))
+    for row, error in outcome.errors.items():
+        raise ModelError(f"the model {files.name} fails on text {row + 1}: {error}")
+    answers = []
+    for text, probabilities in zip(texts, outcome.probabilities.tolist(), strict=True):
+        ranked = sorted(zip(EMOTIONS, probabilities, strict=True), key=lambda one: -one[1])
+        shown = [one for one in ranked[:top_k] if threshold is None or one[1] > threshold]
+        labels = [name for name, probability in ranked if probability > files.thresholds[name]]
+        answers.append((text, shown, labels))
     if as_json:
-        shown = [
-            {
-                "text": text,
-                "model": files.name,
-                "tokens": int(outcome.tokens[row]),
-                "truncated": bool(outcome.truncated[row]),
-                "probabilities": dict(ranked),
-                "labels": [name for name, probability in ranked if probability > files.thresholds[name]],
-            }
-            for row, (text, ranked) in enumerate(results)
-        ]
-        print_json(shown)
+        print_json(
+            [
+                {
+                    "text": text,
+                    "model": files.name,
+                    "tokens": int(outcome.tokens[row]),
+                    "truncated": bool(outcome.truncated[row]),
+                    "probabilities": dict(shown),
+                    "labels": labels,
+                }
+                for row, (text, shown, labels) in enumerate(answers)
+            ]
+        )
         return
-    for text, ranked in results:
+    for text, shown, labels in answers:
         table = Table("", "emotion", "group", title=Text(shortened(text)), box=None, title_justify="left")
         table.add_column("probability", justify="right")
-        for name, probability in ranked:
-            star = "*" if probability > files.thresholds[name] else ""
-            table.add_row(star, name, GROUP_OF[name], f"{probability:.3f}")
+        for name, probability in shown:
+            table.add_row("*" if name in labels else "", name, GROUP_OF[name], f"{probability:.3f}")
         OUTPUT.print(table)
+        if not shown:
+            OUTPUT.print(f"no emotion has a probability above {threshold:g}")
