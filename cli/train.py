@@ -94,8 +94,12 @@ def train(out: Path, file: Path | None, as_json: bool, **given: Any) -> None:
 
     named = {name: value for name, value in given.items() if value not in (None, ())}
     recipe = replace(read_recipe(file) if file else Recipe(), **named)
-    with _shown(REMARKS) as watcher:
-        report = fine_tune(recipe, out, read_settings(WorkerSettings), watcher)
+    try:
+        with _shown(REMARKS) as watcher:
+            report = fine_tune(recipe, out, read_settings(WorkerSettings), watcher)
+    except KeyboardInterrupt:
+        REMARKS.print(f"interrupted; the same command goes on where the last checkpoint in {out} is", soft_wrap=True)
+        raise
     if as_json:
         print_json(report.as_json())
         return
@@ -118,24 +122,24 @@ def _shown(console: Console) -> Iterator["Watcher"]:
         TimeElapsedColumn(),
         Eta(),
     )
-    told: list[object] = []
+    told: list[tuple[str, int]] = []
     with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading", total=None, figures="")
 
         def watch(progress: "Progress") -> None:
             loss = "" if progress.loss is None else f"loss {progress.loss:.4f}"
             score = "" if progress.macro_f1 is None else f"dev macro-F1 {progress.macro_f1:.3f}"
+            figures = ", ".join(filter(None, (loss, score)))
             bar.update(
                 task,
                 description=progress.stage,
                 completed=progress.step,
                 total=progress.steps or None,
-                figures=" ".join(filter(None, (loss, score))),
+                figures=figures,
             )
-            # The score comes once an epoch.
-            if not console.is_terminal and (progress.stage, progress.macro_f1) not in told:
-                told.append((progress.stage, progress.macro_f1))
-                epoch = f" epoch {progress.epoch:.0f}, {loss}, {score}" if score else ""
+            if not console.is_terminal and (progress.stage, progress.judged) not in told:
+                told.append((progress.stage, progress.judged))
+                epoch = f", epoch {progress.judged}: {figures}" if progress.judged else ""
                 console.print(f"{progress.stage}{epoch}", soft_wrap=True)
 
         yield watch

@@ -1,11 +1,14 @@
 """`moodmill train` as a person runs it, and its model at work."""
 
+import signal
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support import moodmill, write_dump
+from tests.support import clean_environment, moodmill, wait_until, write_dump
 
 
 @pytest.mark.real_data
@@ -24,7 +27,7 @@ def test_a_model_trained_on_2000_comments_of_goemotions_labels_a_dump(real_data:
     # then
     assert trained.returncode == 0, trained.stderr
     assert "macro-F1 0." in trained.stdout
-    assert "training epoch 1, loss 0." in trained.stderr
+    assert "training, epoch 1: loss 0." in trained.stderr
     dump = write_dump(tmp_path / "RC_x", ["Thank you so much, I love it!", "This is awful."])
     labelled = moodmill("label", dump, "--model", "my-model", cwd=tmp_path)
     assert labelled.returncode == 0, labelled.stderr
@@ -35,6 +38,34 @@ def test_a_model_trained_on_2000_comments_of_goemotions_labels_a_dump(real_data:
     assert all(model.startswith("my-model@") for model, *_ in rows)
     (_, warm, _), (_, cold, _) = rows
     assert warm > 3 * cold
+
+
+def test_an_interrupted_training_says_how_to_go_on(tiny_model: Path, tmp_path: Path) -> None:
+    # given a training without end
+    (tmp_path / "data").mkdir()
+    for split in ("train", "dev"):
+        (tmp_path / "data" / f"{split}.tsv").write_text("a\t3\tc0\nb\t27\tc1\n")
+    options = ("--data", "data", "--encoder", str(tiny_model), "--epochs", "1000000")
+    said = tmp_path / "said"
+    with said.open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", "train", "out", *options],
+            cwd=tmp_path,
+            env=clean_environment(),
+            stderr=log,
+        )
+
+    # when
+    try:
+        wait_until(lambda: "training, epoch 2: " in said.read_text())
+        process.send_signal(signal.SIGINT)
+
+        # then
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+    assert "interrupted; the same command goes on where the last checkpoint in out is" in said.read_text()
+    assert "Traceback" not in said.read_text()
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,9 @@ class Progress:
     epoch: float = 0.0
     #: Binary cross-entropy over the last steps.
     loss: float | None = None
-    #: On dev, after the last whole epoch.
+    #: On dev, after so many whole epochs.
     macro_f1: float | None = None
+    judged: int = 0
 
 
 Watcher = Callable[[Progress], None]
@@ -53,8 +54,10 @@ class Reporter(TrainerCallback):
         self._take(logs or {})
 
     def _take(self, figures: dict[str, float]) -> None:
-        known = {"loss": "loss", "eval_macro_f1": "macro_f1"}
-        self._tell(**{field: figures[name] for name, field in known.items() if name in figures})
+        if "loss" in figures:
+            self._tell(loss=figures["loss"])
+        if "eval_macro_f1" in figures:
+            self._tell(macro_f1=figures["eval_macro_f1"], judged=round(figures["epoch"]))
 
     def _tell(self, **changes: Any) -> None:
         self._progress = replace(self._progress, **changes)

@@ -95,6 +95,7 @@ def test_a_watcher_sees_loss_and_score(trained: Trained) -> None:
     assert losses[-1] < losses[0] / 3
     assert steps[-1].macro_f1 is not None
     assert steps[-1].macro_f1 > 0.7
+    assert [one.judged for one in steps][-1] == 4
 
 
 def test_a_seed_repeats_and_another_differs(recipe: Recipe, tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""Any encoder becomes a classifier of the 27 emotions, the classic one among them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertModel
+
+from db.emotions import EMOTIONS
+from db.errors import ModelError
+from tests.worker.architectures import FAMILIES, Family, make_of
+from tests.worker.builders import TEXTS, plain_probabilities, plain_tokenizer, settings_for
+from tests.worker.training.test_trainer import trainer_for
+from worker.classifier import load_classifier
+from worker.repository import find_model
+from worker.training.encoder import load_encoder, output_layer
+from worker.training.fine_tuning import fine_tune
+from worker.training.recipe import Recipe
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.name)
+def test_a_model_made_of_each_family_is_classified_by_as_plain_transformers_does(
+    family: Family, data: Path, tmp_path: Path
+) -> None:
+    # given a classifier of five other labels
+    encoder = make_of(family, tmp_path / "encoder", labels=[f"star {number}" for number in range(5)])
+
+    # when
+    recipe = Recipe(encoder=str(encoder), data=str(data), limit=32, epochs=1, layer_decay=0.5, hidden_tokens=0.1)
+    out = tmp_path / "model"
+    fine_tune(recipe, out, settings_for(out), lambda _: None)
+
+    # then
+    settings = settings_for(out)
+    with load_classifier(find_model(settings), settings) as classifier:
+        found = classifier.classify(TEXTS).probabilities
+    np.testing.assert_allclose(found, plain_probabilities(out, TEXTS), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.name)
+def test_every_layer_of_each_family_is_told_from_the_others(family: Family, data: Path, tmp_path: Path) -> None:
+    recipe = Recipe(encoder=str(make_of(family, tmp_path / "encoder", EMOTIONS)), rate=1e-3, layer_decay=0.5)
+    encoder = load_encoder(recipe)
+    optimizer = trainer_for(encoder, recipe, data, tmp_path / "work").create_optimizer()
+    rates = {id(one): group["lr"] for group in optimizer.param_groups for one in group["params"]}
+    inputs = encoder.model.get_input_embeddings().weight
+    assert rates[id(inputs)] == pytest.approx(2.5e-4)
+    assert {round(rate, 6) for rate in rates.values()} == {2.5e-4, 5e-4, 1e-3}  # head_rate is 1e-3 too
+
+
+def test_of_bert_base_comes_the_classic_model(tiny_model: Path, tmp_path: Path) -> None:
+    tokenizer = plain_tokenizer(tiny_model)
+    tokenizer.save_pretrained(tmp_path)
+    BertModel(BertConfig(vocab_size=len(tokenizer))).save_pretrained(tmp_path)
+
+    encoder = load_encoder(Recipe(encoder=str(tmp_path)))
+
+    config, head = encoder.model.config, output_layer(encoder.model)
+    assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (12, 768, 12)
+    assert (head.in_features, head.out_features) == (768, 27)
+    assert encoder.max_tokens == 512
+    assert next(encoder.model.parameters()).dtype == torch.float32
+    assert config.problem_type == "multi_label_classification"
+    assert [config.id2label[number] for number in range(27)] == list(EMOTIONS)
+
+
+def test_what_is_no_encoder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match="cannot load the encoder") as refused:
+        load_encoder(Recipe(encoder=str(tmp_path)))
+    assert len(str(refused.value).splitlines()) == 1
