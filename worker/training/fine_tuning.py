@@ -84,7 +84,8 @@ def _finish(recipe: Recipe, encoder: Encoder, trainer: Any, dev: Labelled, out: 
     (out / "thresholds.json").write_text(json.dumps(thresholds, indent=2) + "\n")
     (out / "recipe.json").write_text(recipe.as_json())
     _draw(trainer.state.log_history, report, out)
-    card = model_card(recipe, report, cross_tuned_f1(dev.targets, probabilities), parameters)
+    # Before the calibration, which has seen both halves.
+    card = model_card(recipe, report, cross_tuned_f1(dev.targets, sigmoid(logits)), parameters)
     (out / "README.md").write_text(card, encoding="utf-8")
     return report
 
