@@ -46,7 +46,7 @@ class Recipe:
     #: Tokens of a comment that are read.
     max_tokens: int = 512
     seed: int = 7
-    #: Store the weights as fp16, half the size: at most 0.001 from fp32 in any probability.
+    #: Store the weights as fp16, half the size: probabilities move by about 0.001 at the most.
     half: bool = False
 
     def __post_init__(self) -> None:
