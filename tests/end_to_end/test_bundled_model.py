@@ -8,7 +8,7 @@ import pytest
 from transformers import AutoModelForSequenceClassification
 
 from db.emotions import EMOTIONS
-from tests.support import moodmill
+from tests.support import moodmill_here
 from worker.repository import BUNDLED
 from worker.training.recipe import MINILM, read_recipe
 
@@ -38,7 +38,7 @@ def test_its_recipe_is_one_that_train_takes() -> None:
 @pytest.mark.real_data
 def test_its_figures_on_dev_are_those_it_is_said_to_have(real_data: Path, tmp_path: Path) -> None:
     dev = real_data.parent / "goemotions" / "dev.tsv"
-    done = moodmill("evaluate", "bundled", "--data", dev, "--cross-tuned", "--json", cwd=tmp_path)
+    done = moodmill_here("evaluate", "bundled", "--data", dev, "--cross-tuned", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["comments"] == 5_426
@@ -56,6 +56,6 @@ def test_its_figures_on_dev_are_those_it_is_said_to_have(real_data: Path, tmp_pa
 
 
 def test_two_feelings_are_found_together(tmp_path: Path) -> None:
-    (answer,) = json.loads(moodmill("classify", "I am so excited and happy!", "--json", cwd=tmp_path).stdout)
+    (answer,) = json.loads(moodmill_here("classify", "I am so excited and happy!", "--json", cwd=tmp_path).stdout)
     assert answer["labels"] == ["excitement", "joy"]
     assert sum(answer["probabilities"].values()) > 1  # as no softmax would have it

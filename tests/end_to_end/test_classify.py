@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from db.emotions import EMOTIONS
-from tests.support import make_model, moodmill
+from tests.support import make_model, moodmill, moodmill_here
 from tests.worker.builders import POISON, make_poisoned, plain_probabilities
 
 TEXTS = ("i love this so much", "thanks")
@@ -24,7 +24,7 @@ def model(tmp_path: Path) -> Path:
 
 
 def classify(model: Path, *options: str) -> list[dict[str, Any]]:
-    done = moodmill("classify", *TEXTS, "--model", model, "--json", *options, cwd=model.parent)
+    done = moodmill_here("classify", *TEXTS, "--model", model, "--json", *options, cwd=model.parent)
     assert done.returncode == 0, done.stderr
     answers: list[dict[str, Any]] = json.loads(done.stdout)
     return answers
@@ -63,14 +63,14 @@ def test_the_table_stars_what_is_above_its_own_threshold(model: Path) -> None:
 
 
 def test_nothing_above_a_threshold_is_said(model: Path) -> None:
-    done = moodmill("classify", TEXTS[0], "--model", model, "--threshold", "1", cwd=model.parent)
+    done = moodmill_here("classify", TEXTS[0], "--model", model, "--threshold", "1", cwd=model.parent)
     assert done.returncode == 0, done.stderr
     assert "no emotion has a probability above 1" in done.stdout
 
 
 def test_a_text_on_which_the_model_fails_is_an_error(model: Path) -> None:
     poisoned = make_poisoned(model.parent / "poisoned", model)
-    done = moodmill("classify", "thanks", POISON, "--model", poisoned, cwd=model.parent)
+    done = moodmill_here("classify", "thanks", POISON, "--model", poisoned, cwd=model.parent)
     assert done.returncode == 1
     assert "fails on text 2: " in done.stderr
     assert done.stdout == ""
@@ -78,6 +78,6 @@ def test_a_text_on_which_the_model_fails_is_an_error(model: Path) -> None:
 
 @pytest.mark.parametrize("options", [("--top-k", "0"), ("--top-k", "28"), ("--threshold", "1.5")])
 def test_values_out_of_range_are_refused(model: Path, options: tuple[str, str]) -> None:
-    done = moodmill("classify", "thanks", "--model", model, *options, cwd=model.parent)
+    done = moodmill_here("classify", "thanks", "--model", model, *options, cwd=model.parent)
     assert done.returncode == 2
     assert "is not in the range" in done.stderr
