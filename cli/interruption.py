@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a run goes on."""
+"""Ctrl-C and SIGTERM while a long command goes on."""
 
 import signal
 import sys
@@ -13,8 +13,8 @@ from db.errors import MoodmillError
 
 
 @contextmanager
-def interruptible(runs: Sequence[str]) -> Iterator[None]:
-    """On Ctrl-C, SIGTERM or an error: say how the run, once there is one, is finished."""
+def stoppable() -> Iterator[None]:
+    """Raise KeyboardInterrupt on SIGINT and SIGTERM."""
 
     def interrupt(_signal: int, _frame: Any) -> None:
         raise KeyboardInterrupt
@@ -23,6 +23,17 @@ def interruptible(runs: Sequence[str]) -> Iterator[None]:
     before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+@contextmanager
+def interruptible(runs: Sequence[str]) -> Iterator[None]:
+    """On Ctrl-C, SIGTERM or an error: say how the run, once there is one, is finished."""
+    try:
+        with stoppable():
+            yield
     except (KeyboardInterrupt, MoodmillError) as error:
         if isinstance(error, KeyboardInterrupt):
             REMARKS.print("interrupted")
@@ -33,6 +44,3 @@ def interruptible(runs: Sequence[str]) -> Iterator[None]:
         if isinstance(error, KeyboardInterrupt):
             sys.exit(130)
         raise
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

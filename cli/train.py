@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from cli.interruption import stoppable
 from cli.options import device_option
 from cli.printing import OUTPUT, REMARKS, print_json
 from cli.progress import Eta
@@ -95,7 +96,7 @@ def train(out: Path, file: Path | None, as_json: bool, **given: Any) -> None:
     named = {name: value for name, value in given.items() if value not in (None, ())}
     recipe = replace(read_recipe(file) if file else Recipe(), **named)
     try:
-        with _shown(REMARKS) as watcher:
+        with stoppable(), _shown(REMARKS) as watcher:
             report = fine_tune(recipe, out, read_settings(WorkerSettings), watcher)
     except KeyboardInterrupt:
         REMARKS.print(f"interrupted; the same command goes on where the last checkpoint in {out} is", soft_wrap=True)

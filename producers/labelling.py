@@ -61,8 +61,9 @@ class Workplace:
                     "HF_MODEL_REVISION": options.model_revision or "",
                     "MOODMILL_LABELS": options.model_labels or "",
                 }
-                # Chunks that a killed worker took stay hidden in a broker that others use: let it give them back.
-                return stack.enter_context(local_worker(environment, kill_on_error=named is None))
+                # Chunks that a killed worker took stay hidden in a broker that others use: let it finish or give them
+                # back. An embedded one ends with the run, and whether that is done is in the ledger.
+                return stack.enter_context(local_worker(environment, patient=named is not None))
 
             yield start
 

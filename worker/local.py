@@ -58,17 +58,14 @@ class LocalWorker:
 
 
 @contextmanager
-def local_worker(environment: Mapping[str, str], *, kill_on_error: bool = True) -> Iterator[LocalWorker]:
+def local_worker(environment: Mapping[str, str], *, patient: bool = True) -> Iterator[LocalWorker]:
     """Run a worker as long as the context lasts, or until this process dies.
 
-    With `kill_on_error` it does not finish what it has in work when the context ends in an exception.
+    A `patient` end lets it finish the chunks that it has in work, as a broker needs it that others use too.
     """
     with tempfile.TemporaryDirectory(prefix="moodmill-worker-") as folder:
         worker = LocalWorker(environment, Path(folder) / "worker.log")
         try:
             yield worker
-        except BaseException:
-            worker.stop(at_once=kill_on_error)  # whoever pressed Ctrl-C does not want to wait
-            raise
-        else:
-            worker.stop()
+        finally:
+            worker.stop(at_once=not patient)

@@ -65,5 +65,5 @@ def fleet(redis_url: str, tiny_model: Path, tmp_path_factory: pytest.TempPathFac
     file = folder / "fleet.db"
     # A database of its own: its worker is not to take what other tests send.
     settings = {"REDIS_URL": database_of(redis_url, 3), "DATABASE_URL": f"sqlite:///{file}"}
-    with local_worker(clean_environment(**settings, HF_MODEL_REPO=str(tiny_model))):
+    with local_worker(clean_environment(**settings, HF_MODEL_REPO=str(tiny_model)), patient=False):
         yield Fleet(settings=settings, file=file)

@@ -41,7 +41,7 @@ def test_a_model_trained_on_2000_comments_of_goemotions_labels_a_dump(real_data:
 
 
 def test_an_interrupted_training_says_how_to_go_on(tiny_model: Path, tmp_path: Path) -> None:
-    # given a training without end
+    # given a training without end, in the background of a shell, which has SIGINT ignored there
     (tmp_path / "data").mkdir()
     for split in ("train", "dev"):
         (tmp_path / "data" / f"{split}.tsv").write_text("a\t3\tc0\nb\t27\tc1\n")
@@ -49,7 +49,7 @@ def test_an_interrupted_training_says_how_to_go_on(tiny_model: Path, tmp_path: P
     said = tmp_path / "said"
     with said.open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "train", "out", *options],
+            ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", "cli.main", "train", "out", *options],
             cwd=tmp_path,
             env=clean_environment(),
             stderr=log,

@@ -53,7 +53,7 @@ def test_lost_chunks_are_sent_again_and_more_of_them_than_may_be_in_flight(
     monkeypatch.setattr(run_module, "LOOK_S", 1.0)
     feeder = Feeder(sqlite_store, run, in_flight=2, on_progress=seen.append)
     settings = {"REDIS_URL": broker, "DATABASE_URL": sqlite_url, "HF_MODEL_REPO": str(tiny_model)}
-    with local_worker(settings):
+    with local_worker(settings, patient=False):
         feeder.resend()
         lose_all(broker)
         feeder.wait()
