@@ -22,8 +22,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## Label a bundled sample of comments, and show the emotions found
 	@$(BIN)/moodmill demo
 
+# Most of a test's time is one process that imports torch: two tests at a time, with a thread of torch each.
 test: check ## Lint, check types, and run the whole test suite against real servers
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1
 
 check: $(READY) ## Lint and check types
 	$(BIN)/ruff check .

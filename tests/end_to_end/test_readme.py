@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from producers.sample import SAMPLE
+from tests.end_to_end.conftest import Fleet
 from tests.support import clean_environment, write_dump
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,11 +20,12 @@ BLOCKS = re.findall(r"```(bash|sql)\n(.*?)```", README, re.DOTALL)
 COMMANDS = [block for language, block in BLOCKS if language == "bash"]
 MAKE = [block for block in COMMANDS if block.startswith("make ")]
 FLEET = [block for block in COMMANDS if "worker &" in block]
-ALONE = [block for block in COMMANDS if block not in MAKE and block not in FLEET]
+TRAINING = [block for block in COMMANDS if "moodmill train" in block]
+ALONE = [block for block in COMMANDS if block not in (*MAKE, *FLEET, *TRAINING)]
 
 
-def run(block: str, folder: Path, model: Path) -> None:
-    environment = clean_environment(HF_MODEL_REPO=str(model), MOODMILL_SPOOL=str(folder / "spool"))
+def run(block: str, folder: Path, model: Path, **settings: str) -> None:
+    environment = clean_environment(HF_MODEL_REPO=str(model), MOODMILL_SPOOL=str(folder / "spool"), **settings)
     environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
@@ -51,17 +52,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_command_for_one_machine_runs(folder: Path, tiny_model: Path) -> None:
-    assert len(ALONE) == 4
+def test_every_command_and_query_for_one_machine_runs(folder: Path, tiny_model: Path, fleet: Fleet) -> None:
+    assert len(ALONE) == 3
     for block in ALONE:
-        run(block, folder, tiny_model)
-    # and so does every query, on what they made
-    connection = sqlite3.connect(folder / "moodmill.db")
+        run(block, folder, tiny_model, **fleet.settings)  # a worker of its own for each would take a minute longer
     queries = [one for language, block in BLOCKS if language == "sql" for one in block.split(";") if one.strip()]
     assert len(queries) == 2
     for query in queries:
-        assert connection.execute(query).fetchall()
-    connection.close()
+        assert fleet.query(query)
+
+
+def test_every_command_for_training_runs(folder: Path, tiny_model: Path) -> None:
+    (block,) = TRAINING
+    run(block, folder, tiny_model)
 
 
 def test_every_command_for_a_fleet_runs(folder: Path, tiny_model: Path, own_redis_url: str, postgres_url: str) -> None:
