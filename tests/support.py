@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -42,6 +43,13 @@ def database_of(redis_url: str, number: int) -> str:
     """
     side = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
     return urlunsplit(urlsplit(redis_url)._replace(path=f"/{8 * side + number}"))
+
+
+def free_port() -> int:
+    """Return a TCP port of this machine that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def forget(client: redis.Redis) -> None:
