@@ -1,4 +1,7 @@
-"""`moodmill worker`: a Celery worker."""
+"""`moodmill worker`: a Celery worker that is replaced when it dies."""
+
+import signal
+import sys
 
 import click
 
@@ -15,14 +18,22 @@ from db.errors import SettingError
 def worker(name: str | None) -> None:
     """Classify chunks from the broker in REDIS_URL until told to stop (SIGTERM finishes what is in work).
 
-    One process a GPU: start one for each, with --device cuda:0, cuda:1, … The plain `celery -A worker worker` does the
-    same.
+    One process a GPU: start one for each, with --device cuda:0, cuda:1, … When the process dies, of a text that kills
+    it or because a step in it hangs, another one starts. The plain `celery -A worker worker` works too, without that.
     """
-    from worker.celery_app import app, settings, worker_arguments
+    from db.ledger import count_done
+    from db.settings import StoreSettings, read_settings
+    from db.store import Store
+    from worker.broker import check_broker
+    from worker.celery_app import settings
+    from worker.supervisor import Supervisor
 
     if settings.redis_url is None:
         raise SettingError("a worker needs a broker: set REDIS_URL, or use `moodmill label`, which brings its own")
-    from worker.broker import check_broker
-
     check_broker()
-    app.worker_main(worker_arguments(("--hostname", f"{name}@%h") if name else ()))
+    store = Store(read_settings(StoreSettings).database_url)
+    arguments = ("--hostname", f"{name}@%h") if name else ()
+    supervisor = Supervisor({}, arguments=arguments, count_done=lambda: count_done(store))
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, lambda given, _frame: supervisor.signal(given))
+    sys.exit(supervisor.wait())

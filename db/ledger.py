@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from db.errors import RunError
+from db.errors import RunError, StoreError
 from db.schema import chunk, dead_letter, run, skipped, source
 from db.store import Store
 
@@ -195,11 +195,23 @@ class Ledger:
         with self._store.reading() as connection:
             return [_chunk(row) for row in connection.execute(select(chunk).where(mine).order_by(chunk.c.number))]
 
+    def begin(self, run_id: str, number: int, worker: str) -> int:
+        """Count a try of a chunk, before it is made; return which try it is, 0 when the chunk is done.
+
+        Raises RunError when there is no such chunk.
+        """
+        with self._store.writing() as connection:
+            if is_done(connection, run_id, number):
+                return 0
+            mine = (chunk.c.run_id == run_id) & (chunk.c.number == number)
+            counted = update(chunk).where(mine).values(tries=chunk.c.tries + 1, worker=worker)
+            return int(connection.scalar(counted.returning(chunk.c.tries)) or 0)
+
     def retry(self, run_id: str, number: int) -> bool:
-        """Make a chunk pending again if it failed; return whether it had."""
+        """Make a chunk pending again if it failed, as if it had never been tried; return whether it had."""
         with self._store.writing() as connection:
             mine = (chunk.c.run_id == run_id) & (chunk.c.number == number) & (chunk.c.state == "failed")
-            changed = connection.execute(update(chunk).where(mine).values(state="pending", error=None))
+            changed = connection.execute(update(chunk).where(mine).values(state="pending", error=None, tries=0))
             return changed.rowcount > 0
 
     def fail(self, run_id: str, number: int, error: str) -> None:
@@ -207,6 +219,15 @@ class Ledger:
         with self._store.writing() as connection:
             mine = (chunk.c.run_id == run_id) & (chunk.c.number == number) & (chunk.c.state == "pending")
             connection.execute(update(chunk).where(mine).values(state="failed", error=error))
+
+
+def count_done(store: Store) -> int:
+    """Return how many chunks of all runs are done; 0 while the store cannot be reached."""
+    try:
+        with store.reading() as connection:
+            return int(connection.scalar(select(func.count()).where(chunk.c.state == "done")) or 0)
+    except StoreError:
+        return 0
 
 
 def _insert_chunk(connection: Connection, run_id: str, added: Chunk, skipped_by: Mapping[str, int]) -> None:

@@ -88,6 +88,10 @@ chunk = Table(
     Column("new_rows", Integer, nullable=False, default=0),
     Column("error", Text),
     Column("done_at", UtcDateTime),
+    #: How often a worker began it; counted before each try, so that one that kills its worker is known.
+    Column("tries", Integer, nullable=False, server_default="0"),
+    #: The worker that began it last.
+    Column("worker", Text),
     ForeignKeyConstraint(["run_id", "source_number"], ["source.run_id", "source.number"]),
     CheckConstraint("state in ('pending', 'done', 'failed')", name="chunk_state"),
     Index("chunk_by_state", "run_id", "state"),

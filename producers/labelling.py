@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from db.errors import RunError
-from db.ledger import Ledger
+from db.ledger import Ledger, count_done
 from db.reads import Letter, RunStatus, status
 from db.settings import StoreSettings, read_settings
 from db.store import Store
@@ -17,14 +17,14 @@ from producers.replay import open_replay
 from producers.run import Feeder, OnProgress, Progress, open_run
 from producers.settings import ProducerSettings
 from producers.sources.spool import forget_spooled, spool
-from worker.broker import check_broker
+from worker.broker import check_broker, give_back
 from worker.celery_app import settings as worker_settings
 from worker.celery_app import use_broker
 from worker.embedded import embedded_broker
-from worker.local import LocalWorker, local_worker
+from worker.supervisor import Supervisor, local_worker
 
 #: Starts the worker of a run with these options, or none where others work.
-StartWorker = Callable[[RunOptions], LocalWorker | None]
+StartWorker = Callable[[Store, RunOptions], Supervisor | None]
 #: What stands for standard input among the sources.
 STDIN: Final = Path("-")
 
@@ -51,7 +51,7 @@ class Workplace:
             use_broker(url)
             check_broker()
 
-            def start(options: RunOptions) -> LocalWorker | None:
+            def start(store: Store, options: RunOptions) -> Supervisor | None:
                 if not self.starts_worker:
                     return None
                 environment = {
@@ -63,7 +63,13 @@ class Workplace:
                 }
                 # Chunks that a killed worker took stay hidden in a broker that others use: let it finish or give them
                 # back. An embedded one ends with the run, and whether that is done is in the ledger.
-                return stack.enter_context(local_worker(environment, patient=named is not None))
+                worker = local_worker(
+                    environment,
+                    patient=named is not None,
+                    count_done=lambda: count_done(store),
+                    on_death=give_back if named is None else lambda: None,
+                )
+                return stack.enter_context(worker)
 
             yield start
 
@@ -90,7 +96,7 @@ def label(
                 forget_spooled(spooled)
             raise
         on_run(run_id)
-        return _drive(store, run_id, workplace, start_worker(options), on_progress, Feeder.feed)
+        return _drive(store, run_id, workplace, start_worker(store, options), on_progress, Feeder.feed)
 
 
 def resume(store: Store, run_id: str, workplace: Workplace, on_progress: OnProgress) -> RunStatus:
@@ -105,7 +111,7 @@ def resume(store: Store, run_id: str, workplace: Workplace, on_progress: OnProgr
         feeder.feed()
 
     with workplace.open() as start_worker:
-        return _drive(store, run_id, workplace, start_worker(_options(store, run_id)), on_progress, finish)
+        return _drive(store, run_id, workplace, start_worker(store, _options(store, run_id)), on_progress, finish)
 
 
 def replay(store: Store, letters: Sequence[Letter], workplace: Workplace, on_progress: OnProgress) -> list[RunStatus]:
@@ -115,7 +121,7 @@ def replay(store: Store, letters: Sequence[Letter], workplace: Workplace, on_pro
         raise RunError(f"run {', '.join(sorted(unfinished))} is not finished: `moodmill resume` it, then replay")
     with workplace.open() as start_worker:
         runs = open_replay(store, letters)
-        worker = start_worker(_options(store, runs[0])) if runs else None
+        worker = start_worker(store, _options(store, runs[0])) if runs else None
         return [_drive(store, run_id, workplace, worker, on_progress, Feeder.resend) for run_id in runs]
 
 
@@ -123,7 +129,7 @@ def _drive(
     store: Store,
     run_id: str,
     workplace: Workplace,
-    worker: LocalWorker | None,
+    worker: Supervisor | None,
     on_progress: OnProgress,
     work: Callable[[Feeder], None],
 ) -> RunStatus:

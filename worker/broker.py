@@ -43,6 +43,17 @@ def waiting_messages() -> int:
         return int(client.llen(QUEUE)) + int(client.hlen("unacked"))
 
 
+def give_back() -> None:
+    """Put what workers took and did not acknowledge back into the queue: for a broker whose only worker died."""
+    try:
+        with app.connection_for_write() as connection:
+            channel = connection.channel()
+            for tag in channel.client.zrange("unacked_index", 0, -1):
+                channel.qos.restore_by_tag(tag, leftmost=True)
+    except (OperationalError, RedisError, OSError) as error:
+        raise _unreachable(error) from error
+
+
 def send_chunk(message: ChunkMessage) -> None:
     """Hand a chunk to the workers. Raises BrokerError when the broker does not take it."""
     try:

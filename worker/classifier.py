@@ -23,6 +23,7 @@ from worker.model import EmotionModel
 from worker.repository import ModelFiles
 from worker.settings import WorkerSettings
 from worker.tokens import TextTokenizer, TokenIds
+from worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +73,17 @@ class _Waiting:
 class Classifier:
     """Classifies texts for any number of threads. Use as a context manager: the model thread runs inside it."""
 
-    def __init__(self, model: EmotionModel, tokenizer: TextTokenizer, batch_tokens: int | None = None) -> None:
+    def __init__(
+        self,
+        model: EmotionModel,
+        tokenizer: TextTokenizer,
+        batch_tokens: int | None = None,
+        watchdog: Watchdog | None = None,
+    ) -> None:
+        """`batch_tokens`: tokens of a micro-batch, padding included; None: by device."""
         self._model = model
         self._tokenizer = tokenizer
+        self._watchdog = watchdog or Watchdog()
         self._budget = batch_tokens or BATCH_TOKENS.get(model.device.type, BATCH_TOKENS["cpu"])
         self._batcher: Batcher[_Waiting] = Batcher(self._budget)
         self._changed = threading.Condition()
@@ -93,7 +102,8 @@ class Classifier:
 
     def classify(self, texts: Sequence[str]) -> Outcome:
         """Tokenise texts, wait for the model, and return what it says. Thread-safe."""
-        encoded = self._tokenizer.encode(texts)
+        with self._watchdog.watching("tokenising a chunk"):
+            encoded = self._tokenizer.encode(texts)
         empty = np.full((len(texts), len(EMOTIONS)), np.nan, dtype=np.float32)
         ticket = _Ticket(probabilities=empty, remaining=len(texts))
         if texts:
@@ -111,7 +121,11 @@ class Classifier:
 
     def warm_up(self) -> None:
         """Classify a short and a long text, so that a model that cannot fails now; raises RuntimeError then."""
-        errors = self.classify(["warm", "up " * self._tokenizer.limit]).errors
+        try:
+            self._prove()
+        except Exception as error:
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error
+        errors = self.classify(["up " * self._tokenizer.limit]).errors
         if errors:
             raise RuntimeError(next(iter(errors.values())))
 
@@ -147,10 +161,11 @@ class Classifier:
         """Run a micro-batch; return the smaller ones to run instead when it fails.
 
         Out of memory: go on with half the budget. Another error: find the text that causes it. One that the device
-        does not survive is raised.
+        does not survive, or that a harmless text causes too, is raised.
         """
         try:
-            found = self._model.probabilities([one.text.ids for one in batch], self._tokenizer.pad_id)
+            with self._watchdog.watching("a micro-batch"):
+                found = self._model.probabilities([one.text.ids for one in batch], self._tokenizer.pad_id)
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
@@ -164,11 +179,17 @@ class Classifier:
             if len(batch) > 1:
                 middle = len(batch) // 2
                 return batch[:middle], batch[middle:]
+            self._prove()
             self._deliver(batch[0], f"{type(error).__name__}: {error}")
         else:
             for one, row in zip(batch, found, strict=True):
                 self._deliver(one, row)
         return ()
+
+    def _prove(self) -> None:
+        """Raise what the model raises of a harmless text, if it does: then no text is to blame."""
+        with self._watchdog.watching("a harmless text"):
+            self._model.probabilities([self._tokenizer.encode(["warm"])[0].ids], self._tokenizer.pad_id)
 
     def _deliver(self, one: _Waiting, result: NDArray[np.float32] | str) -> None:
         ticket = one.ticket
@@ -181,7 +202,7 @@ class Classifier:
             ticket.done.set_result(None)
 
 
-def load_classifier(files: ModelFiles, settings: WorkerSettings) -> Classifier:
+def load_classifier(files: ModelFiles, settings: WorkerSettings, watchdog: Watchdog | None = None) -> Classifier:
     """Load a model and its tokenizer. Raises ModelError or SettingError when that cannot be."""
     model = EmotionModel(files, settings.moodmill_device, settings.moodmill_precision)
     tokenizer = TextTokenizer(files.folder, model.max_tokens)
@@ -191,4 +212,4 @@ def load_classifier(files: ModelFiles, settings: WorkerSettings) -> Classifier:
             f"the tokenizer of the model {files.name} has ids up to {tokenizer.highest_id}, the model knows "
             f"{model.vocabulary}: are they of one model?"
         )
-    return Classifier(model, tokenizer, settings.moodmill_batch_tokens)
+    return Classifier(model, tokenizer, settings.moodmill_batch_tokens, watchdog)

@@ -1,30 +1,41 @@
 """What a worker process does with a chunk: classify its comments, and store the outcome in one transaction."""
 
 import logging
+import os
+import secrets
+import socket
 import threading
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
 
 from db.classified import Classified
-from db.errors import StoreError
+from db.errors import StoreError, WorkerError
 from db.ledger import DeadLetter, Ledger
 from db.models import register_model
 from db.results import store_chunk
 from db.settings import StoreSettings
 from db.store import Store
 from worker.classifier import Classifier, Outcome, load_classifier
+from worker.isolation import classify_isolated
 from worker.message import ChunkMessage
 from worker.repository import find_model
 from worker.settings import WorkerSettings
+from worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
 #: Seconds between tries to reach a store that is away: the first pause and the longest.
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
+#: Tries of a chunk beside others; it may have killed its worker each time, so the next ones are in isolation.
+MAX_TRIES: Final = 3
+#: Tries in isolation, after which the chunk has failed.
+MAX_ISOLATED_TRIES: Final = 2
+
+Written = TypeVar("Written")
 
 
 class StoppingError(Exception):
@@ -36,22 +47,29 @@ class Mill:
 
     def __init__(self, worker: WorkerSettings, stored: StoreSettings) -> None:
         """Load everything. Raises ModelError, SettingError or StoreError when a part of it cannot be had."""
+        self._settings: Final = worker
+        #: What the ledger calls this process.
+        self.name: Final = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self._watchdog: Final = Watchdog(worker.moodmill_stall_seconds)
         self._store: Final = Store(stored.database_url)
         self._store.prepare()
         self._ledger: Final = Ledger(self._store)
         files = find_model(worker)
-        self._classifier: Final[Classifier] = load_classifier(files, worker)
+        self._classifier: Final[Classifier] = load_classifier(files, worker, self._watchdog)
         self.model: Final = files.name
         register_model(self._store, files.name, files.thresholds)
         self._stopping: Final = threading.Event()
+        self._isolation: Final = threading.Lock()
 
     def __enter__(self) -> "Mill":
+        self._watchdog.__enter__()
         self._classifier.__enter__()
         self._classifier.warm_up()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._classifier.__exit__()
+        self._watchdog.__exit__()
         self._store.close()
 
     def stop_waiting(self) -> None:
@@ -59,13 +77,17 @@ class Mill:
         self._stopping.set()
 
     def grind(self, message: ChunkMessage) -> None:
-        """Classify a chunk and store the outcome. Raises StoppingError when stopped while the store is away.
+        """Classify a chunk and store the outcome; nothing happens when it is done already.
 
-        Any other error is in the ledger, with the chunk, before it is raised.
+        Raises StoppingError when stopped while the store is away. Any other error of a chunk that the ledger knows is
+        in there before it is raised.
         """
         run, number = message.run, message.number
+        nth = self._patiently(lambda: self._ledger.begin(run, number, self.name))
+        if nth == 0:
+            return
         try:
-            outcome = self._classifier.classify([comment.text for comment in message.comments])
+            outcome = self._classify([comment.text for comment in message.comments], nth)
             classified, dead = split(message, outcome, self.model)
             self._patiently(lambda: store_chunk(self._store, run, number, message.source_number, classified, dead))
         except StoppingError:
@@ -75,20 +97,29 @@ class Mill:
             self._patiently(lambda: self._ledger.fail(run, number, reason))
             raise
 
-    def _patiently(self, write: Callable[[], object]) -> None:
+    def _classify(self, texts: Sequence[str], nth: int) -> Outcome:
+        """Classify texts at the nth try of their chunk."""
+        if nth <= MAX_TRIES:
+            return self._classifier.classify(texts)
+        if nth > MAX_TRIES + MAX_ISOLATED_TRIES:
+            raise WorkerError(f"{nth - 1} workers began this chunk, and none lived to finish it")
+        logger.warning("a chunk was begun %d times and not finished: its texts go one by one, in isolation", nth - 1)
+        with self._isolation:  # a second process with a model is enough
+            return classify_isolated(texts, self._settings)
+
+    def _patiently(self, write: Callable[[], Written]) -> Written:
         """Write to the store, and try again as long as it is away. Raises StoppingError when told to stop."""
         pause = FIRST_PAUSE_S
         while True:
             try:
-                write()
+                with self._watchdog.watching("a try to write to the store"):
+                    return write()
             except StoreError as error:
                 log = logger.warning if pause == FIRST_PAUSE_S else logger.debug
                 log("a chunk waits: %s", error)
                 if self._stopping.wait(pause):
                     raise StoppingError(str(error)) from error
                 pause = min(2 * pause, LONGEST_PAUSE_S)
-            else:
-                return
 
 
 def split(message: ChunkMessage, outcome: Outcome, model: str) -> tuple[Classified, list[DeadLetter]]:

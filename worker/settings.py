@@ -3,10 +3,11 @@
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import PositiveInt, field_validator
+from pydantic import PositiveFloat, PositiveInt, field_validator
 from pydantic_settings import BaseSettings
 
 from db.settings import SOURCES
+from worker.watchdog import LIMIT_S
 
 #: Names the bundled model, and the embedded broker, as a setting that is given: over one in `.env`, say.
 BUNDLED_MODEL: Final = "bundled"
@@ -36,6 +37,8 @@ class WorkerSettings(BaseSettings):
     moodmill_threads: PositiveInt = 4
     #: Tokens of a micro-batch, padding included; None: by device.
     moodmill_batch_tokens: PositiveInt | None = None
+    #: Seconds that a micro-batch, or one try to write a chunk, may take; a worker in which it takes longer ends.
+    moodmill_stall_seconds: PositiveFloat = LIMIT_S
     #: Set for a worker that somebody started for one run: it ends when its standard input does.
     moodmill_exit_with_parent: bool = False
 

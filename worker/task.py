@@ -11,11 +11,12 @@ from typing import Any, Final
 from celery.exceptions import Reject
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
-from db.errors import MoodmillError
+from db.errors import MoodmillError, StoreError
 from db.settings import StoreSettings, read_settings
 from worker.celery_app import TASK, app, settings
 from worker.message import NewerMessageError, read_message
 from worker.mill import Mill, StoppingError
+from worker.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def load(**_: Any) -> None:
         reason = str(error) if isinstance(error, MoodmillError) else f"{type(error).__name__}: {error}"
         print(f"error: {reason}", file=sys.stderr, flush=True)  # noqa: T201 - the worker's last word
         logger.debug("loading failed", exc_info=True)
-        raise SystemExit(1) from error
+        raise SystemExit(UNAVAILABLE_STATUS if isinstance(error, StoreError) else UNUSABLE_STATUS) from error
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

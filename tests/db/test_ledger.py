@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from db.errors import RunError
-from db.ledger import Chunk, Cut, Ledger, Waiting
+from db.ledger import Chunk, Cut, Ledger, Waiting, count_done
 from db.reads import dead_letters, status
 from db.schema import chunk, skipped
 from db.store import Store
@@ -161,6 +161,35 @@ def test_a_failed_chunk_keeps_its_error_until_it_is_retried(store: Store) -> Non
     assert made.ledger.retry(made.id, 0)
     assert states(store) == [("pending", None)]
     assert not made.ledger.retry(made.id, 0)
+
+
+def test_tries_are_counted_until_the_chunk_is_done_and_anew_after_a_failure(store: Store) -> None:
+    made = Made(store)
+    made.add(1)
+    assert [made.ledger.begin(made.id, 0, name) for name in ("first", "second")] == [1, 2]
+    assert rows(store, chunk)[0]["worker"] == "second"
+    made.ledger.fail(made.id, 0, "it killed them both")
+    made.ledger.retry(made.id, 0)
+    assert made.ledger.begin(made.id, 0, "third") == 1
+    made.store_chunk(0, classified(comments([0])))
+    assert made.ledger.begin(made.id, 0, "late") == 0
+    assert rows(store, chunk)[0]["worker"] == "third"
+
+
+def test_a_try_of_a_chunk_that_is_not_there_is_refused(store: Store) -> None:
+    with pytest.raises(RunError, match="chunk 0 of run r is not in this store"):
+        Ledger(store).begin("r", 0, "worker")
+
+
+def test_done_chunks_of_all_runs_are_counted_and_none_where_the_store_is_away(store: Store) -> None:
+    first, second = Made(store), Made(store)
+    for made in (first, second):
+        made.add(1)
+        made.add(1)
+    first.store_chunk(0, classified(comments([0])))
+    second.store_chunk(1, classified(comments([1])))
+    assert count_done(store) == 2
+    assert count_done(Store("postgresql://nobody@127.0.0.1:1/none")) == 0
 
 
 def test_a_done_chunk_neither_fails_nor_is_retried(store: Store) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support import clean_environment, database_of, moodmill
-from worker.local import local_worker
+from worker.supervisor import local_worker
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from producers.run import Feeder, Progress, open_run
 from tests.support import forget, write_dump
 from worker.broker import waiting_messages
 from worker.celery_app import app, use_broker
-from worker.local import local_worker
+from worker.supervisor import local_worker
 
 
 @pytest.fixture

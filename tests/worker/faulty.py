@@ -66,6 +66,13 @@ class Dying(Watched):
         raise torch.AcceleratorError("CUDA error: device-side assert triggered")
 
 
+class Broken(Watched):
+    """Raises for whatever it is given, so that no text is to blame."""
+
+    def probabilities(self, ids: Sequence[Sequence[int]], pad_id: int) -> NDArray[np.float32]:
+        raise IndexError("index out of range in self")
+
+
 class Counted(TextTokenizer):
     """The real tokenizer; counts the texts it was given."""
 

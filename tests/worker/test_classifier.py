@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tests.support import clean_environment, wait_until
 from tests.worker.builders import POISON, TEXTS, load, load_as, make_poisoned, plain_probabilities, plain_tokenizer
-from tests.worker.faulty import Allergic, Counted, Cramped, Dying, Watched
+from tests.worker.faulty import Allergic, Broken, Counted, Cramped, Dying, Watched
 from worker.classifier import DEAD_MODEL_STATUS, Classifier
 from worker.model import EmotionModel
 from worker.tokens import TextTokenizer
@@ -170,7 +170,7 @@ def test_leaving_finishes_what_waits(tiny_model: Path, monkeypatch: pytest.Monke
     close(np.concatenate([found[text] for text in TEXTS[:3]]), plain_probabilities(tiny_model, TEXTS[:3]))
 
 
-@pytest.mark.parametrize("kind", [Cramped, Dying])
+@pytest.mark.parametrize("kind", [Cramped, Dying, Broken])
 def test_an_error_the_device_does_not_survive_ends_the_process(tiny_model: Path, kind: type[Watched]) -> None:
     program = (
         "import sys\nfrom pathlib import Path\nfrom tests.worker import faulty\n"

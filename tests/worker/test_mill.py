@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError
 
 from db.comment import Comment
 from db.emotions import EMOTIONS
-from db.errors import RunError
+from db.errors import RunError, WorkerError
+from db.ledger import Ledger
 from db.schema import model_threshold
 from db.settings import StoreSettings
 from db.store import Store
@@ -32,7 +33,7 @@ from tests.worker.builders import (
     states,
 )
 from worker.message import ChunkMessage
-from worker.mill import Mill, StoppingError
+from worker.mill import MAX_ISOLATED_TRIES, MAX_TRIES, Mill, StoppingError
 
 
 def mill_for(store: Store, model: Path) -> Mill:
@@ -95,6 +96,29 @@ def test_grinding_twice_changes_nothing(store: Store, tiny_model: Path, tmp_path
         mill.grind(message)
     assert (results(store), dead_letters(store), chunks(store)) == before
     assert before[0]
+
+
+def test_a_chunk_that_was_tried_too_often_goes_into_isolation_and_fails_at_last(
+    store: Store, tiny_model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # given a chunk whose workers died, each before it could finish
+    [message, unlucky] = open_run(store, TEXTS, TEXTS)
+    ledger = Ledger(store)
+    for _ in range(MAX_TRIES):
+        ledger.begin(message.run, message.number, "a worker that died")
+    for _ in range(MAX_TRIES + MAX_ISOLATED_TRIES):
+        ledger.begin(unlucky.run, unlucky.number, "a worker that died")
+    with mill_for(store, tiny_model) as mill:
+        # when
+        mill.grind(message)
+        with pytest.raises(WorkerError, match=r"^5 workers began this chunk, and none lived to finish it$"):
+            mill.grind(unlucky)
+    # then
+    assert "its texts go one by one, in isolation" in caplog.text
+    stored = np.array([[row[name] for name in EMOTIONS] for row in results(store)], dtype=np.float32)
+    np.testing.assert_allclose(stored, plain_probabilities(tiny_model, TEXTS), atol=1e-5, rtol=0)
+    assert states(store) == ["done", "failed"]
+    assert chunks(store)[1]["error"] == "WorkerError: 5 workers began this chunk, and none lived to finish it"
 
 
 def test_a_chunk_that_the_ledger_does_not_know_is_an_error(store: Store, tiny_model: Path) -> None:

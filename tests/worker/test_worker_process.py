@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +11,29 @@ import pytest
 import redis
 
 from db.errors import WorkerError
+from db.ledger import count_done
 from db.store import Store
 from tests.support import clean_environment, make_model, wait_until
-from tests.worker.builders import TEXTS, open_run, plain_probabilities, results, states
-from worker.broker import send_chunk, waiting_messages
+from tests.worker.builders import (
+    POISON,
+    TEXTS,
+    chunks,
+    dead_letters,
+    open_run,
+    plain_probabilities,
+    plain_tokenizer,
+    results,
+    states,
+)
+from worker.broker import give_back, send_chunk, waiting_messages
 from worker.celery_app import TASK, app, worker_arguments
-from worker.local import LocalWorker, local_worker
 from worker.message import VERSION, ChunkMessage
+from worker.mill import MAX_TRIES
+from worker.supervisor import Supervisor, local_worker
+from worker.watchdog import STALLED_STATUS
 
+#: Gives a worker's model a fault.
+INJECT = Path(__file__).resolve().parents[1] / "faults" / "inject"
 #: Seconds for a worker to import torch and load its model on a busy machine.
 START_S = 60
 #: The command line of who knows Celery and not us: nothing but the environment tells the worker what to do.
@@ -130,7 +145,7 @@ def test_a_worker_whose_model_is_broken_ends_at_once_and_takes_nothing(place: Pl
     broken = make_model(tmp_path / "broken")
     (broken / "model.safetensors").unlink()
     send_all(open_run(place.store, TEXTS))
-    worker = LocalWorker(place.settings | {"HF_MODEL_REPO": str(broken)}, place.log)
+    worker = Supervisor(place.settings | {"HF_MODEL_REPO": str(broken)}, log=place.log)
     try:
         wait_until(lambda: "error: " in place.said(), START_S)
         with pytest.raises(
@@ -151,3 +166,77 @@ def test_a_worker_of_one_run_ends_with_whoever_started_it(place: Place) -> None:
         assert process.stdin
         process.stdin.close()
         assert process.wait(30) == 0
+
+
+def faulty(place: Place, model: Path, kind: str, **settings: str) -> dict[str, str]:
+    """The settings of a worker whose model has a fault at each text with POISON."""
+    token = plain_tokenizer(model).convert_tokens_to_ids(POISON)
+    return place.settings | {"PYTHONPATH": str(INJECT), "MOODMILL_TEST_FAULT": f"{kind}:{token}"} | settings
+
+
+def waited(worker: Supervisor, done: Callable[[], bool]) -> None:
+    """Watch over a worker until `done`."""
+
+    def watched() -> bool:
+        worker.check()
+        return done()
+
+    wait_until(watched, 3 * START_S)
+
+
+def supervised(place: Place, settings: dict[str, str], done: Callable[[], bool]) -> None:
+    """Run a worker, and others where it dies, until `done`."""
+    worker = Supervisor(settings, log=place.log, count_done=lambda: count_done(place.store), on_death=give_back)
+    try:
+        waited(worker, done)
+    finally:
+        worker.stop(at_once=True)
+
+
+def test_a_text_that_kills_its_worker_costs_only_itself(
+    place: Place, tiny_model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    send_all(open_run(place.store, ["i love this", POISON, "thanks"], ["a", "the"]))
+    supervised(place, faulty(place, tiny_model, "segfault"), lambda: states(place.store) == ["done", "done"])
+    assert [row["comment_id"] for row in results(place.store)] == ["c0", "c1000", "c1001", "c2"]
+    [letter] = dead_letters(place.store)
+    assert (letter["position"], letter["stage"]) == (1, "classify")
+    assert letter["error"] == "ended its process by SIGSEGV"
+    assert caplog.text.count("the worker died (SIGSEGV); another one starts") == MAX_TRIES
+    assert chunks(place.store)[0]["tries"] == MAX_TRIES + 1
+
+
+def test_a_model_that_hangs_is_ended_and_another_worker_goes_on(
+    place: Place, tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "hangs").touch()
+    only_once = {"MOODMILL_TEST_FAULT_FILE": str(tmp_path / "hangs"), "MOODMILL_TEST_FAULT_ONCE": "1"}
+    send_all(open_run(place.store, ["i love this", POISON]))
+    settings = faulty(place, tiny_model, "hang", MOODMILL_STALL_SECONDS="2", **only_once)
+    supervised(place, settings, lambda: states(place.store) == ["done"])
+    assert len(results(place.store)) == 2
+    assert dead_letters(place.store) == []
+    assert f"the worker died (status {STALLED_STATUS})" in caplog.text
+
+
+def test_a_device_that_breaks_stops_its_worker_and_burns_nothing(
+    place: Place, tiny_model: Path, tmp_path: Path
+) -> None:
+    # given a worker at work
+    broken = {"MOODMILL_TEST_FAULT": "exception:any", "MOODMILL_TEST_FAULT_FILE": str(tmp_path / "broken")}
+    worker = Supervisor(faulty(place, tiny_model, "exception") | broken, log=place.log, on_death=give_back)
+    first, second = open_run(place.store, TEXTS, TEXTS)
+    try:
+        send_chunk(first)
+        waited(worker, lambda: states(place.store) == ["done", "pending"])
+        # when its device raises for whatever it is given
+        (tmp_path / "broken").touch()
+        send_chunk(second)
+        with pytest.raises(WorkerError, match=r"^the worker ended: RuntimeError: IndexError: index out of range"):
+            waited(worker, lambda: False)
+    finally:
+        worker.stop(at_once=True)
+    # then
+    assert states(place.store) == ["done", "pending"]
+    assert dead_letters(place.store) == []
+    assert place.queued() == 1
