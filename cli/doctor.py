@@ -78,8 +78,8 @@ def _broker() -> str:
     from worker.celery_app import use_broker
     from worker.embedded import embedded_broker
 
-    with embedded_broker() as url:
-        use_broker(url)
+    with embedded_broker() as broker:
+        use_broker(broker.url)
         check_broker()
     return "none named (REDIS_URL): `moodmill label` starts an embedded one, which works"
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -120,11 +120,16 @@ class Ledger:
     def add_chunk(self, run_id: str, added: Chunk, cut: Cut) -> None:
         """Write a chunk with its skips and dead letters; one without comments is done at once.
 
-        Raises RunError when another process is adding chunks to this run.
+        Nothing happens where the same chunk is there already, after a commit whose answer was lost, or because another
+        process feeds this run too. Raises RunError where another chunk has its number.
         """
-        with self._adding(run_id, added) as connection:
-            _insert_chunk(connection, run_id, added, cut.skipped)
-            bury(connection, run_id, added.source_number, cut.dead)
+        try:
+            with self._adding(run_id, added) as connection:
+                _insert_chunk(connection, run_id, added, cut.skipped)
+                bury(connection, run_id, added.source_number, cut.dead)
+        except RunError:
+            if self._chunk(run_id, added.number) != added:
+                raise
 
     def add_replay(
         self, run_id: str, added: Chunk, skipped_by: Mapping[str, int], replayed: Sequence[int], passed: Sequence[int]
@@ -150,17 +155,23 @@ class Ledger:
                 f"chunk {added.number} of run {run_id} exists: another process is adding to this run; let it finish"
             ) from error
 
+    def _chunk(self, run_id: str, number: int) -> Chunk | None:
+        mine = (chunk.c.run_id == run_id) & (chunk.c.number == number)
+        with self._store.reading() as connection:
+            row = connection.execute(select(chunk).where(mine)).one_or_none()
+        return None if row is None else _chunk(row)
+
     def next_number(self, run_id: str) -> int:
         """Return the number of the chunk to add next."""
-        with self._store.reading() as connection:
-            last = connection.scalar(select(func.max(chunk.c.number)).where(chunk.c.run_id == run_id))
-        return 0 if last is None else last + 1
+        return self.next_chunk(run_id, 0)[0]
 
-    def next_position(self, run_id: str, source_number: int) -> int:
-        """Return the position in a source from which on no record is in a chunk yet."""
-        mine = (chunk.c.run_id == run_id) & (chunk.c.source_number == source_number) & ~chunk.c.replay
+    def next_chunk(self, run_id: str, source_number: int) -> tuple[int, int]:
+        """Return the number of the chunk to add next, and the position in a source that is in no chunk yet."""
+        mine = (chunk.c.source_number == source_number) & ~chunk.c.replay
+        query = select(func.max(chunk.c.number), func.max(case((mine, chunk.c.stop)))).where(chunk.c.run_id == run_id)
         with self._store.reading() as connection:
-            return connection.scalar(select(func.max(chunk.c.stop)).where(mine)) or 0
+            last, stop = connection.execute(query).one()
+        return (0 if last is None else last + 1), stop or 0
 
     def end_source(self, run_id: str, number: int, error: str | None = None) -> None:
         """Note that a source was read as far as it can be; `error` says why that is not its end."""
@@ -188,6 +199,12 @@ class Ledger:
         with self._store.reading() as connection:
             chunks, comments, records = connection.execute(totals).one()
         return Waiting(chunks=int(chunks), comments=int(comments), records=int(records))
+
+    def begun(self, run_id: str) -> dict[int, str | None]:
+        """Return the number of each chunk that is pending, with the worker that began it last, if one has."""
+        mine = (chunk.c.run_id == run_id) & (chunk.c.state == "pending")
+        with self._store.reading() as connection:
+            return {row.number: row.worker for row in connection.execute(select(chunk).where(mine))}
 
     def unfinished(self, run_id: str) -> list[Chunk]:
         """Return the chunks that are pending or failed, by number."""

@@ -14,17 +14,19 @@ from db.settings import StoreSettings, read_settings
 from db.store import Store
 from producers.options import RunOptions
 from producers.replay import open_replay
-from producers.run import Feeder, OnProgress, Progress, open_run
+from producers.run import Feeder, OnProgress, open_run
 from producers.settings import ProducerSettings
 from producers.sources.spool import forget_spooled, spool
 from worker.broker import check_broker, give_back
 from worker.celery_app import settings as worker_settings
 from worker.celery_app import use_broker
 from worker.embedded import embedded_broker
-from worker.supervisor import Supervisor, local_worker
+from worker.supervisor import local_worker
 
+#: Raises when a part of ours that a run needs is gone for good; brings back what can be.
+Check = Callable[[], None]
 #: Starts the worker of a run with these options, or none where others work.
-StartWorker = Callable[[Store, RunOptions], Supervisor | None]
+StartWorker = Callable[[Store, RunOptions], Check]
 #: What stands for standard input among the sources.
 STDIN: Final = Path("-")
 
@@ -47,13 +49,14 @@ class Workplace:
         """Reach the broker; yield what starts the worker of a run, where it is ours to start. Raises BrokerError."""
         with ExitStack() as stack:
             named = worker_settings.redis_url
-            url = named or stack.enter_context(embedded_broker())
+            embedded = None if named else stack.enter_context(embedded_broker())
+            url = embedded.url if embedded else str(named)
             use_broker(url)
             check_broker()
 
-            def start(store: Store, options: RunOptions) -> Supervisor | None:
+            def start(store: Store, options: RunOptions) -> Check:
                 if not self.starts_worker:
-                    return None
+                    return lambda: None
                 environment = {
                     "REDIS_URL": url,
                     "DATABASE_URL": read_settings(StoreSettings).database_url,
@@ -63,13 +66,21 @@ class Workplace:
                 }
                 # Chunks that a killed worker took stay hidden in a broker that others use: let it finish or give them
                 # back. An embedded one ends with the run, and whether that is done is in the ledger.
-                worker = local_worker(
-                    environment,
-                    patient=named is not None,
-                    count_done=lambda: count_done(store),
-                    on_death=give_back if named is None else lambda: None,
+                worker = stack.enter_context(
+                    local_worker(
+                        environment,
+                        patient=embedded is None,
+                        count_done=lambda: count_done(store),
+                        on_death=give_back if embedded else lambda: None,
+                    )
                 )
-                return stack.enter_context(worker)
+
+                def check() -> None:
+                    if embedded:
+                        embedded.check()
+                    worker.check()
+
+                return check
 
             yield start
 
@@ -107,7 +118,7 @@ def resume(store: Store, run_id: str, workplace: Workplace, on_progress: OnProgr
         return found
 
     def finish(feeder: Feeder) -> None:
-        feeder.resend()
+        feeder.recover()
         feeder.feed()
 
     with workplace.open() as start_worker:
@@ -121,25 +132,19 @@ def replay(store: Store, letters: Sequence[Letter], workplace: Workplace, on_pro
         raise RunError(f"run {', '.join(sorted(unfinished))} is not finished: `moodmill resume` it, then replay")
     with workplace.open() as start_worker:
         runs = open_replay(store, letters)
-        worker = start_worker(store, _options(store, runs[0])) if runs else None
-        return [_drive(store, run_id, workplace, worker, on_progress, Feeder.resend) for run_id in runs]
+        check = start_worker(store, _options(store, runs[0])) if runs else lambda: None
+        return [_drive(store, run_id, workplace, check, on_progress, Feeder.recover) for run_id in runs]
 
 
 def _drive(
     store: Store,
     run_id: str,
     workplace: Workplace,
-    worker: Supervisor | None,
+    check: Check,
     on_progress: OnProgress,
     work: Callable[[Feeder], None],
 ) -> RunStatus:
-    def watch(progress: Progress) -> None:
-        if worker is not None:
-            worker.check()
-        on_progress(progress)
-
-    in_flight = read_settings(ProducerSettings).moodmill_chunks_in_flight
-    feeder = Feeder(store, run_id, in_flight=in_flight, on_progress=watch)
+    feeder = Feeder(store, run_id, read_settings(ProducerSettings), on_progress, check)
     work(feeder)
     if workplace.wait:
         feeder.wait()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import platformdirs
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings
 
 from db.settings import SOURCES
@@ -18,5 +18,7 @@ class ProducerSettings(BaseSettings):
     moodmill_chunk_comments: PositiveInt = 512
     #: Chunks that may wait or be in work at once: what bounds Redis, however long the dump.
     moodmill_chunks_in_flight: PositiveInt = 64
+    #: Seconds without a finished chunk after which the broker is searched for chunks that it lost.
+    moodmill_look_seconds: PositiveFloat = 15.0
     #: Where standard input is kept until its run is finished.
     moodmill_spool: Path = platformdirs.user_data_path("moodmill") / "spool"

@@ -1,17 +1,23 @@
 """What we ask the broker besides Celery: is it there, and how much waits in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+import msgspec
 from kombu.exceptions import OperationalError
 from kombu.pools import producers
 from redis.exceptions import RedisError, ResponseError
 
 from db.errors import BrokerError
-from worker.celery_app import QUEUE, TASK, app
+from worker.celery_app import KEY_PREFIX, QUEUE, TASK, app
 from worker.message import ChunkMessage
+
+#: Messages read from the broker at once; each holds some 100 KB.
+PAGE: Final = 16
+#: Seconds that a worker's sign of life is good for: some of its beats.
+LIFE_S: Final = 45
 
 
 def broker_shown() -> str:
@@ -41,6 +47,67 @@ def waiting_messages() -> int:
     """Return how many chunks lie in the broker: queued, or taken by a worker and not acknowledged yet."""
     with _client() as client:
         return int(client.llen(QUEUE)) + int(client.hlen("unacked"))
+
+
+class Held(NamedTuple):
+    """The chunks that the broker has, as (run, number)."""
+
+    queued: set[tuple[str, int]]
+    #: Taken by a worker, and not acknowledged.
+    taken: set[tuple[str, int]]
+
+
+class _Headers(msgspec.Struct):
+    argsrepr: str = ""
+
+
+class _Envelope(msgspec.Struct):
+    """A message as kombu keeps it in Redis, as far as it says which chunk it holds."""
+
+    headers: _Headers
+
+
+def held_chunks() -> Held:
+    """Return which chunks lie in the broker. Reads all messages: for when nothing moves."""
+    queued, taken = set(), set()
+    with _client() as client:
+        # From the end where messages come in: one that moves meanwhile is met twice, and not missed.
+        start = 0
+        while page := client.lrange(f"{KEY_PREFIX}{QUEUE}", start, start + PAGE - 1):
+            queued |= {chunk for item in page if (chunk := _chunk_of(item, _Envelope))}
+            start += len(page)
+        for _, item in client.hscan_iter(f"{KEY_PREFIX}unacked", count=PAGE):
+            if chunk := _chunk_of(item, tuple[_Envelope, str, str]):
+                taken.add(chunk)
+    return Held(queued=queued, taken=taken)
+
+
+def _chunk_of(item: bytes, kind: Any) -> tuple[str, int] | None:
+    try:
+        found = msgspec.json.decode(item, type=kind)
+    except msgspec.MsgspecError:
+        return None  # not ours
+    envelope = found if isinstance(found, _Envelope) else found[0]
+    run, _, number = envelope.headers.argsrepr.rpartition("/")
+    return (run, int(number)) if number.isdecimal() else None
+
+
+def sign_of_life(worker: str) -> None:
+    """Note that a worker lives, for LIFE_S."""
+    with _client() as client:
+        client.set(f"worker:{worker}", 1, ex=LIFE_S)
+
+
+def forget_worker(worker: str) -> None:
+    """Note that a worker has ended."""
+    with _client() as client:
+        client.delete(f"worker:{worker}")
+
+
+def alive(workers: Iterable[str]) -> set[str]:
+    """Return those of the workers that gave a sign of life lately."""
+    with _client() as client:
+        return {one for one in workers if client.exists(f"{KEY_PREFIX}worker:{one}")}
 
 
 def give_back() -> None:

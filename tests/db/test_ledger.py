@@ -1,6 +1,7 @@
 """The ledger: runs, their chunks, and what becomes of each."""
 
 import re
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -82,45 +83,56 @@ def test_a_chunk_number_is_given_once(store: Store) -> None:
     made = Made(store)
     added = made.add(5, {"deleted": 1})
     with pytest.raises(RunError) as refused:
-        made.ledger.add_chunk(made.id, added, Cut(skipped={"short": 9}, dead=[letter(3)]))
+        made.ledger.add_chunk(made.id, replace(added, stop=9), Cut(skipped={"short": 9}, dead=[letter(3)]))
     assert made.id in one_line(refused.value)
     assert [row["reason"] for row in rows(store, skipped)] == ["deleted"]
     assert dead_letters(store) == []
 
 
-def test_of_two_that_add_one_chunk_at_once_one_is_refused(store: Store) -> None:
+def test_the_same_chunk_added_twice_is_there_once(store: Store) -> None:
+    made = Made(store)
+    added = made.add(5, {"deleted": 1})
+    made.store_chunk(0, classified(comments(range(5))))
+    made.ledger.add_chunk(made.id, added, Cut(skipped={"deleted": 1}))
+    assert status(store, made.id).skipped == {"deleted": 1}
+    assert states(store) == [("done", None)]
+
+
+def test_of_two_that_add_one_chunk_at_once_one_does(store: Store) -> None:
     made = Made(store)
     added = Chunk(number=0, source_number=0, first=0, stop=5, records=5, comments=4)
+    add = partial(made.ledger.add_chunk, made.id, added, Cut(skipped={"deleted": 1}))
+    at_once(add, add)
+    assert made.ledger.unfinished(made.id) == [added]
+    assert status(store, made.id).skipped == {"deleted": 1}
 
-    def add(reason: str) -> str:
-        try:
-            made.ledger.add_chunk(made.id, added, Cut(skipped={reason: 1}))
-        except RunError:
-            return ""
-        return reason
 
-    told = at_once(partial(add, "mine"), partial(add, "theirs"))
-    assert [row["reason"] for row in rows(store, skipped)] == [reason for reason in told if reason]
+def test_the_pending_chunks_come_with_the_worker_that_began_them(store: Store) -> None:
+    made = Made(store)
+    for _ in range(3):
+        made.add(1)
+    made.ledger.begin(made.id, 1, "a worker")
+    made.store_chunk(2, classified(comments([2])))
+    assert made.ledger.begun(made.id) == {0: None, 1: "a worker"}
 
 
 def test_the_next_number_and_position_go_on_from_the_chunks(store: Store) -> None:
     made, ledger = Made(store, ["a", "b"]), Ledger(store)
     other = Made(store)
-    assert (ledger.next_number(made.id), ledger.next_position(made.id, 0)) == (0, 0)
+    assert ledger.next_chunk(made.id, 0) == (0, 0)
     made.add(5, {"deleted": 2})
     made.add(3)
     made.add(4, source_number=1)
     assert ledger.next_number(made.id) == 3
-    assert [ledger.next_position(made.id, number) for number in (0, 1)] == [10, 4]
-    assert (ledger.next_number(other.id), ledger.next_position(other.id, 0)) == (0, 0)
+    assert [ledger.next_chunk(made.id, number) for number in (0, 1)] == [(3, 10), (3, 4)]
+    assert ledger.next_chunk(other.id, 0) == (0, 0)
 
 
 def test_a_replay_moves_no_position(store: Store) -> None:
     made = Made(store)
     made.add(1, dead=[letter(1)])
     made.replay([one.id for one in dead_letters(store)])
-    assert made.ledger.next_position(made.id, 0) == 2
-    assert made.ledger.next_number(made.id) == 2
+    assert made.ledger.next_chunk(made.id, 0) == (2, 2)
 
 
 def test_waiting_counts_what_is_pending(store: Store) -> None:

@@ -1,6 +1,8 @@
 """Runs whose chunks get lost on the way: what waits for them sends them again."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,12 @@ from db.errors import SourceError
 from db.ledger import Ledger
 from db.reads import status
 from db.store import Store
-from producers import run as run_module
 from producers.options import RunOptions
 from producers.run import Feeder, Progress, open_run
-from tests.support import forget, write_dump
-from worker.broker import waiting_messages
-from worker.celery_app import app, use_broker
+from producers.settings import ProducerSettings
+from tests.support import forget, wait_until, write_dump
+from worker.broker import held_chunks, sign_of_life, waiting_messages
+from worker.celery_app import QUEUE, app, use_broker
 from worker.supervisor import local_worker
 
 
@@ -26,6 +28,30 @@ def broker(own_redis_url: str) -> Iterator[str]:
     use_broker(own_redis_url)
     yield own_redis_url
     use_broker(before)
+
+
+def nothing(_: Progress) -> None: ...
+
+
+def settings_of(in_flight: int = 64) -> ProducerSettings:
+    return ProducerSettings(moodmill_chunks_in_flight=in_flight, moodmill_look_seconds=1)
+
+
+@contextmanager
+def taken(count: int) -> Iterator[None]:
+    """Take messages as a worker does, and keep them."""
+    got: list[object] = []
+    with app.connection_for_read() as connection, connection.channel() as channel:
+        channel.basic_qos(0, count, False)
+        channel.basic_consume(QUEUE, False, got.append, "test")
+        while len(got) < count:
+            connection.drain_events(timeout=10)
+        yield
+
+
+def stop_when_sent_again(caplog: pytest.LogCaptureFixture) -> None:
+    if "were lost on the way" in caplog.text and waiting_messages() == 3:
+        raise InterruptedError
 
 
 def lose_all(redis_url: str) -> None:
@@ -39,26 +65,29 @@ def test_lost_chunks_are_sent_again_and_more_of_them_than_may_be_in_flight(
     broker: str,
     tiny_model: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     # given eight chunks that were sent, and lost by the broker
     dump = write_dump(tmp_path / "RC_x", ["a text"] * 80)
     run = open_run(sqlite_store, [dump], RunOptions(chunk_comments=10))
     seen: list[Progress] = []
-    Feeder(sqlite_store, run, in_flight=64, on_progress=seen.append).feed()
+    Feeder(sqlite_store, run, ProducerSettings(), seen.append).feed()
     assert waiting_messages() == 8
     lose_all(broker)
 
     # when a process that may be two chunks ahead resumes, and the broker forgets again what it has by then
-    monkeypatch.setattr(run_module, "LOOK_S", 1.0)
-    feeder = Feeder(sqlite_store, run, in_flight=2, on_progress=seen.append)
+    feeder = Feeder(sqlite_store, run, settings_of(in_flight=2), seen.append)
     settings = {"REDIS_URL": broker, "DATABASE_URL": sqlite_url, "HF_MODEL_REPO": str(tiny_model)}
-    with local_worker(settings, patient=False):
-        feeder.resend()
+    with ThreadPoolExecutor() as pool:
+        recovery = pool.submit(feeder.recover)
+        wait_until(lambda: waiting_messages() == 2)
         lose_all(broker)
-        feeder.wait()
+        with local_worker(settings, patient=False):
+            recovery.result(120)
+            feeder.wait()
 
     # then all of them are done
+    assert "were lost on the way: they are sent again" in caplog.text
     found = status(sqlite_store, run)
     assert (found.classified, found.waiting, found.succeeded) == (80, 0, True)
     assert seen[-1].classified == 80
@@ -68,8 +97,65 @@ def test_lost_chunks_are_sent_again_and_more_of_them_than_may_be_in_flight(
 def test_a_source_that_changed_is_not_resumed(sqlite_store: Store, broker: str, tmp_path: Path) -> None:
     dump = write_dump(tmp_path / "RC_x", ["a text"] * 20)
     run = open_run(sqlite_store, [dump], RunOptions(chunk_comments=10))
-    Feeder(sqlite_store, run, in_flight=64, on_progress=lambda _: None).feed()
+    Feeder(sqlite_store, run, ProducerSettings(), nothing).feed()
+    lose_all(broker)
     write_dump(dump, ["another text"] * 20)
     with pytest.raises(SourceError, match="has changed since run"):
-        Feeder(sqlite_store, run, in_flight=64, on_progress=lambda _: None).resend()
+        Feeder(sqlite_store, run, ProducerSettings(), nothing).recover()
     assert Ledger(sqlite_store).waiting(run).comments == 20
+
+
+def test_what_the_broker_has_is_not_sent_again(sqlite_store: Store, broker: str, tmp_path: Path) -> None:
+    run = open_run(sqlite_store, [write_dump(tmp_path / "RC_x", ["a text"] * 40)], RunOptions(chunk_comments=10))
+    Feeder(sqlite_store, run, ProducerSettings(), nothing).feed()
+    with redis.Redis.from_url(broker) as client:
+        client.lpop("moodmill:chunks")  # as a worker does that is killed before it says so
+    Feeder(sqlite_store, run, ProducerSettings(), nothing).recover()
+    assert waiting_messages() == 4
+    assert held_chunks().queued == {(run, number) for number in range(4)}
+
+
+def test_a_chunk_of_a_dead_worker_is_sent_again(
+    sqlite_store: Store, broker: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # given a chunk that one worker took and began, and nobody ever finishes, beside one that another has in work
+    run = open_run(sqlite_store, [write_dump(tmp_path / "RC_x", ["a text"] * 20)], RunOptions(chunk_comments=10))
+    Feeder(sqlite_store, run, ProducerSettings(), nothing).feed()
+    ledger = Ledger(sqlite_store)
+    with taken(2):
+        ledger.begin(run, 0, "dead")
+        ledger.begin(run, 1, "alive")
+        sign_of_life("alive")
+        # when
+        feeder = Feeder(sqlite_store, run, settings_of(), nothing, lambda: stop_when_sent_again(caplog))
+        with pytest.raises(InterruptedError):
+            feeder.wait()
+        # then
+        assert held_chunks().queued == {(run, 0)}
+
+
+def test_two_that_feed_one_run_at_once_do_no_harm(sqlite_store: Store, broker: str, tmp_path: Path) -> None:
+    dump = write_dump(tmp_path / "RC_x", [f"text {n}" for n in range(400)])
+    run = open_run(sqlite_store, [dump], RunOptions(chunk_comments=10))
+    with ThreadPoolExecutor() as pool:
+        feeds = [pool.submit(Feeder(sqlite_store, run, ProducerSettings(), nothing).feed) for _ in range(2)]
+        for feed in feeds:
+            feed.result()
+    found = status(sqlite_store, run)
+    assert (found.read, found.waiting, found.chunks, found.sealed, found.adds_up) == (400, 400, 40, True, True)
+
+
+def test_a_broker_that_is_away_is_waited_for(
+    sqlite_store: Store, broker: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = open_run(sqlite_store, [write_dump(tmp_path / "RC_x", ["a text"] * 20)], RunOptions(chunk_comments=10))
+    use_broker("redis://127.0.0.1:1/0")
+    with ThreadPoolExecutor() as pool:
+        feed = pool.submit(Feeder(sqlite_store, run, ProducerSettings(), nothing).feed)
+        wait_until(lambda: f"run {run} waits: cannot use the broker" in caplog.text)
+        assert not feed.done()
+        use_broker(broker)
+        feed.result(60)
+    assert waiting_messages() == 2
+    assert caplog.text.count("waits: cannot use the broker") == 1
+    assert f"run {run} goes on" in caplog.text

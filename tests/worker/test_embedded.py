@@ -1,5 +1,7 @@
 """The embedded server lives exactly as long as whoever uses it."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,7 +37,8 @@ def answers(socket: Path) -> bool:
 
 
 def test_the_embedded_server_serves_as_long_as_its_context() -> None:
-    with embedded_broker() as url:
+    with embedded_broker() as broker:
+        url = broker.url
         use_broker(url)
         check_broker()
         assert waiting_messages() == 0
@@ -45,15 +48,24 @@ def test_the_embedded_server_serves_as_long_as_its_context() -> None:
 
 
 def test_only_this_user_reaches_the_embedded_server() -> None:
-    with embedded_broker() as url, redis.Redis(unix_socket_path=str(socket_of(url))) as client:
+    with embedded_broker() as broker, redis.Redis(unix_socket_path=str(socket_of(broker.url))) as client:
         assert client.config_get("port") == {"port": "0"}
-        assert socket_of(url).parent.stat().st_mode & 0o077 == 0
+        assert socket_of(broker.url).parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_server_that_dies_is_noticed() -> None:
+    with embedded_broker() as broker, redis.Redis(unix_socket_path=str(socket_of(broker.url))) as client:
+        broker.check()
+        os.kill(client.info("server")["process_id"], signal.SIGKILL)
+        wait_until(lambda: broker.process.poll() is not None)
+        with pytest.raises(BrokerError, match=r"^the embedded server has ended"):
+            broker.check()
 
 
 def test_the_embedded_server_ends_when_its_user_is_killed() -> None:
     program = (
         "import sys\nfrom worker.embedded import embedded_broker\n"
-        "with embedded_broker() as url:\n    print(url, flush=True)\n    sys.stdin.read()\n"
+        "with embedded_broker() as broker:\n    print(broker.url, flush=True)\n    sys.stdin.read()\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program],

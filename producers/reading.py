@@ -1,0 +1,60 @@
+"""The sources of a run, opened again: from where it stands, and for chunks that have to be sent once more."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from db.comment import Comment
+from db.errors import SourceError
+from db.ledger import Chunk, Run, SourceFile
+from db.store import Store
+from producers.chunks import RecordRange
+from producers.options import RunOptions
+from producers.record import Record, Source
+from producers.replay import letters_in_replay
+from producers.sources import fingerprint, open_source
+
+
+def open_again(run: Run, file: SourceFile) -> Source:
+    """Open a source of a run. Raises SourceError when the file is gone or has changed since the run began."""
+    path = Path(file.path)
+    if fingerprint(path) != file.fingerprint:
+        raise SourceError(
+            f"{path} has changed since run {run.id} began: put the old file back to resume, "
+            "or label the new one in a run of its own"
+        )
+    options = RunOptions.from_json(run.options)
+    return open_source(path, kind=options.kind, columns=options.columns)
+
+
+def read_again(
+    store: Store, run: Run, file: SourceFile, chunks: Sequence[Chunk]
+) -> Iterator[tuple[Chunk, list[Comment]]]:
+    """Yield chunks of one source, by number, each with its comments. Raises as `open_again`."""
+    for replay in (one for one in chunks if one.replay):
+        yield replay, letters_in_replay(store, run, replay)
+    ranges = [one for one in chunks if not one.replay]
+    if not ranges:
+        return
+    filters = RunOptions.from_json(run.options).filters
+    records = _readable(open_again(run, file).records(ranges[0].first))
+    record = next(records, None)
+    for one in ranges:
+        again = RecordRange(first=one.first, stop=one.first)
+        while record is not None and record.position < one.stop:
+            if record.position >= one.first:
+                again.take(record, filters)
+            record = next(records, None)
+        if len(again.comments) != one.comments:
+            raise SourceError(
+                f"{file.path} gives {len(again.comments)} comments for chunk {one.number}, and gave {one.comments} "
+                f"when run {run.id} began: label it in a run of its own"
+            )
+        yield one, again.comments
+
+
+def _readable(records: Iterator[Record]) -> Iterator[Record]:
+    """Yield records up to where the source breaks off, which the ledger knows from the first reading."""
+    try:
+        yield from records
+    except SourceError:
+        return

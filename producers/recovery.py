@@ -1,0 +1,46 @@
+"""Tells which chunks of a run are lost: pending in the ledger, with nobody left who would finish them.
+
+A state machine that knows neither ledger nor broker: it is told what they say.
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What ledger and broker say of a run's chunks, by number."""
+
+    #: The chunks that are pending, each with the worker that began it last, if one has.
+    pending: Mapping[int, str | None]
+    #: Those that wait in the queue.
+    queued: Set[int]
+    #: Those that a worker took and has not acknowledged.
+    taken: Set[int]
+    #: The workers that gave a sign of life lately.
+    alive: Set[str]
+
+    @property
+    def suspects(self) -> set[int]:
+        """Chunks that look lost: on their way from ledger to queue, or from worker to ledger, one may for a moment."""
+        return {number for number, worker in self.pending.items() if not self._cared_for(number, worker)}
+
+    def _cared_for(self, number: int, worker: str | None) -> bool:
+        if number in self.queued:
+            return True
+        # Taken and not begun: its worker is about to, or waits for the store.
+        return number in self.taken and (worker is None or worker in self.alive)
+
+
+@dataclass
+class Recovery:
+    """Compares one look with the one before."""
+
+    _suspects: set[int] = field(default_factory=set)
+
+    def lost(self, look: Look) -> set[int]:
+        """Return the chunks that were suspects at two looks in a row, and forget them: they are sent again."""
+        suspects = look.suspects
+        lost = suspects & self._suspects
+        self._suspects = suspects - lost
+        return lost
