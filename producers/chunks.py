@@ -13,7 +13,7 @@ from producers.record import Bad, Record
 
 #: Records of a chunk at most, so that a filter that passes little still leaves its marks in the ledger.
 MAX_RECORDS: Final = 65_536
-#: Characters of a chunk's texts at most: what a message over Redis may weigh.
+#: Characters of a chunk's comments after which it ends: what a message over Redis may weigh.
 MAX_CHARACTERS: Final = 2_000_000
 
 
@@ -42,7 +42,8 @@ class RecordRange:
             self.skipped[reason] += 1
             return
         self.comments.append(record.comment)
-        self.characters += len(record.comment.text)
+        comment = record.comment
+        self.characters += sum(map(len, (comment.text, comment.id, comment.subreddit or "", comment.author or "")))
 
     @property
     def cut(self) -> Cut:

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import platformdirs
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings
 
 from db.settings import SOURCES
+from worker.message import MAX_COMMENTS
 
 
 class ProducerSettings(BaseSettings):
@@ -15,7 +16,7 @@ class ProducerSettings(BaseSettings):
     model_config = SOURCES
 
     #: Comments of a chunk, which is one Celery task and one transaction.
-    moodmill_chunk_comments: PositiveInt = 512
+    moodmill_chunk_comments: int = Field(512, ge=1, le=MAX_COMMENTS)
     #: Chunks that may wait or be in work at once: what bounds Redis, however long the dump.
     moodmill_chunks_in_flight: PositiveInt = 64
     #: Seconds without a finished chunk after which the broker is searched for chunks that it lost.

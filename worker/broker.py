@@ -11,7 +11,8 @@ from kombu.pools import producers
 from redis.exceptions import RedisError, ResponseError
 
 from db.errors import BrokerError
-from worker.celery_app import KEY_PREFIX, QUEUE, TASK, app
+from worker.celery_app import KEY_PREFIX, app
+from worker.door import QUEUE, TASK
 from worker.message import ChunkMessage
 
 #: Messages read from the broker at once; each holds some 100 KB.

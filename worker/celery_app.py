@@ -10,10 +10,9 @@ from celery import Celery
 from kombu.entity import Queue
 
 from db.settings import read_settings
+from worker.door import QUEUE, put_up_door
 from worker.settings import WorkerSettings
 
-TASK: Final = "moodmill.classify"
-QUEUE: Final = "chunks"
 #: The visibility timeout is per Redis database: keep other programs' keys apart.
 KEY_PREFIX: Final = "moodmill:"
 #: Where a worker looks when no broker is named, as every Redis client does.
@@ -25,6 +24,7 @@ VISIBILITY_TIMEOUT_S: Final = 3600
 SOCKET_TIMEOUT_S: Final = 30
 
 settings = read_settings(WorkerSettings)
+put_up_door()
 
 app: Final = Celery("moodmill", include=["worker.task"])
 app.conf.update(

@@ -1,6 +1,6 @@
 """What goes over Redis: a chunk of comments, self-contained and versioned, checked at the door."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -9,6 +9,8 @@ from db.errors import MoodmillError
 
 #: Raised by one whenever an older worker could misread what a newer producer writes.
 VERSION: Final = 1
+#: Comments of a chunk at most.
+MAX_COMMENTS: Final = 10_000
 
 
 class NewerMessageError(MoodmillError):
@@ -24,7 +26,7 @@ class ChunkMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     source_number: int
     #: The name that result rows carry.
     source: str
-    comments: list[Comment]
+    comments: Annotated[list[Comment], msgspec.Meta(max_length=MAX_COMMENTS)]
     keep_text: bool = False
 
     def to_json(self) -> dict[str, Any]:

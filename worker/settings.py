@@ -1,7 +1,7 @@
 """Where the broker is, which model to load, and how the worker runs it."""
 
 from typing import Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import PositiveFloat, PositiveInt, field_validator
 from pydantic_settings import BaseSettings
@@ -58,4 +58,8 @@ class WorkerSettings(BaseSettings):
                 "expected redis://:PASSWORD@HOST:PORT/DB, rediss://… (TLS) or unix:///PATH, special characters of the "
                 "password %-encoded"
             )
+        if parts.scheme == "rediss" and "ssl_cert_reqs" not in parts.query:
+            # kombu would believe whoever answers.
+            checked = "ssl_cert_reqs=required&ssl_check_hostname=true"
+            url = urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, checked]))))
         return url

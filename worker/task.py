@@ -13,7 +13,8 @@ from celery.signals import worker_init, worker_ready, worker_shutdown, worker_sh
 
 from db.errors import MoodmillError, StoreError
 from db.settings import StoreSettings, read_settings
-from worker.celery_app import TASK, app, settings
+from worker.celery_app import app, settings
+from worker.door import TASK
 from worker.message import NewerMessageError, read_message
 from worker.mill import Mill, StoppingError
 from worker.pulse import Pulse

@@ -17,7 +17,8 @@ from producers.run import Feeder, Progress, open_run
 from producers.settings import ProducerSettings
 from tests.support import forget, wait_until, write_dump
 from worker.broker import held_chunks, sign_of_life, waiting_messages
-from worker.celery_app import QUEUE, app, use_broker
+from worker.celery_app import app, use_broker
+from worker.door import QUEUE
 from worker.supervisor import local_worker
 
 

@@ -9,7 +9,7 @@ import pytest
 from db.comment import Comment
 from db.errors import MoodmillError
 from tests.worker.builders import chunk_of
-from worker.message import VERSION, ChunkMessage, NewerMessageError, read_message
+from worker.message import MAX_COMMENTS, VERSION, ChunkMessage, NewerMessageError, read_message
 
 
 def over_the_wire(**changed: Any) -> dict[str, Any]:
@@ -73,3 +73,11 @@ def test_what_is_no_chunk_is_refused_in_one_line(received: object) -> None:
         read_message(received)
     assert not isinstance(refused.value, NewerMessageError)
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_message_of_too_many_comments_is_refused() -> None:
+    built = chunk_of(["a"]).to_json()
+    comment = built["comments"][0]
+    assert len(read_message(built | {"comments": [comment] * MAX_COMMENTS}).comments) == MAX_COMMENTS
+    with pytest.raises(MoodmillError, match="Expected `array` of length <= 10000"):
+        read_message(built | {"comments": [comment] * (MAX_COMMENTS + 1)})

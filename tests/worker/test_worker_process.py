@@ -26,7 +26,8 @@ from tests.worker.builders import (
     states,
 )
 from worker.broker import give_back, send_chunk, waiting_messages
-from worker.celery_app import TASK, app, worker_arguments
+from worker.celery_app import app, worker_arguments
+from worker.door import TASK
 from worker.message import VERSION, ChunkMessage
 from worker.mill import MAX_TRIES
 from worker.supervisor import Supervisor, local_worker
@@ -112,6 +113,12 @@ def test_the_plain_command_works_through_what_is_no_chunk_and_leaves_what_is_new
     send_chunk(before)
     for malformed in (["nonsense"], [{"run": "r"}], []):
         app.send_task(TASK, args=malformed)
+    # What kombu and Celery would stop at, decompress, or write into the log.
+    for item in (b"no json: a secret", b"\xff\xfe", b"17", b"[" * 100_000):
+        place.broker.lpush("moodmill:chunks", item)
+    app.send_task(TASK, args=[{"a secret": "0" * 1_000_000}], compression="zlib")
+    app.send_task("celery.backend_cleanup", args=["a secret"])
+    app.send_task(TASK, args=["a secret"], serializer="yaml")
     app.send_task(TASK, args=[newer.to_json() | {"version": VERSION + 1}])
     send_chunk(after)
     with running(place, PLAIN) as process:
@@ -123,6 +130,10 @@ def test_the_plain_command_works_through_what_is_no_chunk_and_leaves_what_is_new
         assert process.wait(60) == 0
     assert (place.queued(), place.taken()) == (1, 0)
     assert "expected a chunk message" in place.said()
+    assert place.broker.llen("moodmill:refused") == 6
+    for reason in ("is no JSON", "is none of Celery's", "is compressed", "is for another task", "is not said to be"):
+        assert f"a message {reason}" in place.said()
+    assert "secret" not in place.said()
     assert "thanks" not in place.said(), "logs carry no text of a comment"
 
 
