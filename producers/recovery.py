@@ -3,7 +3,7 @@
 A state machine that knows neither ledger nor broker: it is told what they say.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 
@@ -15,8 +15,8 @@ class Look:
     pending: Mapping[int, str | None]
     #: Those that wait in the queue.
     queued: Set[int]
-    #: Those that a worker took and has not acknowledged.
-    taken: Set[int]
+    #: Those that a worker took and has not acknowledged, each with the tags of its messages.
+    taken: Mapping[int, Sequence[str]]
     #: The workers that gave a sign of life lately.
     alive: Set[str]
 

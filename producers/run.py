@@ -20,7 +20,7 @@ from producers.record import Source
 from producers.recovery import Look, Recovery
 from producers.settings import ProducerSettings
 from producers.sources import expand, fingerprint, open_source
-from worker.broker import alive, held_chunks, send_chunk
+from worker.broker import alive, give_back, held_chunks, send_chunk
 from worker.message import ChunkMessage
 
 logger = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class Feeder:
         """
         look = self._sent_to(self._look)
         unfinished = {one.number for one in self._stored(lambda: self._ledger.unfinished(self._run.id))}
-        self._send_again(unfinished - (set(look.pending) - look.suspects))
+        self._find(unfinished - (set(look.pending) - look.suspects), look)
 
     def wait(self) -> None:
         """Wait until no chunk is pending."""
@@ -219,10 +219,18 @@ class Feeder:
         if now - max(self._last_done[1], self._looked) < self._settings.moodmill_look_seconds:
             return
         self._looked = now
-        lost = self._recovery.lost(self._sent_to(self._look))
+        look = self._sent_to(self._look)
+        lost = self._recovery.lost(look)
         if lost:
             logger.warning("%d chunks of run %s were lost on the way: they are sent again", len(lost), self._run.id)
-            self._send_again(lost)
+            self._find(lost, look)
+
+    def _find(self, lost: Collection[int], look: Look) -> None:
+        """Take chunks out of the hands of dead workers; read and send again what the broker has lost altogether."""
+        held = {number for number in lost if number in look.taken and number in look.pending}  # others have failed
+        tags = [tag for number in held for tag in look.taken[number]]
+        self._sent_to(lambda: give_back(tags))
+        self._send_again(set(lost) - held)
 
     def _look(self) -> Look:
         begun = self._stored(lambda: self._ledger.begun(self._run.id))
@@ -231,7 +239,7 @@ class Feeder:
         return Look(
             pending=pending,
             queued={number for run, number in held.queued if run == self._run.id},
-            taken={number for run, number in held.taken if run == self._run.id},
+            taken={number: tags for (run, number), tags in held.taken.items() if run == self._run.id},
             alive=alive({worker for worker in pending.values() if worker}),
         )
 

@@ -1,5 +1,6 @@
 """What we ask the broker besides Celery: is it there, and how much waits in it."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
@@ -54,8 +55,8 @@ class Held(NamedTuple):
     """The chunks that the broker has, as (run, number)."""
 
     queued: set[tuple[str, int]]
-    #: Taken by a worker, and not acknowledged.
-    taken: set[tuple[str, int]]
+    #: Taken by a worker, and not acknowledged: each with the tags of its messages.
+    taken: dict[tuple[str, int], list[str]]
 
 
 class _Headers(msgspec.Struct):
@@ -70,17 +71,18 @@ class _Envelope(msgspec.Struct):
 
 def held_chunks() -> Held:
     """Return which chunks lie in the broker. Reads all messages: for when nothing moves."""
-    queued, taken = set(), set()
+    queued: set[tuple[str, int]] = set()
+    taken: dict[tuple[str, int], list[str]] = defaultdict(list)
     with _client() as client:
         # From the end where messages come in: one that moves meanwhile is met twice, and not missed.
         start = 0
         while page := client.lrange(f"{KEY_PREFIX}{QUEUE}", start, start + PAGE - 1):
             queued |= {chunk for item in page if (chunk := _chunk_of(item, _Envelope))}
             start += len(page)
-        for _, item in client.hscan_iter(f"{KEY_PREFIX}unacked", count=PAGE):
+        for tag, item in client.hscan_iter(f"{KEY_PREFIX}unacked", count=PAGE):
             if chunk := _chunk_of(item, tuple[_Envelope, str, str]):
-                taken.add(chunk)
-    return Held(queued=queued, taken=taken)
+                taken[chunk].append(tag.decode())
+    return Held(queued=queued, taken=dict(taken))
 
 
 def _chunk_of(item: bytes, kind: Any) -> tuple[str, int] | None:
@@ -111,12 +113,12 @@ def alive(workers: Iterable[str]) -> set[str]:
         return {one for one in workers if client.exists(f"{KEY_PREFIX}worker:{one}")}
 
 
-def give_back() -> None:
-    """Put what workers took and did not acknowledge back into the queue: for a broker whose only worker died."""
+def give_back(tags: Iterable[str] | None = None) -> None:
+    """Put messages that workers took and did not acknowledge back into the queue: these, or all there are."""
     try:
         with app.connection_for_write() as connection:
             channel = connection.channel()
-            for tag in channel.client.zrange("unacked_index", 0, -1):
+            for tag in channel.client.zrange("unacked_index", 0, -1) if tags is None else tags:
                 channel.qos.restore_by_tag(tag, leftmost=True)
     except (OperationalError, RedisError, OSError) as error:
         raise _unreachable(error) from error

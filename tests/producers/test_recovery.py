@@ -8,7 +8,8 @@ from producers.recovery import Look, Recovery
 def look(
     pending: dict[int, str | None], *, queued: set[int] | None = None, taken: set[int] | None = None, alive: str = ""
 ) -> Look:
-    return Look(pending=pending, queued=queued or set(), taken=taken or set(), alive=set(alive.split()))
+    tags = {number: [f"tag-{number}"] for number in taken or ()}
+    return Look(pending=pending, queued=queued or set(), taken=tags, alive=set(alive.split()))
 
 
 @pytest.mark.parametrize(
