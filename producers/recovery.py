@@ -28,8 +28,8 @@ class Look:
     def _cared_for(self, number: int, worker: str | None) -> bool:
         if number in self.queued:
             return True
-        # Taken and not begun: its worker is about to, or waits for the store.
-        return number in self.taken and (worker is None or worker in self.alive)
+        # One that is taken and not begun may be in the hands of a worker that died before it could say so.
+        return number in self.taken and worker in self.alive
 
 
 @dataclass

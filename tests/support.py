@@ -7,13 +7,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import redis
+from sqlalchemy import create_engine, make_url, text
 
 from db.emotions import EMOTIONS
 
@@ -56,6 +57,27 @@ def forget(client: redis.Redis) -> None:
     """Delete what moodmill wrote, and nothing else: the server may be somebody's own."""
     for key in client.scan_iter("moodmill:*"):
         client.delete(key)
+
+
+@contextmanager
+def away(postgres_url: str) -> Iterator[Callable[[], None]]:
+    """Shut a PostgreSQL database and throw everybody out; yield what opens it again."""
+    url = make_url(postgres_url)
+    admin = create_engine(url.set(drivername="postgresql+psycopg", database="postgres"), isolation_level="AUTOCOMMIT")
+
+    def allow(allowed: bool) -> None:
+        with admin.connect() as connection:
+            connection.execute(text(f"alter database {url.database} allow_connections {str(allowed).lower()}"))
+            if not allowed:
+                throw_out = "select pg_terminate_backend(pid) from pg_stat_activity where datname = :name"
+                connection.execute(text(throw_out), {"name": url.database})
+
+    allow(False)
+    try:
+        yield lambda: allow(True)
+    finally:
+        allow(True)
+        admin.dispose()
 
 
 def moodmill(

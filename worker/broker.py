@@ -19,7 +19,7 @@ from worker.message import ChunkMessage
 #: Messages read from the broker at once; each holds some 100 KB.
 PAGE: Final = 16
 #: Seconds that a worker's sign of life is good for: some of its beats.
-LIFE_S: Final = 45
+LIFE_S: Final = 15
 
 
 def broker_shown() -> str:

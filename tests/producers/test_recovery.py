@@ -18,7 +18,6 @@ def look(
         look({0: None}, queued={0}),
         look({0: "dead"}, queued={0}),  # sent again, and waiting for another worker
         look({0: "w"}, taken={0}, alive="w"),
-        look({0: None}, taken={0}),  # taken this moment
         look({}),
     ],
 )
@@ -33,6 +32,7 @@ def test_a_chunk_that_somebody_will_finish_is_never_lost(cared_for: Look) -> Non
         look({0: None}),
         look({0: "w"}, alive="w"),  # acknowledged, or wiped with the broker: the worker has it no more
         look({0: "dead"}, taken={0}, alive="w"),
+        look({0: None}, taken={0}, alive="w"),  # its worker died between taking and beginning
     ],
 )
 def test_a_chunk_without_anybody_is_lost_at_the_second_look_and_then_forgotten(lost: Look) -> None:
@@ -43,8 +43,10 @@ def test_a_chunk_without_anybody_is_lost_at_the_second_look_and_then_forgotten(l
 def test_a_chunk_on_its_way_between_two_looks_is_not_lost() -> None:
     recovery = Recovery()
     assert recovery.lost(look({0: None, 1: None}, queued={1})) == set()
-    assert recovery.lost(look({0: "w", 1: None}, taken={0}, alive="w")) == set()
-    assert recovery.lost(look({0: "w", 1: None}, taken={0}, alive="w")) == {1}
+    assert recovery.lost(look({0: "w", 1: None}, taken={0, 1}, alive="w")) == set()
+    assert recovery.lost(look({0: "w", 1: "w"}, taken={0, 1}, alive="w")) == set()
+    assert recovery.lost(look({0: "w", 1: "w"}, taken={0}, alive="w")) == set()
+    assert recovery.lost(look({0: "w", 1: "w"}, taken={0}, alive="w")) == {1}
 
 
 def test_a_long_backlog_is_no_loss() -> None:

@@ -1,14 +1,12 @@
 """A chunk becomes rows, dead letters and "done", on each database; and waits where the store is away."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, make_url, select, text
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import IntegrityError
 
 from db.comment import Comment
@@ -18,7 +16,7 @@ from db.ledger import Ledger
 from db.schema import model_threshold
 from db.settings import StoreSettings
 from db.store import Store
-from tests.support import wait_until
+from tests.support import away, wait_until
 from tests.worker.builders import (
     POISON,
     TEXTS,
@@ -99,26 +97,26 @@ def test_grinding_twice_changes_nothing(store: Store, tiny_model: Path, tmp_path
 
 
 def test_a_chunk_that_was_tried_too_often_goes_into_isolation_and_fails_at_last(
-    store: Store, tiny_model: Path, caplog: pytest.LogCaptureFixture
+    sqlite_store: Store, tiny_model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     # given a chunk whose workers died, each before it could finish
-    [message, unlucky] = open_run(store, TEXTS, TEXTS)
-    ledger = Ledger(store)
+    [message, unlucky] = open_run(sqlite_store, TEXTS, TEXTS)
+    ledger = Ledger(sqlite_store)
     for _ in range(MAX_TRIES):
         ledger.begin(message.run, message.number, "a worker that died")
     for _ in range(MAX_TRIES + MAX_ISOLATED_TRIES):
         ledger.begin(unlucky.run, unlucky.number, "a worker that died")
-    with mill_for(store, tiny_model) as mill:
+    with mill_for(sqlite_store, tiny_model) as mill:
         # when
         mill.grind(message)
-        with pytest.raises(WorkerError, match=r"^5 workers began this chunk, and none lived to finish it$"):
+        with pytest.raises(WorkerError, match=r"^4 workers began this chunk, and none lived to finish it$"):
             mill.grind(unlucky)
     # then
     assert "its texts go one by one, in isolation" in caplog.text
-    stored = np.array([[row[name] for name in EMOTIONS] for row in results(store)], dtype=np.float32)
+    stored = np.array([[row[name] for name in EMOTIONS] for row in results(sqlite_store)], dtype=np.float32)
     np.testing.assert_allclose(stored, plain_probabilities(tiny_model, TEXTS), atol=1e-5, rtol=0)
-    assert states(store) == ["done", "failed"]
-    assert chunks(store)[1]["error"] == "WorkerError: 5 workers began this chunk, and none lived to finish it"
+    assert states(sqlite_store) == ["done", "failed"]
+    assert chunks(sqlite_store)[1]["error"] == "WorkerError: 4 workers began this chunk, and none lived to finish it"
 
 
 def test_a_chunk_that_the_ledger_does_not_know_is_an_error(store: Store, tiny_model: Path) -> None:
@@ -135,27 +133,6 @@ def test_any_other_error_is_in_the_ledger_with_its_chunk(store: Store, tiny_mode
     assert states(store) == ["failed"]
     assert chunks(store)[0]["error"].startswith("IntegrityError: ")
     assert results(store) == []
-
-
-@contextmanager
-def away(postgres_url: str) -> Iterator[Callable[[], None]]:
-    """Shut a PostgreSQL database and throw everybody out; yield what opens it again."""
-    url = make_url(postgres_url)
-    admin = create_engine(url.set(drivername="postgresql+psycopg", database="postgres"), isolation_level="AUTOCOMMIT")
-
-    def allow(allowed: bool) -> None:
-        with admin.connect() as connection:
-            connection.execute(text(f"alter database {url.database} allow_connections {str(allowed).lower()}"))
-            if not allowed:
-                throw_out = "select pg_terminate_backend(pid) from pg_stat_activity where datname = :name"
-                connection.execute(text(throw_out), {"name": url.database})
-
-    allow(False)
-    try:
-        yield lambda: allow(True)
-    finally:
-        allow(True)
-        admin.dispose()
 
 
 class Grinding(threading.Thread):

@@ -45,6 +45,7 @@ FAULTS: dict[str, Callable[[], object]] = {
     "segfault": lambda: ctypes.string_at(0),
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "hang": lambda: time.sleep(3600),
+    "slow": lambda: time.sleep(0.05),
     "hang-with-gil": lambda: ctypes.PyDLL(None).sleep(3600),  # PyDLL calls without giving the interpreter free
 }
 
