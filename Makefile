@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format model clean
+.PHONY: help setup demo test faults check format model clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,10 @@ demo: $(READY) ## Label a bundled sample of comments, and show the emotions foun
 
 # Most of a test's time is one process that imports torch: two tests at a time, with a thread of torch each.
 test: check ## Lint, check types, and run the whole test suite against real servers
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1 -m 'not long'
+
+faults: $(READY) ## Put each fault into a run on real servers and processes, and print what came of it
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1 tests/faults
 
 check: $(READY) ## Lint and check types
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """A run on real servers and processes, into which faults are put, and the check that all must pass afterwards."""
 
+import math
 import os
 import signal
 import subprocess
@@ -23,6 +24,9 @@ from db.reads import RunStatus, dead_letters, run_ids, status
 from db.schema import chunk, comment_emotion
 from db.store import Store
 from tests.support import clean_environment, free_port, wait_until, write_dump
+from tests.worker.builders import plain_tokenizer
+from worker.broker import give_back
+from worker.celery_app import app, use_broker
 
 INJECT: Final = Path(__file__).parent / "inject"
 #: Comments of the dump, beside which stand some that are deleted and lines that are no JSON.
@@ -32,9 +36,22 @@ CHUNK: Final = 8
 PATIENCE_S: Final = 150.0
 
 
+#: The line that is no JSON.
+BAD: Final = 50
+
+
 def texts() -> list[str]:
     """Every tenth comment is gone; the others are of many lengths."""
-    return ["[deleted]" if n % 10 == 9 else f"this is {n} " + "so much of the " * (n % 7) for n in range(COMMENTS)]
+    return ["[deleted]" if n % 10 == 5 else f"this is {n} " + "so much of the " * (n % 7) for n in range(COMMENTS)]
+
+
+#: Chunks of the run: what is not gone, by eights.
+CHUNKS: Final = math.ceil((COMMENTS - texts().count("[deleted]")) / CHUNK)
+
+
+def token_of(model: Path, word: str) -> int:
+    """The token id of a word that is one token."""
+    return plain_tokenizer(model).get_vocab()[word]
 
 
 class Broker:
@@ -80,10 +97,9 @@ class Scene:
     def __post_init__(self) -> None:
         self.store = Store(self.database_url)
         self.store.prepare()
-        self.dump = write_dump(self.folder / "RC_faults", texts())
-        lines = self.dump.read_text().splitlines(keepends=True)
-        self.dump.write_text("".join([*lines[:50], "no json\n", *lines[50:]]))
-        self.records = len(lines) + 1
+        self.texts = texts()
+        self.dump = self._write()
+        self.struck_at = time.monotonic()
         self.settings = {
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.broker.url,
@@ -95,6 +111,22 @@ class Scene:
             "PYTHONPATH": str(INJECT),
             "MOODMILL_TEST_FAULT": "slow:any",  # so that there is a middle to put faults into
         } | self.settings
+
+    def _write(self) -> Path:
+        dump = write_dump(self.folder / "RC_faults", self.texts)
+        lines = dump.read_text().splitlines(keepends=True)
+        dump.write_text("".join([*lines[:BAD], "no json\n", *lines[BAD:]]))
+        return dump
+
+    def poison(self, number: int, word: str = "hate") -> None:
+        """Put a word into a comment, before the run begins."""
+        self.texts[number] += f" {word}"
+        self._write()
+
+    def strike(self, act: Callable[[], object]) -> None:
+        """Let the fault happen."""
+        self.struck_at = time.monotonic()
+        act()
 
     def start(self, *arguments: str | Path, **settings: str) -> "subprocess.Popen[bytes]":
         """Start `moodmill …`; what it says is in a file of its number."""
@@ -144,20 +176,20 @@ class Scene:
         status_ = producer.wait(PATIENCE_S)
         assert status_ == 1, f"{status_}: {self.said()}"
 
-    def check(self, expected: NDArray[np.float32], dead: Sequence[int] = (50,)) -> RunStatus:
+    def check(self, expected: NDArray[np.float32], dead: Sequence[int] = ()) -> RunStatus:
         """Every record has exactly one end, no row is there twice, and the numbers are those of a run without faults.
 
-        `expected`: [COMMENTS, 27]; `dead`: the records that are to be dead letters.
+        `expected`: [COMMENTS, 27]; `dead`: the records that are dead letters now, besides the line that is no JSON.
         """
         found = status(self.store, self.run)
         assert found.finished, found
         assert found.adds_up, found
-        assert found.read == self.records
-        assert sorted(letter.position for letter in dead_letters(self.store, self.run)) == sorted(dead)
-        gone = [n for n, text in enumerate(texts()) if text == "[deleted]"]
-        assert sum(found.skipped.values()) == len(gone)
-        positions = [n + (n >= 50) for n in range(COMMENTS)]  # of the comments among the records
-        alive = [n for n in range(COMMENTS) if n not in gone and positions[n] not in dead]
+        assert found.read == COMMENTS + 1
+        letters = [letter.position for letter in dead_letters(self.store, self.run)]
+        assert sorted(letters) == sorted([BAD, *dead])
+        assert sum(found.skipped.values()) == self.texts.count("[deleted]")
+        position = [n + (n >= BAD) for n in range(COMMENTS)]
+        alive = [n for n in range(COMMENTS) if self.texts[n] != "[deleted]" and position[n] not in dead]
         with self.store.reading() as connection:
             rows = connection.execute(select(comment_emotion)).mappings().all()
         stored = {row["comment_id"]: [row[name] for name in EMOTIONS] for row in rows}
@@ -166,6 +198,13 @@ class Scene:
         ours = np.array([stored[f"c{n}"] for n in alive], dtype=np.float32)
         np.testing.assert_allclose(ours, expected[alive], atol=1e-3, rtol=0)
         return found
+
+    def drain(self) -> None:
+        """Give back what dead workers hold, as the visibility timeout would: it is done, and harmless."""
+        before = str(app.conf.broker_url)
+        use_broker(self.broker.url)
+        give_back()
+        use_broker(before)
 
     def emptied(self) -> bool:
         """Whether no message is left in the broker."""
@@ -194,9 +233,3 @@ def scene(database_url: str, model: Path, *, aof: bool = False, **settings: str)
         made = Scene(folder=folder, database_url=url, broker=broker, model=model, settings=settings)
         stack.callback(made.close)
         yield made
-
-
-def seconds(act: Callable[[], object]) -> float:
-    begun = time.monotonic()
-    act()
-    return time.monotonic() - begun

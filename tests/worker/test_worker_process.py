@@ -221,9 +221,9 @@ def test_a_model_that_hangs_is_ended_and_another_worker_goes_on(
     place: Place, tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "hangs").touch()
-    only_once = {"MOODMILL_TEST_FAULT_FILE": str(tmp_path / "hangs"), "MOODMILL_TEST_FAULT_ONCE": "1"}
     send_all(open_run(place.store, ["i love this", POISON]))
-    settings = faulty(place, tiny_model, "hang", MOODMILL_STALL_SECONDS="2", **only_once)
+    settings = faulty(place, tiny_model, "hang", MOODMILL_STALL_SECONDS="2")
+    settings["MOODMILL_TEST_FAULT"] += f":{tmp_path / 'hangs'}:once"
     supervised(place, settings, lambda: states(place.store) == ["done"])
     assert len(results(place.store)) == 2
     assert dead_letters(place.store) == []
@@ -234,7 +234,7 @@ def test_a_device_that_breaks_stops_its_worker_and_burns_nothing(
     place: Place, tiny_model: Path, tmp_path: Path
 ) -> None:
     # given a worker at work
-    broken = {"MOODMILL_TEST_FAULT": "exception:any", "MOODMILL_TEST_FAULT_FILE": str(tmp_path / "broken")}
+    broken = {"MOODMILL_TEST_FAULT": f"exception:any:{tmp_path / 'broken'}"}
     worker = Supervisor(faulty(place, tiny_model, "exception") | broken, log=place.log, on_death=give_back)
     first, second = open_run(place.store, TEXTS, TEXTS)
     try:

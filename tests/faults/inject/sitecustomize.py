@@ -1,8 +1,11 @@
-"""Gives the model of a real worker process a fault; Python imports this at its start where PYTHONPATH names the folder.
+"""Puts faults into a real worker process; Python imports this at its start where PYTHONPATH names the folder.
 
-MOODMILL_TEST_FAULT=KIND:TOKEN    texts with this token id cause the fault; every text does where TOKEN is "any"
-MOODMILL_TEST_FAULT_FILE=FILE     optional: the fault occurs only as long as FILE exists
-MOODMILL_TEST_FAULT_ONCE=1        optional: the first to meet the fault deletes FILE
+MOODMILL_TEST_FAULT holds faults with commas between, each KIND:WHEN, KIND:WHEN:FILE or KIND:WHEN:FILE:once.
+
+    KIND    what happens: a name in FAULTS
+    WHEN    a token id: before the model runs texts with it; "any": before it runs whatever texts;
+            "stored": after a chunk was committed, and before it is acknowledged
+    FILE    only as long as this file exists; with "once" the first to meet the fault deletes it
 """
 
 import ctypes
@@ -16,7 +19,7 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 
 def raise_exception() -> None:
@@ -45,55 +48,79 @@ FAULTS: dict[str, Callable[[], object]] = {
     "segfault": lambda: ctypes.string_at(0),
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "hang": lambda: time.sleep(3600),
-    "slow": lambda: time.sleep(0.05),
     "hang-with-gil": lambda: ctypes.PyDLL(None).sleep(3600),  # PyDLL calls without giving the interpreter free
+    "slow": lambda: time.sleep(0.05),
 }
 
 
-def due(token: str, ids: Sequence[Sequence[int]]) -> bool:
-    if token != "any" and not any(int(token) in one for one in ids):
-        return False
-    file = os.environ.get("MOODMILL_TEST_FAULT_FILE")
-    if file is None:
-        return True
-    there = Path(file).exists()
-    if there and os.environ.get("MOODMILL_TEST_FAULT_ONCE"):
-        Path(file).unlink(missing_ok=True)
-    return there
+class Fault(NamedTuple):
+    kind: str
+    when: str
+    file: str = ""
+    once: str = ""
+
+    def strike(self) -> None:
+        """Happen, unless the file says otherwise."""
+        if self.file:
+            if not Path(self.file).exists():
+                return
+            if self.once:
+                Path(self.file).unlink(missing_ok=True)
+        FAULTS[self.kind]()
 
 
-def spoil(module: ModuleType) -> None:
-    faults = [one.split(":") for one in os.environ["MOODMILL_TEST_FAULT"].split(",")]
+def spoil_model(module: ModuleType, faults: Sequence[Fault]) -> None:
     healthy = module.EmotionModel.probabilities
 
     def probabilities(self: Any, ids: Sequence[Sequence[int]], pad_id: int) -> Any:
-        for kind, token in faults:
-            if due(token, ids):
-                FAULTS[kind]()
+        for fault in faults:
+            if fault.when == "any" or (fault.when.isdecimal() and any(int(fault.when) in one for one in ids)):
+                fault.strike()
         return healthy(self, ids, pad_id)
 
     module.EmotionModel.probabilities = probabilities
 
 
+def spoil_mill(module: ModuleType, faults: Sequence[Fault]) -> None:
+    healthy = module.Mill.grind
+
+    def grind(self: Any, message: Any) -> None:
+        healthy(self, message)
+        for fault in faults:
+            if fault.when == "stored":
+                fault.strike()
+
+    module.Mill.grind = grind
+
+
+SPOILED = {"worker.model": spoil_model, "worker.mill": spoil_mill}
+
+
 class Spoiler(MetaPathFinder):
-    """Spoils the model's module when it is imported."""
+    """Spoils modules when they are imported."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self._faults = faults
+        self._searching = False
 
     def find_spec(self, name: str, _path: object, _target: object = None) -> ModuleSpec | None:
-        if name != "worker.model":
+        if name not in SPOILED or self._searching:
             return None
-        sys.meta_path.remove(self)
+        self._searching = True
         spec = find_spec(name)
+        self._searching = False
         if spec is None or spec.loader is None:
             raise ImportError(name)
         execute = spec.loader.exec_module
 
         def execute_and_spoil(module: ModuleType) -> None:
             execute(module)
-            spoil(module)
+            SPOILED[name](module, self._faults)
 
         spec.loader.exec_module = execute_and_spoil  # type: ignore[method-assign]
         return spec
 
 
-if "MOODMILL_TEST_FAULT" in os.environ:
-    sys.meta_path.insert(0, Spoiler())
+if os.environ.get("MOODMILL_TEST_FAULT"):
+    given = os.environ["MOODMILL_TEST_FAULT"].split(",")
+    sys.meta_path.insert(0, Spoiler([Fault(*one.split(":")) for one in given]))
