@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults check format model clean
+.PHONY: help setup demo test faults storm check format model clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: check ## Lint, check types, and run the whole test suite against real serv
 
 faults: $(READY) ## Put each fault into a run on real servers and processes, and print what came of it
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1 tests/faults
+
+storm: $(READY) ## Put faults into runs in random order for MINUTES (10), and print what struck; SEED=n brings the same again
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.storm --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 check: $(READY) ## Lint and check types
 	$(BIN)/ruff check .

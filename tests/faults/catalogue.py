@@ -1,16 +1,22 @@
-"""The faults: each begins a run, strikes in the middle of it, and returns the processes that finish it."""
+"""The faults: what strikes in the middle of a run, and is over after a while."""
 
+import json
 import os
 import signal
-import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from tests.faults.scene import CHUNKS, Scene, token_of
-from tests.support import away, wait_until
+from tests.faults.scene import Database, Scene
+from tests.faults.servers import full_disk
+from tests.support import wait_until
 
-Process = subprocess.Popen[bytes]
+Strike = Callable[[Scene], None]
+
+QUEUE: Final = "moodmill:chunks"
+#: A run that is read while it is worked on, with few chunks in the queue.
+SHORT_QUEUE: Final = {"MOODMILL_CHUNKS_IN_FLIGHT": "4"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,14 +24,16 @@ class Fault:
     """Something that goes wrong in the middle of a run."""
 
     name: str
-    act: Callable[[Scene], list[Process]]
-    store: Literal["sqlite", "postgresql"] = "sqlite"
-    #: Whether Valkey writes an append-only file.
-    aof: bool = False
-    #: Positions of the records that become dead letters, besides the line that is no JSON.
-    dead: tuple[int, ...] = ()
-    #: Whether `make test` leaves it to `make faults`.
-    long: bool = False
+    strike: Strike
+    databases: Sequence[Database]
+    aof: bool
+    is_disk_small: bool
+    poison: Mapping[int, str]
+    settings: Mapping[str, str]
+    #: Whether it is part of `make test`.
+    short: bool
+    #: Whether it is part of the storm, where it strikes beside others.
+    storm: bool
 
 
 CATALOGUE: Final[list[Fault]] = []
@@ -33,167 +41,249 @@ CATALOGUE: Final[list[Fault]] = []
 
 def fault(
     name: str,
-    *,
-    store: Literal["sqlite", "postgresql"] = "sqlite",
+    *databases: Database,
     aof: bool = False,
-    dead: tuple[int, ...] = (),
-    long: bool = False,
-) -> Callable[[Callable[[Scene], list[Process]]], Callable[[Scene], list[Process]]]:
-    """Put a fault into the catalogue."""
+    is_disk_small: bool = False,
+    poison: Mapping[int, str] | None = None,
+    settings: Mapping[str, str] | None = None,
+    short: bool = False,
+    storm: bool = True,
+) -> Callable[[Strike], Strike]:
+    """Put a fault into the catalogue; without `databases`, it is one that strikes at SQLite."""
 
-    def enter(act: Callable[[Scene], list[Process]]) -> Callable[[Scene], list[Process]]:
-        CATALOGUE.append(Fault(name=name, act=act, store=store, aof=aof, dead=dead, long=long))
-        return act
+    def enter(strike: Strike) -> Strike:
+        CATALOGUE.append(
+            Fault(
+                name=name,
+                strike=strike,
+                databases=databases or ("sqlite",),
+                aof=aof,
+                is_disk_small=is_disk_small,
+                poison=poison or {},
+                settings=settings or {},
+                short=short,
+                storm=storm,
+            )
+        )
+        return strike
 
     return enter
 
 
-@fault("worker killed in mid-batch")
-def _(found: Scene) -> list[Process]:
-    worker, label = found.worker(), found.label()
-    found.until_done(3)
-    found.strike(lambda: os.kill(found.worker_pid(worker), signal.SIGKILL))
-    return [label]
+# Workers
+
+
+@fault("worker killed in mid-batch", short=True)
+def _(found: Scene) -> None:
+    found.kill_worker()
 
 
 @fault("worker killed after its commit, before it acknowledged")
-def _(found: Scene) -> list[Process]:
-    file = found.folder / "strikes"
-    found.worker(MOODMILL_TEST_FAULT=f"slow:any,kill:stored:{file}:once")
-    label = found.label()
-    found.until_done(3)
-    found.strike(file.touch)
-    return [label]
+def _(found: Scene) -> None:
+    found.inject("kill:stored")
 
 
-@fault("workers told to stop under load, twice", long=True)
-def _(found: Scene) -> list[Process]:
-    worker, label = found.worker(), found.label()
-    for _ in range(2):
-        found.until_done(found.done() + 2)
-        found.strike(worker.terminate)
-        assert worker.wait(60) == 0
-        worker = found.worker()
-    return [label]
+@fault("worker killed between popping a chunk and noting that it has it", storm=False)
+def _(found: Scene) -> None:
+    client, worker, producer = found.broker.client, found.worker_pid(), found.producers[0].pid
+    os.kill(producer, signal.SIGSTOP)
+    messages = client.lrange(QUEUE, 0, -1)
+    client.delete(QUEUE)
+    wait_until(lambda: found.emptied() and any("b" in one["flags"] for one in client.client_list()))  # it waits for one
+    os.kill(worker, signal.SIGSTOP)
+    client.rpush(QUEUE, *messages)
+    assert client.llen(QUEUE) == len(messages) - 1, "one is in the socket of a worker that stands still"
+    os.kill(worker, signal.SIGKILL)
+    os.kill(producer, signal.SIGCONT)
 
 
-@fault("model hangs")
-def _(found: Scene) -> list[Process]:
-    file = found.folder / "strikes"
-    found.worker(MOODMILL_TEST_FAULT=f"slow:any,hang:any:{file}:once", MOODMILL_STALL_SECONDS="3")
-    label = found.label()
-    found.until_done(3)
-    found.strike(file.touch)
-    return [label]
+def _stop_worker(found: Scene) -> None:
+    worker = found.workers.pop()
+    worker.terminate()
+    assert worker.wait(60) == 0
+    found.add_worker()
 
 
-@fault("a text kills its worker (segfault)", dead=(100,), long=True)
-def _(found: Scene) -> list[Process]:
-    found.poison(99)
-    found.worker(MOODMILL_TEST_FAULT=f"slow:any,segfault:{token_of(found.model, 'hate')}")
-    return [found.label()]
+fault("worker told to stop under load", short=True)(_stop_worker)
 
 
-@fault("a text makes the model raise, exit, or run out of memory", dead=(100, 120, 140), long=True)
-def _(found: Scene) -> list[Process]:
-    kinds = {"exception": ("hate", 99), "memory": ("love", 119), "exit": ("thanks", 139)}
-    for word, number in kinds.values():
-        found.poison(number, word)
-    faults = [f"{kind}:{token_of(found.model, word)}" for kind, (word, _) in kinds.items()]
-    found.worker(MOODMILL_TEST_FAULT=",".join(["slow:any", *faults]))
-    return [found.label()]
+@fault(
+    "worker told to stop under load, ten times",
+    settings={"MOODMILL_CHUNK_COMMENTS": "4", "MOODMILL_THREADS": "1"},
+    storm=False,
+)
+def _(found: Scene) -> None:
+    for _ in range(10):
+        _stop_worker(found)
+        found.until_done(found.done() + 1)
 
 
-@fault("producer killed, then two resume at once")
-def _(found: Scene) -> list[Process]:
-    found.settings["MOODMILL_CHUNKS_IN_FLIGHT"] = "4"
-    found.worker()
-    label = found.label()
-    found.until_done(3)
-    found.strike(label.kill)
-    return [found.start("resume", found.run) for _ in range(2)]
+@fault("model hangs", short=True)
+def _(found: Scene) -> None:
+    found.inject("hang:any")
 
 
-@fault("FLUSHALL", store="postgresql")
-def _(found: Scene) -> list[Process]:
-    found.worker()
-    label = found.label()
-    found.until_done(3)
-    found.strike(found.broker.client.flushall)
-    return [label]
+@fault("model hangs and lets no other thread run")
+def _(found: Scene) -> None:
+    found.inject("hang-with-gil:any")
 
 
-def _restart(found: Scene) -> list[Process]:
-    found.worker()
-    label = found.label()
-    found.until_done(3)
-    found.strike(found.broker.kill)
+@fault("model ends its process by a segmentation fault")
+def _(found: Scene) -> None:
+    found.inject("segfault:any")
+
+
+@fault("model raises MemoryError, then SystemExit")
+def _(found: Scene) -> None:
+    found.inject("memory:any")
+    found.inject("exit:any")
+
+
+@fault(
+    "texts at which the model raises IndexError, MemoryError, SystemExit",
+    poison={99: "hate", 120: "love", 140: "thanks"},
+    storm=False,
+)
+def _(_: Scene) -> None: ...
+
+
+@fault("a text at which the model ends its process by a segmentation fault", poison={99: "a"}, storm=False)
+def _(_: Scene) -> None: ...
+
+
+# Producers
+
+
+@fault("producer killed in mid-run, then two resume at once", settings=SHORT_QUEUE, short=True)
+def _(found: Scene) -> None:
+    found.kill_producers()
+    found.add_producer()
+    found.add_producer()
+
+
+@fault("producer killed when all is sent, before the run is sealed")
+def _(found: Scene) -> None:
+    found.kill_producers()
+    found.add_producer()
+    found.inject("kill:sealing")
+    found.kill_producers()
+    found.add_producer()
+
+
+# Redis
+
+
+@fault("FLUSHALL", "postgresql", "sqlite", short=True)
+def _(found: Scene) -> None:
+    found.broker.client.flushall()
+
+
+def _restart_broker(found: Scene) -> None:
+    found.broker.kill()
     found.broker.start()
-    return [label]
 
 
-fault("Redis killed, without AOF", store="postgresql", long=True)(_restart)
-fault("Redis killed, with AOF", aof=True, long=True)(_restart)
+fault("Redis killed, without AOF", "postgresql", "sqlite")(_restart_broker)
+fault("Redis killed, with AOF", aof=True)(_restart_broker)
 
 
-@fault("Redis stands still", long=True)
-def _(found: Scene) -> list[Process]:
-    found.worker()
-    label = found.label()
-    found.until_done(3)
-    pid = found.broker.pid
-    found.strike(lambda: os.kill(pid, signal.SIGSTOP))
-    found.until_done(found.done() + 1)  # what the worker has goes on
-    os.kill(pid, signal.SIGCONT)
-    return [label]
+@fault("Redis stopped for 30 s", "sqlite", "postgresql")
+def _(found: Scene) -> None:
+    with found.broker.standing_still():
+        time.sleep(30)
 
 
-@fault("Redis full")
-def _(found: Scene) -> list[Process]:
-    found.settings["MOODMILL_CHUNKS_IN_FLIGHT"] = "4"
-    found.worker()
-    label = found.label()
-    found.until_done(3)
-    found.strike(lambda: found.broker.client.config_set("maxmemory", "1mb"))
-    wait_until(lambda: "waits: cannot use the broker" in found.said())
-    found.broker.client.config_set("maxmemory", "0")
-    return [label]
+@fault("Redis full for 5 s", settings=SHORT_QUEUE, short=True)
+def _(found: Scene) -> None:
+    with found.broker.full():
+        time.sleep(5)
 
 
-@fault("chunks delivered three times, and chunks popped and never heard of")
-def _(found: Scene) -> list[Process]:
-    queue, client = "moodmill:chunks", found.broker.client
-    label = found.label()
-    wait_until(lambda: client.llen(queue) == CHUNKS)
-
-    def repeat_and_lose() -> None:
-        for message in client.lrange(queue, 0, 9):
-            client.rpush(queue, message, message)
-        client.lpop(queue, 5)
-
-    found.strike(repeat_and_lose)
-    found.worker()
-    return [label]
+# Messages
 
 
-@fault("store locked")
-def _(found: Scene) -> list[Process]:
-    found.worker()
-    label = found.label()
-    found.until_done(3)
+@fault(
+    "chunks delivered three times at once, others popped and never heard of",
+    "postgresql",
+    "sqlite",
+    short=True,
+)
+def _(found: Scene) -> None:
+    client = found.broker.client
+    for message in client.lrange(QUEUE, -10, -1):
+        client.rpush(QUEUE, message, message)
+    client.lpop(QUEUE, 5)
+
+
+@fault("visibility timeout shorter than the task", "sqlite", "postgresql")
+def _(found: Scene) -> None:
+    for _ in range(3):
+        found.restore()
+        found.until_done(found.done() + 1)
+
+
+@fault("messages of somebody else: no JSON, another codec, another program")
+def _(found: Scene) -> None:
+    client = found.broker.client
+    [ours] = client.lrange(QUEUE, 0, 0) or [b"{}"]
+    pickled = json.loads(ours) | {"content-type": "application/x-python-serialize"}
+    for item in (b"no json", b"\xff\xfe", b"17", b"[" * 100_000, b'{"body": 1}', json.dumps(pickled).encode()):
+        client.lpush(QUEUE, item)
+        client.rpush(QUEUE, item)
+
+
+@fault("producer newer than the worker, then a newer worker too", storm=False)
+def _(found: Scene) -> None:
+    newer = f"{found.settings['MOODMILL_TEST_FAULT']},newer:import"
+    found.kill_producers()
+    found.broker.client.delete(QUEUE)
+    found.add_producer(MOODMILL_TEST_FAULT=newer)
+    found.until_said("left for a newer worker")
+    found.add_worker(MOODMILL_TEST_FAULT=newer)
+
+
+# Stores
+
+
+@fault("SQLite locked for 10 s", short=True)
+def _(found: Scene) -> None:
     with found.store.writing():
-        found.strike(lambda: None)
-        wait_until(lambda: found.broker.client.hlen("moodmill:unacked") == 4)
-    return [label]
+        time.sleep(10)
 
 
-@fault("database away", store="postgresql")
-def _(found: Scene) -> list[Process]:
-    found.settings["MOODMILL_CHUNKS_IN_FLIGHT"] = "8"
-    found.worker()
-    label = found.label()
-    found.until_done(3)
-    with away(found.database_url):
-        found.strike(lambda: None)
-        wait_until(lambda: found.said().count("waits: cannot use the store") >= 2)
-    return [label]
+@fault("PostgreSQL killed", "postgresql")
+def _(found: Scene) -> None:
+    assert found.postgres
+    found.postgres.kill()
+    found.postgres.start()
+
+
+@fault("PostgreSQL away for 10 s", "postgresql", short=True)
+def _(found: Scene) -> None:
+    assert found.postgres
+    found.postgres.kill()
+    time.sleep(10)
+    found.postgres.start()
+
+
+@fault("PostgreSQL stopped for 10 s", "postgresql")
+def _(found: Scene) -> None:
+    assert found.postgres
+    with found.postgres.standing_still():
+        time.sleep(10)
+
+
+@fault("connection to PostgreSQL cut in two commits before it hears of them, in two before it answers", "postgresql")
+def _(found: Scene) -> None:
+    postgres = found.postgres
+    assert postgres
+    postgres.cut_at_commits(before=2, after=2)
+    wait_until(lambda: postgres.cuts_left == 0 or found.ended)
+
+
+@fault("disk of the store full for 10 s", "sqlite", "postgresql", is_disk_small=True, storm=False)
+def _(found: Scene) -> None:
+    with full_disk(found.folder / "store"):
+        time.sleep(10)
+    if found.postgres:
+        found.postgres.start()  # it may have ended itself

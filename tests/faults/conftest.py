@@ -10,7 +10,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     passed = terminalreporter.stats.get("passed", [])
     rows = [Row(**value) for report in passed for name, value in report.user_properties if name == "fault"]
     order = [fault.name for fault in CATALOGUE]
-    rows.sort(key=lambda row: order.index(row.fault))
+    rows.sort(key=lambda row: (order.index(row.fault), row.store))
     if rows:
         terminalreporter.write_line("")
         terminalreporter.write_line(table(rows))

