@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
@@ -168,10 +169,14 @@ def _told(store: Store) -> Iterator[None]:
     except DBAPIError as error:
         if "not a database" in str(error.orig):
             raise StoreError(f"{store.shown} is no SQLite database: name another file in DATABASE_URL") from error
-        # Without a statement it is the connection that failed: over an option in the URL, say.
-        if not isinstance(error, OperationalError) and error.statement is not None:
+        # Without a statement it is the connection that failed: over an option in the URL, say. What is too large
+        # for the database remains so, however long one waits.
+        is_unusable = isinstance(error, OperationalError) and not isinstance(error.orig, ProgramLimitExceeded)
+        if not is_unusable and error.statement is not None:
             raise
         raise _unusable(store, error.orig) from error
+    except ProgramLimitExceeded:
+        raise
     except (sqlite3.OperationalError, psycopg.OperationalError) as error:  # where rows go in on the driver's connection
         raise _unusable(store, error) from error
 

@@ -11,6 +11,8 @@ from db.errors import MoodmillError
 VERSION: Final = 1
 #: Comments of a chunk at most.
 MAX_COMMENTS: Final = 10_000
+#: Characters of what is said to be wrong with a message.
+REASON_LIMIT: Final = 200
 
 
 class NewerMessageError(MoodmillError):
@@ -43,4 +45,6 @@ def read_message(received: object) -> ChunkMessage:
     try:
         return msgspec.convert(received, ChunkMessage)
     except msgspec.ValidationError as error:
-        raise MoodmillError(f"expected a chunk message of version {VERSION}, got another thing: {error}") from error
+        # It quotes a field's name, which may be anything.
+        reason = "".join(one if one.isprintable() else "?" for one in str(error)[:REASON_LIMIT])
+        raise MoodmillError(f"expected a chunk message of version {VERSION}, got another thing: {reason}") from error

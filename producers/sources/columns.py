@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from db.comment import Comment
 from db.errors import SourceError
 from producers.record import Parsed
-from producers.sources.text import clean, comment_text, gone, parse_time
+from producers.sources.text import clean, comment_id, comment_text, gone, parse_time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,12 +59,15 @@ def locate(columns: Columns, names: Sequence[str], source: object) -> dict[str, 
 
 
 def to_parsed(values: Mapping[str, object], position: int, source: str) -> Parsed:
-    """Return the comment of a row whose `values` stand under the names of Columns; ValueError if it has no text."""
+    """Return the comment of a row whose `values` stand under the names of Columns.
+
+    Raises ValueError if it has no text, or an id too long to be one.
+    """
     text = _string(values.get("text"))
     if text is None:
         raise ValueError("expected a text in the text column, found null")
     comment = Comment(
-        id=clean(_string(values.get("id")) or made_id(source, position, text)),
+        id=comment_id(_string(values.get("id")) or made_id(source, position, text)),
         text=comment_text(text),
         position=position,
         subreddit=clean(_string(values.get("subreddit")) or "") or None,

@@ -14,7 +14,7 @@ from producers.record import Parsed, Record
 from producers.sources.bad import bad
 from producers.sources.compression import ByteStream
 from producers.sources.lines import Overlong, read_lines
-from producers.sources.text import clean, comment_text, gone, parse_time
+from producers.sources.text import clean, comment_id, comment_text, gone, parse_time
 
 #: Lines, without blank ones, of which `check` wants one that is a record.
 _CHECKED = 20
@@ -147,7 +147,7 @@ def _parsed(fields: _Fields, position: int) -> Parsed:
     else:
         raise ValueError("expected the field 'body' (a comment) or 'title' (a submission), found neither")
     comment = Comment(
-        id=clean(key),
+        id=comment_id(key),
         text=comment_text(text),
         position=position,
         subreddit=clean(fields.subreddit) if fields.subreddit else None,

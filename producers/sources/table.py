@@ -72,4 +72,7 @@ class TextTable:
         if len(row.fields) != width:
             error = f"expected {width} fields as in the header, found {len(row.fields)}"
             return bad(position, error, row.payload)
-        return to_parsed({field: row.fields[index] for field, index in indices.items()}, position, self.name)
+        try:
+            return to_parsed({field: row.fields[index] for field, index in indices.items()}, position, self.name)
+        except ValueError as error:
+            return bad(position, str(error), row.payload)

@@ -4,6 +4,8 @@ import html
 import re
 from datetime import UTC, date, datetime
 
+from db.comment import MAX_ID
+
 _UNWANTED = re.compile("[\0\ud800-\udfff]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
@@ -24,6 +26,13 @@ def clean(text: str) -> str:
         return text
     joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return joined.replace("\0", "\ufffd")
+
+
+def comment_id(text: str) -> str:
+    """Return an id as stores take it. Raises ValueError where it is too long to be one."""
+    if len(text) > MAX_ID:
+        raise ValueError(f"expected an id of at most {MAX_ID} characters, found one of {len(text)}")
+    return clean(text)
 
 
 def comment_text(text: str) -> str:

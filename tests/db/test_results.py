@@ -5,15 +5,17 @@ from functools import partial
 import msgspec
 import numpy as np
 import pytest
+from psycopg.errors import ProgramLimitExceeded
 
 from db.classified import Classified
+from db.comment import MAX_ID
 from db.emotions import EMOTIONS
 from db.errors import RunError, StoreError
 from db.reads import dead_letters, status
 from db.results import store_chunk, write_rows
 from db.schema import chunk
 from db.store import Store
-from tests.db.builders import Made, at_once, classified, comments, letter, matrix, one_line, probabilities, rows
+from tests.db.builders import Made, at_once, classified, comments, letter, matrix, one_line, probabilities, rows, stored
 
 
 def test_storing_a_chunk_writes_its_rows_and_marks_it_done(store: Store) -> None:
@@ -59,6 +61,21 @@ def test_an_error_after_the_rows_takes_them_back(store: Store) -> None:
         made.store_chunk(0, classified(comments(range(3))), [unreadable])
     assert rows(store) == []
     assert [row["state"] for row in rows(store, chunk)] == ["pending"]
+
+
+def test_the_longest_id_there_may_be_is_stored(store: Store) -> None:
+    longest = "".join(map(chr, range(0x10000, 0x10000 + MAX_ID)))  # four bytes each, and nothing to compress
+    [one] = comments([0])
+    model = "organisation/model@0123456789abcdef0123456789abcdef01234567"
+    stored(store, classified([msgspec.structs.replace(one, id=longest)], model=model))
+    assert [row["comment_id"] for row in rows(store)] == [longest]
+
+
+def test_what_is_too_large_for_the_store_is_no_reason_to_wait(postgres_store: Store) -> None:
+    [one] = comments([0])
+    too_long = "".join(map(chr, range(0x10000, 0x10000 + 1_000)))
+    with pytest.raises(ProgramLimitExceeded):
+        stored(postgres_store, classified([msgspec.structs.replace(one, id=too_long)]))
 
 
 def test_a_chunk_stored_twice_is_stored_once(store: Store) -> None:

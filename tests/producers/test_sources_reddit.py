@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from db.comment import MAX_ID
 from producers.record import PAYLOAD_LIMIT, Bad, Parsed
 from producers.sources.reddit import RedditDump
 from tests.producers.test_sources_support import (
@@ -119,6 +120,13 @@ def test_a_record_without_id_is_bad(number: object) -> None:
     record = parse({"id": number, "body": "text"})
     assert isinstance(record, Bad)
     assert "'id'" in record.error
+
+
+def test_an_id_that_no_index_takes_is_bad() -> None:
+    assert parsed(id="é" * MAX_ID).comment.id == "é" * MAX_ID
+    record = parse({"id": "é" * (MAX_ID + 1), "body": "text"})
+    assert isinstance(record, Bad)
+    assert record.error == f"expected an id of at most {MAX_ID} characters, found one of {MAX_ID + 1}"
 
 
 @pytest.mark.parametrize("record", [{"id": "c1"}, {"id": "c1", "body": None}, {"id": "c1", "body": 5, "title": []}])

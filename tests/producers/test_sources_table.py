@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from db.comment import MAX_ID
 from db.errors import SourceError
 from producers.record import PAYLOAD_LIMIT, Bad
 from producers.sources import rows
@@ -108,6 +109,11 @@ def test_bad_rows_do_not_end_the_reading(tmp_path: Path) -> None:
     assert [bad.payload for bad in bads(found)] == ["2", "3,b,c", "4,a\rb\n"]
     assert bads(found)[0].error == "expected 2 fields as in the header, found 1"
     assert [comment.id for comment in comments(found)] == ["1", "5"]
+
+
+def test_an_id_that_no_index_takes_is_bad_and_reading_goes_on(tmp_path: Path) -> None:
+    records = read_all(table(tmp_path, f"id,text\n{'x' * (MAX_ID + 1)},first\nb,second\n"))
+    assert [isinstance(record, Bad) for record in records] == [True, False]
 
 
 def test_nul_and_broken_utf_8_do_not_stop_it(tmp_path: Path) -> None:
