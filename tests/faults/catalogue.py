@@ -161,7 +161,7 @@ def _(found: Scene) -> None:
     found.add_producer()
 
 
-@fault("producer killed when all is sent, before the run is sealed")
+@fault("producer killed when all is sent, before the run is sealed", storm=False)
 def _(found: Scene) -> None:
     found.kill_producers()
     found.add_producer()

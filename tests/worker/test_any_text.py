@@ -24,7 +24,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
     max_leaves=10,
 )
-COMMENT = st.builds(Comment, id=CLEAN, text=CLEAN, position=st.integers(0, 2**62))
+COMMENT = st.builds(Comment, id=CLEAN.filter(bool), text=CLEAN, position=st.integers(0, 2**62))
 MESSAGE = st.builds(
     ChunkMessage,
     version=st.just(1),

@@ -38,7 +38,7 @@ def test_a_family_s_classifier_gives_in_the_store_what_plain_transformers_gives(
     rows = results(sqlite_store)
     stored = np.array([[row[name] for name in EMOTIONS] for row in rows], dtype=np.float32)
     np.testing.assert_allclose(stored, plain_probabilities(folder, texts), atol=1e-5, rtol=0)
-    assert np.ptp(stored, axis=0).min() > 1e-3, "a model that says the same of every text shows nothing"
+    assert np.ptp(stored, axis=0).min() > 1e-4, "a model that says the same of every text shows nothing"
     plain = plain_tokenizer(folder)
     assert [row["tokens"] for row in rows] == [min(512, len(plain(text)["input_ids"])) for text in texts]
     assert [row["truncated"] for row in rows] == [False] * (len(texts) - 1) + [True]
