@@ -22,8 +22,15 @@ from db.schema import metadata
 
 #: Milliseconds a SQLite connection waits for another's write before it gives up.
 SQLITE_BUSY_MS: Final = 60_000
-#: Seconds to wait for a connection to PostgreSQL.
-CONNECT_TIMEOUT_S: Final = 10
+#: What a connection to PostgreSQL is made with where the URL says nothing of it. After a minute without an answer it
+#: counts as broken: the system's own limit is hours, and a server that vanished from the network says no goodbye.
+POSTGRES_OPTIONS: Final = {
+    "connect_timeout": 10,  # seconds
+    "keepalives_idle": 30,  # seconds
+    "keepalives_interval": 10,  # seconds
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds
+}
 #: PostgreSQL advisory lock under which one process at a time upgrades the schema.
 UPGRADE_LOCK: Final = 0x6D6F6F64
 
@@ -158,7 +165,8 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
+    options = {name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query}
+    return create_engine(url, pool_pre_ping=True, connect_args=options)
 
 
 @contextmanager

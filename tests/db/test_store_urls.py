@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from db.errors import SettingError, StoreError
 from db.store import Store
@@ -38,6 +39,21 @@ def test_an_unreachable_server_is_named_without_its_password() -> None:
     said = one_line(refused.value)
     assert "127.0.0.1:1" in said
     assert "DATABASE_URL" in said
+
+
+def test_a_server_that_vanished_from_the_network_is_noticed_in_a_minute_unless_the_url_says_otherwise(
+    postgres_url: str,
+) -> None:
+    url = make_url(postgres_url).update_query_dict({"keepalives_count": "7"})
+    store = Store(url.render_as_string(hide_password=False))
+    with store.reading() as connection:
+        driver = connection.connection.driver_connection
+        assert driver
+        agreed = driver.info.get_parameters()
+    store.close()
+    assert (agreed["keepalives_idle"], agreed["keepalives_interval"]) == ("30", "10")
+    assert agreed["tcp_user_timeout"] == "60000"
+    assert agreed["keepalives_count"] == "7"
 
 
 def test_an_option_that_the_driver_does_not_know_is_refused() -> None:

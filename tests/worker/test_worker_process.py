@@ -31,7 +31,6 @@ from worker.door import TASK
 from worker.message import VERSION, ChunkMessage
 from worker.mill import MAX_TRIES
 from worker.supervisor import Supervisor, local_worker
-from worker.watchdog import STALLED_STATUS
 
 #: Gives a worker's model a fault.
 INJECT = Path(__file__).resolve().parents[1] / "faults" / "inject"
@@ -215,19 +214,6 @@ def test_a_text_that_kills_its_worker_costs_only_itself(
     assert letter["error"] == "ended its process by SIGSEGV"
     assert caplog.text.count("the worker died (SIGSEGV); another one starts") == MAX_TRIES
     assert chunks(place.store)[0]["tries"] == MAX_TRIES + 1
-
-
-def test_a_model_that_hangs_is_ended_and_another_worker_goes_on(
-    place: Place, tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "hangs").touch()
-    send_all(open_run(place.store, ["i love this", POISON]))
-    settings = faulty(place, tiny_model, "hang", MOODMILL_STALL_SECONDS="2")
-    settings["MOODMILL_TEST_FAULT"] += f":{tmp_path / 'hangs'}:once"
-    supervised(place, settings, lambda: states(place.store) == ["done"])
-    assert len(results(place.store)) == 2
-    assert dead_letters(place.store) == []
-    assert f"the worker died (status {STALLED_STATUS})" in caplog.text
 
 
 def test_a_device_that_breaks_stops_its_worker_and_burns_nothing(
