@@ -93,6 +93,8 @@ class Supervisor:
         Raises WorkerError as `check` does.
         """
         while True:
+            if self._told_to_stop and self._start_at is not None:  # nothing runs, and nothing shall
+                return 0
             status = self._process.poll()
             if status == 0 or (status is not None and self._told_to_stop):
                 return status if status >= 0 else 128 - status  # as shells say it

@@ -146,10 +146,10 @@ class Scene:
         os.kill(self.worker_pid(), signal.SIGKILL)
 
     def inject(self, fault: str) -> None:
-        """Let one of INJECTED happen once, in whatever process comes by first."""
+        """Let one of INJECTED happen once, in whatever process comes by first; no longer when none is left to do so."""
         file = self._injected(fault)
         file.touch()
-        wait_until(lambda: not file.exists() or self.ended, PATIENCE_S)
+        wait_until(lambda: not file.exists() or self.ended or self.is_unattended, PATIENCE_S)
         file.unlink(missing_ok=True)
 
     def _injected(self, fault: str) -> Path:
@@ -176,8 +176,13 @@ class Scene:
         """Whether no producer is at work any more."""
         return all(one.poll() is not None for one in self.producers)
 
+    @property
+    def is_unattended(self) -> bool:
+        """Whether no worker is there any more, and nobody that would start another."""
+        return all(one.poll() is not None for one in self.workers)
+
     def until_done(self, chunks: int) -> None:
-        wait_until(lambda: self.done() >= chunks or self.ended, PATIENCE_S)
+        wait_until(lambda: self.done() >= chunks or self.ended or self.is_unattended, PATIENCE_S)
 
     def until_said(self, words: str) -> None:
         """Wait until a process says this, that has not said it yet."""

@@ -1,5 +1,6 @@
 """Real workers: `celery -A worker worker` processes on a real broker."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 
@@ -201,6 +203,16 @@ def supervised(place: Place, settings: dict[str, str], done: Callable[[], bool])
         waited(worker, done)
     finally:
         worker.stop(at_once=True)
+
+
+def test_a_worker_told_to_stop_before_another_starts_has_stopped_well(place: Place) -> None:
+    before = psutil.Process().children()
+    worker = Supervisor(place.settings, log=place.log)
+    [process] = set(psutil.Process().children()) - set(before)
+    process.kill()
+    waited(worker, lambda: not psutil.pid_exists(process.pid))
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
 
 
 def test_a_text_that_kills_its_worker_costs_only_itself(
