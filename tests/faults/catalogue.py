@@ -70,6 +70,10 @@ def fault(
     return enter
 
 
+@fault("none", "sqlite", "postgresql", storm=False)
+def _(_: Scene) -> None: ...
+
+
 # Workers
 
 

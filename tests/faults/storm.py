@@ -15,8 +15,8 @@ from tests.faults.table import Row, table
 from tests.support import make_model
 
 DATABASES: Final[tuple[Database, Database]] = ("sqlite", "postgresql")
-#: Comments of a run: more than a minute's work for a worker that nothing happens to.
-COMMENTS: Final = 3_000
+#: Comments of a run: half a minute's work for a worker that nothing happens to, some minutes in a storm.
+COMMENTS: Final = 1_000
 #: Seconds from one fault to the next, at most.
 CALM_S: Final = 8.0
 #: Times that a run may have to be resumed after the storm: a chunk whose workers were killed four times has failed.
