@@ -10,7 +10,6 @@ from typing import Final
 
 from tests.faults.scene import Database, Scene
 from tests.faults.servers import full_disk
-from tests.support import wait_until
 
 Strike = Callable[[Scene], None]
 
@@ -93,7 +92,8 @@ def _(found: Scene) -> None:
     os.kill(producer, signal.SIGSTOP)
     messages = client.lrange(QUEUE, 0, -1)
     client.delete(QUEUE)
-    wait_until(lambda: found.emptied() and any("b" in one["flags"] for one in client.client_list()))  # it waits for one
+    # until the worker waits for a chunk
+    found.wait_until(lambda: found.emptied() and any("b" in one["flags"] for one in client.client_list()))
     os.kill(worker, signal.SIGSTOP)
     client.rpush(QUEUE, *messages)
     assert client.llen(QUEUE) == len(messages) - 1, "one is in the socket of a worker that stands still"
@@ -282,7 +282,7 @@ def _(found: Scene) -> None:
     postgres = found.postgres
     assert postgres
     postgres.cut_at_commits(before=2, after=2)
-    wait_until(lambda: postgres.cuts_left == 0 or found.ended)
+    found.wait_until(lambda: postgres.cuts_left == 0 or found.ended)
 
 
 @fault("disk of the store full for 10 s", "sqlite", "postgresql", is_disk_small=True, storm=False)

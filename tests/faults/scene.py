@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,9 @@ from db.emotions import EMOTIONS
 from db.reads import RunStatus, dead_letters, run_ids, status
 from db.schema import chunk, comment_emotion
 from db.store import Store
+from tests import support
 from tests.faults.servers import Broker, Postgres, small_disk
-from tests.support import clean_environment, wait_until, write_dump
+from tests.support import clean_environment, write_dump
 from tests.worker.builders import plain_probabilities, plain_tokenizer
 from worker.broker import give_back
 from worker.celery_app import app, use_broker
@@ -114,7 +116,8 @@ class Scene:
         return process
 
     def said(self) -> str:
-        return "\n".join(log.read_text(errors="replace") for log in sorted(self.folder.glob("*.log")))
+        logs = sorted(self.folder.glob("*.log"), key=lambda log: int(log.name.partition("-")[0]))
+        return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')}" for log in logs)
 
     def begin(self) -> None:
         """Start a worker and the producer of the run, and wait until they are in the middle of it."""
@@ -138,9 +141,8 @@ class Scene:
     def worker_pid(self) -> int:
         """The process that classifies, below the one that watches over it."""
         watching = self.workers[-1].pid
-        children = Path(f"/proc/{watching}/task/{watching}/children")
-        wait_until(lambda: children.read_text().split())
-        return int(children.read_text().split()[0])
+        self.wait_until(lambda: _children(watching))
+        return _children(watching)[0]
 
     def kill_worker(self) -> None:
         os.kill(self.worker_pid(), signal.SIGKILL)
@@ -149,7 +151,7 @@ class Scene:
         """Let one of INJECTED happen once, in whatever process comes by first; no longer when none is left to do so."""
         file = self._injected(fault)
         file.touch()
-        wait_until(lambda: not file.exists() or self.ended or self.is_unattended, PATIENCE_S)
+        self.wait_until(lambda: not file.exists() or self.ended or self.is_unattended)
         file.unlink(missing_ok=True)
 
     def _injected(self, fault: str) -> Path:
@@ -157,7 +159,7 @@ class Scene:
 
     @property
     def run(self) -> str:
-        wait_until(lambda: run_ids(self.store))
+        self.wait_until(lambda: run_ids(self.store))
         return run_ids(self.store)[0]
 
     @cached_property
@@ -182,12 +184,24 @@ class Scene:
         return all(one.poll() is not None for one in self.workers)
 
     def until_done(self, chunks: int) -> None:
-        wait_until(lambda: self.done() >= chunks or self.ended or self.is_unattended, PATIENCE_S)
+        self.wait_until(lambda: self.done() >= chunks or self.ended or self.is_unattended)
 
     def until_said(self, words: str) -> None:
         """Wait until a process says this, that has not said it yet."""
         before = self.said().count(words)
-        wait_until(lambda: self.said().count(words) > before or self.ended, PATIENCE_S)
+        self.wait_until(lambda: self.said().count(words) > before or self.ended)
+
+    def wait_until(self, predicate: Callable[[], Any]) -> None:
+        """Wait for what must come; where it does not, let all processes say what each of their threads is at."""
+        try:
+            support.wait_until(predicate, PATIENCE_S)
+        except AssertionError:
+            for process in self._started:
+                if process.poll() is None:
+                    for pid in (process.pid, *_children(process.pid)):
+                        os.kill(pid, signal.SIGUSR2)
+            time.sleep(1)  # for them to write it
+            raise
 
     def finish(self) -> None:
         """Wait for the producers; 1 is their answer to the line that is no JSON."""
@@ -232,6 +246,10 @@ class Scene:
             process.kill()
             process.wait()
         self.store.close()
+
+
+def _children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @lru_cache(maxsize=4)

@@ -8,9 +8,12 @@ MOODMILL_TEST_FAULT holds faults with commas between, each KIND:WHEN, KIND:WHEN:
             "sealing": before a producer notes that all is read;
             "import": when the messages' version is read
     FILE    only as long as this file exists; with "once" the first to meet the fault deletes it
+
+Such a process says at SIGUSR2 what each of its threads is at.
 """
 
 import ctypes
+import faulthandler
 import os
 import signal
 import sys
@@ -157,5 +160,6 @@ class Spoiler(MetaPathFinder):
 
 
 if os.environ.get("MOODMILL_TEST_FAULT"):
+    faulthandler.register(signal.SIGUSR2)
     given = os.environ["MOODMILL_TEST_FAULT"].split(",")
     sys.meta_path.insert(0, Spoiler([Fault(*one.split(":")) for one in given]))
