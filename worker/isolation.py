@@ -9,7 +9,7 @@ import logging
 import multiprocessing
 import signal
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
 from typing import Final
 
@@ -20,6 +20,7 @@ from db.errors import MoodmillError, WorkerError
 from worker.classifier import Outcome, load_classifier
 from worker.repository import find_model
 from worker.settings import WorkerSettings
+from worker.tokens import MAX_TOKENS
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,9 @@ def classify_isolated(texts: Sequence[str], settings: WorkerSettings) -> Outcome
 
     Raises WorkerError when the machine rather than the texts seems to be to blame.
     """
-    settings = settings.model_copy(update={"moodmill_device": "cpu", "moodmill_precision": "fp32"})
+    # A budget is named, so that none is measured: one text at a time fits any.
+    plain = {"moodmill_device": "cpu", "moodmill_precision": "fp32", "moodmill_batch_tokens": MAX_TOKENS}
+    settings = settings.model_copy(update=plain)
     outcomes: list[Outcome] = []
     deaths = 0
     with ExitStack() as stack:
@@ -66,7 +69,7 @@ class _Process:
     """A process with a model of its own. Use as a context manager."""
 
     def __init__(self, settings: WorkerSettings) -> None:
-        """Start it and wait for the model. Raises WorkerError when that cannot be loaded."""
+        """Start it and wait for the model. Raises WorkerError when that cannot be loaded, or hangs."""
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._limit_s = settings.moodmill_stall_seconds
@@ -75,10 +78,11 @@ class _Process:
         theirs.close()  # so that its death ends the pipe
         try:
             refusal = self._receive(START_S)
+            if refusal is not None:
+                raise WorkerError(f"a process that classifies texts one by one cannot start: {refusal}")
+            self._receive(self._limit_s)  # that it is warm
         except _DiedError as error:
             raise WorkerError(f"the process that was to classify texts one by one {error}") from error
-        if refusal is not None:
-            raise WorkerError(f"a process that classifies texts one by one cannot start: {refusal}")
 
     def __enter__(self) -> "_Process":
         return self
@@ -123,20 +127,18 @@ def _serve(pipe: Connection, settings: WorkerSettings) -> None:
     # ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
-        classifier = load_classifier(find_model(settings), settings)
-    except MoodmillError as error:
-        pipe.send(str(error))
-        return
-    with classifier:
-        classifier.warm_up()
+    with suppress(EOFError, BrokenPipeError):
+        try:
+            classifier = load_classifier(find_model(settings), settings)
+        except MoodmillError as error:
+            pipe.send(str(error))
+            return
         pipe.send(None)
-        while True:
-            try:
-                text = pipe.recv()
-            except EOFError:
-                return
-            pipe.send(classifier.classify([text]))
+        with classifier:
+            classifier.warm_up()
+            pipe.send(None)
+            while True:
+                pipe.send(classifier.classify([pipe.recv()]))
 
 
 def _failed(error: str) -> Outcome:

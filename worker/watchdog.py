@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TextIO
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ class Watchdog:
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def __enter__(self) -> "Watchdog":
+        self._arm()  # not left to the thread, which a step that hangs at once would never let begin
         self._thread.start()
         return self
 
@@ -56,17 +57,23 @@ class Watchdog:
         """Return a step that has taken too long at the moment `now` of the monotonic clock, or None."""
         return next((step for step, since in [*self._steps.values()] if now - since > self._limit_s), None)
 
+    def _arm(self) -> None:
+        """End the process unless this is called again: for code that never lets another thread run, ours included."""
+        faulthandler.dump_traceback_later(2 * self._limit_s, exit=True, file=_said())
+
     def _watch(self) -> None:
-        said = sys.__stderr__ or sys.stderr  # Celery puts a thing without a file into sys.stderr
         try:
             while not self._ended.wait(self._limit_s / LOOKS):
-                # Code that never gives the interpreter back stops this thread too, but not the one that this starts.
-                faulthandler.dump_traceback_later(2 * self._limit_s, exit=True, file=said)
+                self._arm()
                 step = self.overdue(time.monotonic())
                 if step is not None:
                     logger.critical("%s takes more than %g s: the process ends", step, self._limit_s)
-                    faulthandler.dump_traceback(said)
+                    faulthandler.dump_traceback(_said())
                     os._exit(STALLED_STATUS)
         except BaseException:
             logger.critical("the watchdog died, and without it nobody would notice what hangs", exc_info=True)
             os._exit(STALLED_STATUS)
+
+
+def _said() -> TextIO:
+    return sys.__stderr__ or sys.stderr  # Celery puts a thing without a file into sys.stderr

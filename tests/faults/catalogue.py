@@ -249,10 +249,10 @@ def _(found: Scene) -> None:
 # Stores
 
 
-@fault("SQLite locked for 10 s", short=True)
+@fault("SQLite locked for 5 s", short=True)
 def _(found: Scene) -> None:
     with found.store.writing():
-        time.sleep(10)
+        time.sleep(5)
 
 
 @fault("PostgreSQL killed", "postgresql")

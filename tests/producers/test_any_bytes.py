@@ -87,7 +87,7 @@ def check_record(record: Record) -> None:
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_any_bytes_are_accounted_for(name: str, folder: Path) -> None:
-    @settings(max_examples=1000, deadline=None)
+    @settings(max_examples=500, deadline=None)
     @given(SOURCES[name])
     def check(data: bytes) -> None:
         (folder / name).write_bytes(data)

@@ -67,14 +67,14 @@ def test_a_message_with_a_changed_field_is_read_or_refused(message: ChunkMessage
         assert getattr(changed, field) == value or field == "comments"
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(JSON)
 def test_what_is_no_message_is_refused_in_one_line(received: Any) -> None:
     with pytest.raises(MoodmillError, match=r"^.+$"):
         read_message(received)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(JSON)
 def test_what_is_none_of_celerys_stays_outside(item: Any) -> None:
     assert why_not(item) is not None

@@ -63,3 +63,11 @@ def test_a_model_that_cannot_be_loaded_is_an_error_and_no_text_s_fault(tmp_path:
     (tmp_path / "empty").mkdir()
     with pytest.raises(WorkerError, match=r"cannot start: the model .*empty has no weights"):
         classify_isolated(["thanks"], settings_for(tmp_path / "empty"))
+
+
+def test_a_model_that_hangs_when_it_is_warmed_up_is_no_text_s_fault(
+    fault: pytest.MonkeyPatch, tiny_model: Path
+) -> None:
+    fault.setenv("MOODMILL_TEST_FAULT", "hang-with-gil:any")
+    with pytest.raises(WorkerError, match=r"^the process that was to classify texts one by one took more than 2 s$"):
+        classify_isolated(["thanks"], settings_for(tiny_model, moodmill_stall_seconds=2))

@@ -32,7 +32,7 @@ import ctypes, logging, sys, time
 from worker.watchdog import Watchdog
 logging.basicConfig()
 with Watchdog(float(sys.argv[1])) as watchdog:
-    for _ in range(3):
+    for _ in range(int(sys.argv[3])):
         with watchdog.watching("a short step"):
             time.sleep(0.2)
     with watchdog.watching("the last step"):
@@ -40,10 +40,9 @@ with Watchdog(float(sys.argv[1])) as watchdog:
 """
 
 
-def run(limit_s: float, step: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(limit_s), step], capture_output=True, text=True, timeout=60, check=False
-    )
+def run(limit_s: float, step: str, *, short_steps: int = 3) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-c", PROGRAM, str(limit_s), step, str(short_steps)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_process_with_a_step_that_hangs_says_where_and_ends() -> None:
@@ -55,6 +54,12 @@ def test_a_process_with_a_step_that_hangs_says_where_and_ends() -> None:
 
 def test_a_process_whose_interpreter_is_held_ends_too() -> None:
     ended = run(0.5, "ctypes.PyDLL(None).sleep(600)")
+    assert ended.returncode == 1
+    assert "Timeout" in ended.stderr
+
+
+def test_a_process_whose_interpreter_is_held_from_its_first_step_on_ends_too() -> None:
+    ended = run(0.5, "ctypes.PyDLL(None).sleep(600)", short_steps=0)
     assert ended.returncode == 1
     assert "Timeout" in ended.stderr
 
