@@ -88,14 +88,13 @@ def _device() -> str:
     import torch
 
     from db.settings import read_settings
-    from worker.model import choose_device, choose_precision
+    from worker.model import choose_device
     from worker.settings import WorkerSettings
 
     settings = read_settings(WorkerSettings)
     device = choose_device(settings.moodmill_device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
-    precision = choose_precision(settings.moodmill_precision, device)
-    return f"{device} ({name}), {precision}, torch {torch.__version__}"
+    return f"{device} ({name}), torch {torch.__version__}"
 
 
 def _model() -> str:
@@ -108,4 +107,4 @@ def _model() -> str:
     files = find_model(settings)
     with load_classifier(files, settings) as classifier:
         classifier.warm_up()
-    return f"{files.name} in {files.folder}"
+        return f"{files.name} in {files.folder}; {classifier}"

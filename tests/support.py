@@ -32,9 +32,13 @@ def wait_until(predicate: Callable[[], Any], timeout: float = 60.0) -> None:
 
 
 def clean_environment(**settings: str) -> dict[str, str]:
-    """Return this process's environment without moodmill's settings, but with these."""
+    """Return this process's environment without moodmill's settings, but with these.
+
+    Numbers are compared, so they are the same on every machine; what is fastest on this one is not measured each time.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in SETTINGS and "MOODMILL_" not in name}
-    return {**kept, "HF_HUB_OFFLINE": "1", "COLUMNS": "200", **settings}
+    same = {"HF_HUB_OFFLINE": "1", "COLUMNS": "200", "MOODMILL_PRECISION": "fp32", "MOODMILL_BATCH_TOKENS": "2048"}
+    return {**kept, **same, **settings}
 
 
 def database_of(redis_url: str, number: int) -> str:

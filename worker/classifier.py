@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,12 +23,11 @@ from worker.model import EmotionModel
 from worker.repository import ModelFiles
 from worker.settings import WorkerSettings
 from worker.tokens import TextTokenizer, TokenIds
+from worker.tuning import tuned
 from worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-#: Tokens of a micro-batch where the settings name none. On CPU more than this falls out of the caches.
-BATCH_TOKENS: Final = {"cpu": 2_048, "cuda": 65_536}
 #: Exit status of a process whose model thread died; a supervisor starts another.
 DEAD_MODEL_STATUS: Final = 70
 
@@ -77,15 +76,15 @@ class Classifier:
         self,
         model: EmotionModel,
         tokenizer: TextTokenizer,
-        batch_tokens: int | None = None,
+        batch_tokens: int,
         watchdog: Watchdog | None = None,
     ) -> None:
-        """`batch_tokens`: tokens of a micro-batch, padding included; None: by device."""
+        """`batch_tokens`: tokens of a micro-batch, padding included."""
         self._model = model
         self._tokenizer = tokenizer
         self._watchdog = watchdog or Watchdog()
-        self._budget = batch_tokens or BATCH_TOKENS.get(model.device.type, BATCH_TOKENS["cpu"])
-        self._batcher: Batcher[_Waiting] = Batcher(self._budget)
+        self._budget = batch_tokens
+        self._batcher: Batcher[_Waiting] = Batcher(batch_tokens, pads=model.pads)
         self._changed = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name="model", daemon=True)
@@ -100,8 +99,26 @@ class Classifier:
             self._changed.notify()
         self._thread.join()
 
+    def __str__(self) -> str:
+        padding = "padded" if self._model.pads else "without padding"
+        model = self._model
+        return f"{model.device}, {model.precision}, micro-batches of {self._budget:,} tokens {padding}"
+
     def classify(self, texts: Sequence[str]) -> Outcome:
-        """Tokenise texts, wait for the model, and return what it says. Thread-safe."""
+        """Tokenise texts, wait for the model, and return what it says; equal texts are classified once. Thread-safe."""
+        numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+        distinct = self._classify([*numbers])
+        if len(numbers) == len(texts):
+            return distinct
+        rows = np.array([numbers[text] for text in texts])
+        return Outcome(
+            probabilities=distinct.probabilities[rows],
+            tokens=distinct.tokens[rows],
+            truncated=distinct.truncated[rows],
+            errors={row: distinct.errors[number] for row, number in enumerate(rows) if number in distinct.errors},
+        )
+
+    def _classify(self, texts: Sequence[str]) -> Outcome:
         with self._watchdog.watching("tokenising a chunk"):
             encoded = self._tokenizer.encode(texts)
         empty = np.full((len(texts), len(EMOTIONS)), np.nan, dtype=np.float32)
@@ -172,7 +189,7 @@ class Classifier:
             with self._changed:
                 self._budget = self._batcher.halve_budget()
             logger.warning("out of memory: micro-batches of %d tokens from now on", self._budget)
-            return cut(batch, self._budget)
+            return cut(batch, self._budget, pads=self._model.pads)
         except torch.AcceleratorError:
             raise  # after it every text would fail, and none of them is to blame
         except Exception as error:  # noqa: BLE001 - becomes the dead letter of the text that causes it
@@ -203,8 +220,17 @@ class Classifier:
 
 
 def load_classifier(files: ModelFiles, settings: WorkerSettings, watchdog: Watchdog | None = None) -> Classifier:
-    """Load a model and its tokenizer. Raises ModelError or SettingError when that cannot be."""
-    model = EmotionModel(files, settings.moodmill_device, settings.moodmill_precision)
+    """Load a model and its tokenizer, as `tuned` says. Raises ModelError or SettingError when that cannot be."""
+    # Each thread that computes with OpenMP keeps a team of others. Where all teams together have more threads than the
+    # machine has cores, they sleep between steps, which costs some percent. A thread that ends takes its team along.
+    with ThreadPoolExecutor(1, "load") as loading:
+        return loading.submit(_load, files, settings, watchdog).result()
+
+
+def _load(files: ModelFiles, settings: WorkerSettings, watchdog: Watchdog | None) -> Classifier:
+    tuning = tuned(files, settings)
+    torch.set_num_threads(tuning.threads)
+    model = EmotionModel(files, settings.moodmill_device, tuning.precision)
     tokenizer = TextTokenizer(files.folder, model.max_tokens)
     if tokenizer.highest_id >= model.vocabulary:
         # An id without an embedding is an error of one text on CPU; a GPU does not survive it.
@@ -212,4 +238,4 @@ def load_classifier(files: ModelFiles, settings: WorkerSettings, watchdog: Watch
             f"the tokenizer of the model {files.name} has ids up to {tokenizer.highest_id}, the model knows "
             f"{model.vocabulary}: are they of one model?"
         )
-    return Classifier(model, tokenizer, settings.moodmill_batch_tokens, watchdog)
+    return Classifier(model, tokenizer, tuning.batch_tokens, watchdog)

@@ -1,7 +1,8 @@
 """Cuts the comments that wait into micro-batches of like length, within a budget of tokens.
 
 Padding is what makes the common ways slow: a batch costs its longest text times its size. So the whole waiting window
-is sorted by length before it is cut. A pure state machine: no threads, and the clock is passed in.
+is sorted by length before it is cut. Models that need no padding gain too: texts of one length share their attention. A
+pure state machine: no threads, and the clock is passed in.
 """
 
 from collections.abc import Sequence
@@ -24,9 +25,10 @@ MAX_WAIT_S: Final = 0.02
 
 
 class Batcher(Generic[Item]):
-    def __init__(self, budget: int) -> None:
-        """`budget`: tokens of a micro-batch, padding included."""
+    def __init__(self, budget: int, *, pads: bool = True) -> None:
+        """`budget`: tokens of a micro-batch; `pads`: each item costs as much as the longest of its micro-batch."""
         self._budget = budget
+        self._pads = pads
         self._waiting: list[Item] = []
         self._tokens = 0
         self._since = 0.0
@@ -49,7 +51,7 @@ class Batcher(Generic[Item]):
     def cut(self) -> list[list[Item]]:
         """Take all that waits, as micro-batches: the longest first, so that memory runs out at once or not at all."""
         waiting, self._waiting, self._tokens = self._waiting, [], 0
-        return cut(waiting, self._budget)
+        return cut(waiting, self._budget, pads=self._pads)
 
     def halve_budget(self) -> int:
         """Cut smaller from now on, for the device ran out of memory; return the new budget."""
@@ -57,13 +59,16 @@ class Batcher(Generic[Item]):
         return self._budget
 
 
-def cut(items: Sequence[Item], budget: int) -> list[list[Item]]:
-    """Cut items into batches of at most `budget` tokens, padding included; one longer than the budget goes alone."""
+def cut(items: Sequence[Item], budget: int, *, pads: bool = True) -> list[list[Item]]:
+    """Cut items into batches of at most `budget` tokens, the longest first; one longer than the budget goes alone."""
     batches: list[list[Item]] = []
+    tokens = 0
     for item in sorted(items, key=lambda one: one.length, reverse=True):
-        # The first of a batch is its longest: each item costs as much as it.
-        if batches and (len(batches[-1]) + 1) * batches[-1][0].length <= budget:
+        cost = batches[-1][0].length if batches and pads else item.length
+        if batches and tokens + cost <= budget:
             batches[-1].append(item)
+            tokens += cost
         else:
             batches.append([item])
+            tokens = item.length
     return batches

@@ -1,8 +1,10 @@
 """Where the broker is, which model to load, and how the worker runs it."""
 
+from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
+import platformdirs
 from pydantic import PositiveFloat, PositiveInt, field_validator
 from pydantic_settings import BaseSettings
 
@@ -31,12 +33,14 @@ class WorkerSettings(BaseSettings):
     moodmill_labels: str | None = None
     #: "auto" takes a GPU when there is one; else what torch calls a device: cpu, cuda, cuda:1.
     moodmill_device: str = "auto"
-    #: "auto" is bf16 on a GPU that has it, fp32 elsewhere.
+    #: "auto" is bf16 on a GPU that has it; on a CPU, the faster of those that say nearly the same.
     moodmill_precision: Literal["auto", "fp32", "bf16"] = "auto"
     #: Chunks in work at once: while the model runs one, others are tokenised and written.
     moodmill_threads: PositiveInt = 4
-    #: Tokens of a micro-batch, padding included; None: by device.
+    #: Tokens of a micro-batch, padding included; None: by device, on a CPU what is fastest.
     moodmill_batch_tokens: PositiveInt | None = None
+    #: Where a machine remembers what it found to be fastest on its CPU.
+    moodmill_tuning: Path = platformdirs.user_cache_path("moodmill") / "tuning.json"
     #: Seconds that a micro-batch, or one try to write a chunk, may take; a worker in which it takes longer ends.
     moodmill_stall_seconds: PositiveFloat = LIMIT_S
     #: Set for a worker that somebody started for one run: it ends when its standard input does.

@@ -37,7 +37,8 @@ TEXTS = (
 
 
 def settings_for(model: Path, **others: Any) -> WorkerSettings:
-    return WorkerSettings(hf_model_repo=str(model), moodmill_device="cpu", moodmill_precision="fp32", **others)
+    same: dict[str, Any] = {"moodmill_device": "cpu", "moodmill_precision": "fp32", "moodmill_batch_tokens": 2_048}
+    return WorkerSettings(hf_model_repo=str(model), **(same | others))
 
 
 def load_as(kind: type[Model], folder: Path) -> Model:

@@ -74,8 +74,27 @@ def test_micro_batches_form_across_threads(tiny_model: Path) -> None:
 def test_micro_batches_keep_to_the_budget(tiny_model: Path) -> None:
     model = load_as(Watched, tiny_model)
     with running(model, tiny_model, batch_tokens=10) as classifier:
-        classifier.classify(["i love this"] * 6)  # five tokens each
+        classifier.classify([f"i {word} this" for word in ("love", "hate", "so", "much", "thanks", "i")])  # five tokens
     assert model.batches == [2, 2, 2]
+
+
+def test_texts_that_are_equal_are_classified_once(tiny_model: Path) -> None:
+    model = load_as(Watched, tiny_model)
+    texts = ["thanks", "i love this", "thanks", "", "thanks"]
+    with running(model, tiny_model) as classifier:
+        outcome = classifier.classify(texts)
+    assert model.batches == [3]
+    close(outcome.probabilities, plain_probabilities(tiny_model, texts))
+    assert outcome.tokens.tolist() == [3, 5, 3, 2, 3]
+    assert outcome.truncated.tolist() == [False] * 5
+
+
+def test_texts_that_are_equal_fail_together(tiny_model: Path) -> None:
+    model = load_as(Allergic, tiny_model)
+    model.bad_token = plain_tokenizer(tiny_model).get_vocab()[POISON]
+    with running(model, tiny_model) as classifier:
+        outcome = classifier.classify(["thanks", POISON, "thanks", POISON])
+    assert list(outcome.errors) == [1, 3]
 
 
 def test_a_text_the_model_cannot_bear_costs_only_itself(tiny_model: Path) -> None:

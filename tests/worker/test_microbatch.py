@@ -69,6 +69,13 @@ def test_batches_hold_items_of_like_length_the_longest_first() -> None:
     assert [[one.length for one in batch] for batch in cut(items(2, 9, 3, 8, 1), 18)] == [[9, 8], [3, 2, 1]]
 
 
+def test_where_nothing_is_padded_an_item_costs_its_own_length() -> None:
+    lengths = [[one.length for one in batch] for batch in cut(items(2, 9, 3, 8, 1), 18, pads=False)]
+    assert lengths == [[9, 8], [3, 2, 1]]
+    assert [len(batch) for batch in cut(items(10, 1, 1, 1, 1, 1, 1, 1, 1), 18, pads=False)] == [9]
+    assert [len(batch) for batch in cut(items(10, 1, 1, 1, 1, 1, 1, 1, 1), 18, pads=True)] == [1, 8]
+
+
 def test_items_of_one_length_keep_their_order() -> None:
     assert cut(items(4, 4, 4), 12) == [items(4, 4, 4)]
 

@@ -1,0 +1,174 @@
+"""How a model is run: precision, threads, micro-batches. On a CPU, measured at its first load, and remembered."""
+
+import fcntl
+import logging
+import os
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+import torch
+import transformers
+
+from db.emotions import EMOTIONS
+from worker.model import EmotionModel, choose_device, choose_precision
+from worker.repository import ModelFiles
+from worker.settings import WorkerSettings
+from worker.tokens import TextTokenizer
+
+logger = logging.getLogger(__name__)
+
+#: Tokens of a micro-batch on a GPU.
+GPU_BATCH_TOKENS: Final = 65_536
+#: Tokens of a micro-batch on a CPU that are tried; more fall out of its caches.
+BUDGETS: Final = (2_048, 1_024, 4_096, 8_192)
+#: bf16 is not taken where a probability differs by more than this from fp32.
+TOLERANCE: Final = 0.02
+#: A choice other than the usual one has to be so much faster: below that it is noise.
+WORTHWHILE: Final = 1.03
+#: Seconds for which each choice is measured, at least.
+SECONDS: Final = 0.4
+#: Texts that are measured with, one an emotion, of about 48 tokens: the mean of Reddit's comments.
+_TEXT: Final = (
+    2 * "i read the whole thread twice last night and all that i can say is that i feel so much {0} about it, "
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """How a model is run."""
+
+    precision: str
+    #: Of torch, on a CPU.
+    threads: int
+    batch_tokens: int
+
+
+def tuned(files: ModelFiles, settings: WorkerSettings) -> Tuning:
+    """Return how to run this model here, within what the settings leave open: on a CPU, what is fastest.
+
+    That takes seconds the first time, and is read from `moodmill_tuning` from then on. Raises ModelError, SettingError.
+    """
+    precision, budget = settings.moodmill_precision, settings.moodmill_batch_tokens
+    threads = torch.get_num_threads()
+    device = choose_device(settings.moodmill_device)
+    if device.type != "cpu":
+        exact = choose_precision(precision, device)
+        return Tuning(precision=exact, threads=threads, batch_tokens=budget or GPU_BATCH_TOKENS)
+    if precision != "auto" and budget is not None:
+        return Tuning(precision=precision, threads=threads, batch_tokens=budget)
+    precisions = _precisions() if precision == "auto" else [precision]
+    budgets = BUDGETS if budget is None else [budget]
+    capability = torch.backends.cpu.get_cpu_capability()
+    key = (
+        f"{files.name}: {'/'.join(precisions)}, {'/'.join(map(str, budgets))} tokens, {threads} threads, {capability} "
+        f"of {platform.node()}, torch {torch.__version__}, transformers {transformers.__version__}"
+    )
+    path = settings.moodmill_tuning
+    try:
+        with _alone(path):
+            remembered = _recall(path)
+            if key not in remembered:
+                logger.info("measuring once what is fastest for the model %s on this CPU", files.name)
+                remembered[key] = _measure(files, precisions, budgets, threads)
+                _remember(path, remembered)
+            return remembered[key]
+    except OSError as error:
+        logger.warning("what is fastest here cannot be remembered, so it is not measured: %s", error)
+        return Tuning(precision=precisions[0], threads=threads, batch_tokens=budgets[0])
+
+
+def _precisions() -> list[str]:
+    """Return what this CPU can compute in; bf16 only where it has instructions for that."""
+    return ["fp32", "bf16"] if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ["fp32"]
+
+
+class _Trials:
+    """Tries one choice after the other, each beside the best of those before it."""
+
+    def __init__(self, files: ModelFiles, start: Tuning) -> None:
+        self.best = start
+        self._files = files
+        self._model = EmotionModel(files, "cpu", start.precision)
+        tokenizer = TextTokenizer(files.folder, self._model.max_tokens)
+        self._pad_id = tokenizer.pad_id
+        self._texts = [one.ids for one in tokenizer.encode([_TEXT.format(emotion) for emotion in EMOTIONS])]
+        self._rate = self._tokens_per_second(self._model, start)
+
+    def try_precision(self, precision: str) -> None:
+        model = EmotionModel(self._files, "cpu", precision)
+        apart = self._model.probabilities(self._texts, self._pad_id) - model.probabilities(self._texts, self._pad_id)
+        if np.abs(apart).max() <= TOLERANCE and self._try(model, replace(self.best, precision=precision)):
+            self._model = model
+
+    def try_budget(self, tokens: int) -> None:
+        self._try(self._model, replace(self.best, batch_tokens=tokens))
+
+    def try_threads(self, threads: int) -> None:
+        self._try(self._model, replace(self.best, threads=threads))
+
+    def _try(self, model: EmotionModel, tuning: Tuning) -> bool:
+        rate = self._tokens_per_second(model, tuning)
+        if rate < WORTHWHILE * self._rate:
+            return False
+        self.best, self._rate = tuning, rate
+        return True
+
+    def _tokens_per_second(self, model: EmotionModel, tuning: Tuning) -> float:
+        """Run micro-batches for a while; return the rate of the fastest."""
+        times = max(1, round(tuning.batch_tokens / sum(map(len, self._texts))))
+        batch = sorted([*self._texts] * times, key=len)
+        before = torch.get_num_threads()
+        torch.set_num_threads(tuning.threads)
+        try:
+            model.probabilities(batch, self._pad_id)
+            seconds: list[float] = []
+            while len(seconds) < 2 or sum(seconds) < SECONDS:
+                begun = time.perf_counter()
+                model.probabilities(batch, self._pad_id)
+                seconds.append(time.perf_counter() - begun)
+        finally:
+            torch.set_num_threads(before)
+        return sum(map(len, batch)) / min(seconds)
+
+
+def _measure(files: ModelFiles, precisions: Sequence[str], budgets: Sequence[int], threads: int) -> Tuning:
+    trials = _Trials(files, Tuning(precision=precisions[0], threads=threads, batch_tokens=budgets[0]))
+    for precision in precisions[1:]:
+        trials.try_precision(precision)
+    for budget in budgets[1:]:
+        trials.try_budget(budget)
+    if threads > 1:
+        trials.try_threads(threads // 2)
+    return trials.best
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let workers that start at once measure one after the other: the second one reads what the first one found."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _recall(path: Path) -> dict[str, Tuning]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Tuning])
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.MsgspecError) as error:
+        logger.warning("cannot read what was measured before, measuring again: %s: %s", path, error)
+        return {}
+
+
+def _remember(path: Path, tunings: dict[str, Tuning]) -> None:
+    written = path.with_suffix(f".{os.getpid()}")
+    written.write_bytes(msgspec.json.format(msgspec.json.encode(tunings)))
+    written.replace(path)
