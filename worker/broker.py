@@ -113,6 +113,12 @@ def alive(workers: Iterable[str]) -> set[str]:
         return {one for one in workers if client.exists(f"{KEY_PREFIX}worker:{one}")}
 
 
+def workers_alive() -> int:
+    """Return how many workers gave a sign of life lately."""
+    with _client() as client:
+        return sum(1 for _ in client.scan_iter(f"{KEY_PREFIX}worker:*"))
+
+
 def give_back(tags: Iterable[str] | None = None) -> None:
     """Put messages that workers took and did not acknowledge back into the queue: these, or all there are."""
     try:

@@ -30,6 +30,8 @@ class Batcher(Generic[Item]):
         self._budget = budget
         self._pads = pads
         self._waiting: list[Item] = []
+        #: Where in it the items begin that came last.
+        self._newest = 0
         self._tokens = 0
         self._since = 0.0
 
@@ -37,6 +39,7 @@ class Batcher(Generic[Item]):
         """Let items wait; `now` in seconds. The clock of a window starts with its first item."""
         if not self._waiting:
             self._since = now
+        self._newest = len(self._waiting)
         self._waiting.extend(items)
         self._tokens += sum(item.length for item in items)
 
@@ -49,9 +52,17 @@ class Batcher(Generic[Item]):
         return max(0.0, self._since + MAX_WAIT_S - now)
 
     def cut(self) -> list[list[Item]]:
-        """Take all that waits, as micro-batches: the longest first, so that memory runs out at once or not at all."""
-        waiting, self._waiting, self._tokens = self._waiting, [], 0
-        return cut(waiting, self._budget, pads=self._pads)
+        """Take what waits, as micro-batches: the longest first, so that memory runs out at once or not at all.
+
+        The items that came last stay, unless they are alone: all of a window are done at the same moment, and then the
+        model has these while others are written and fetched.
+        """
+        taken, self._waiting = self._waiting[: self._newest], self._waiting[self._newest :]
+        if not taken:
+            taken, self._waiting = self._waiting, []
+        self._newest = 0
+        self._tokens = sum(item.length for item in self._waiting)
+        return cut(taken, self._budget, pads=self._pads)
 
     def halve_budget(self) -> int:
         """Cut smaller from now on, for the device ran out of memory; return the new budget."""

@@ -16,7 +16,7 @@ from db.emotions import EMOTIONS
 from db.errors import ModelError, SettingError
 from worker.labels import label_columns
 from worker.linear import prepack
-from worker.packing import ENCODERS, PackedClassifier
+from worker.packing import FAMILIES, PackedClassifier
 from worker.repository import ModelFiles
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class EmotionModel:
     def _pack(self) -> PackedClassifier | None:
         """Return the model as one that needs no padding, where it proves to say the same then."""
         config = self._model.config
-        if config.model_type not in ENCODERS:
+        if config.model_type not in FAMILIES:
             return None
         pad_id, dice = int(config.pad_token_id or 0), np.random.default_rng(0)
         words = np.delete(np.arange(self.vocabulary), pad_id)  # the RoBERTa family counts its positions without padding

@@ -1,12 +1,13 @@
 """Runs a micro-batch without padding: the tokens of all its texts in one row, with attention within each text alone.
 
-In a padded batch every text costs as much as the longest, in every layer. In a row it costs what its tokens cost.
+In a padded batch every text costs as much as the longest, in every layer. In a row it costs what its tokens cost. And
+as the head reads the first token of each text only, the last layer makes little more of others than keys and values.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -20,14 +21,28 @@ logger = logging.getLogger(__name__)
 
 #: What transformers calls our attention.
 ATTENTION: Final = "moodmill_packed"
-#: Families whose heads read a text's first token only, and what each calls the layers between embeddings and head.
-ENCODERS: Final = {
-    "bert": "encoder",
-    "camembert": "encoder",
-    "distilbert": "transformer",
-    "electra": "encoder",
-    "roberta": "encoder",
-    "xlm-roberta": "encoder",
+#: Scores that are computed at once on a CPU in bf16: what its caches hold. Memory for many more would be new each time.
+SCORES: Final = 2**21
+
+
+class _Names(NamedTuple):
+    """What a family calls its parts."""
+
+    #: The layers between embeddings and head; theirs are in a list `layer`.
+    encoder: str
+    #: What is applied to a layer's attention plus its input, before its feed-forward part.
+    norm: str
+
+
+_OF_BERT: Final = _Names(encoder="encoder", norm="attention.output.LayerNorm")
+#: Families whose heads read a text's first token only.
+FAMILIES: Final = {
+    "bert": _OF_BERT,
+    "camembert": _OF_BERT,
+    "distilbert": _Names(encoder="transformer", norm="sa_layer_norm"),
+    "electra": _OF_BERT,
+    "roberta": _OF_BERT,
+    "xlm-roberta": _OF_BERT,
 }
 
 
@@ -72,49 +87,68 @@ def lay_out(texts: Sequence[Sequence[int]], first_position: int, device: torch.d
 
 
 class PackedClassifier:
-    """A classifier of one of the families in ENCODERS that takes its texts in a row."""
+    """A classifier of one of the FAMILIES that takes its texts in a row. For one thread at a time."""
 
     def __init__(self, model: PreTrainedModel, first_position: int) -> None:
         """`first_position`: where the model's family begins to count. From here on the model takes rows only."""
         self._model = model
         self._first_position = first_position
+        names = FAMILIES[model.config.model_type]
         #: The layers between embeddings and head.
-        self.encoder: Final[nn.Module] = getattr(model.base_model, ENCODERS[model.config.model_type])
-        self._hook = self.encoder.register_forward_hook(_keep_first_tokens, with_kwargs=True)
+        self.encoder: Final[nn.Module] = getattr(model.base_model, names.encoder)
+        last: nn.Module = self.encoder.layer[-1]
+        self._last = frozenset(last.modules())
+        self._row: Row | None = None
+        self._hooks = [
+            last.get_submodule(names.norm).register_forward_pre_hook(self._drop_all_but_first_tokens),
+            self.encoder.register_forward_hook(_make_a_batch),
+        ]
         self._attention_before = model.config._attn_implementation
         model.set_attn_implementation(ATTENTION)
 
     def logits(self, texts: Sequence[Sequence[int]]) -> Tensor:
         """Return [n, labels] for the token ids of n texts. On a CPU, neighbours of one length share their attention."""
-        row = lay_out(texts, self._first_position, self._model.device)
-        logits: Tensor = self._model(input_ids=row.ids, position_ids=row.positions, packed_row=row).logits
+        self._row = row = lay_out(texts, self._first_position, self._model.device)
+        logits: Tensor = self._model(
+            input_ids=row.ids, position_ids=row.positions, packed_row=row, first_tokens_in=self._last
+        ).logits
         return logits
 
     def undo(self) -> None:
         """Make the model one that takes padded batches again."""
-        self._hook.remove()
+        for hook in self._hooks:
+            hook.remove()
         self._model.set_attn_implementation(self._attention_before)
 
+    def _drop_all_but_first_tokens(self, _norm: nn.Module, given: tuple[Tensor]) -> Tensor:
+        """[1, T, hidden] → [1, n, hidden]"""
+        if self._row is None:
+            raise RuntimeError("the model takes its texts in a row: call `logits`")
+        return given[0][:, self._row.offsets[:-1]]
 
-def _keep_first_tokens(_encoder: Any, _args: Any, named: dict[str, Any], output: Any) -> Any:
-    """Turn what the layers made of a row, [1, T, hidden], into a batch of its texts' first tokens, [n, 1, hidden]."""
-    row: Row = named["packed_row"]
-    output.last_hidden_state = output.last_hidden_state[0, row.offsets[:-1]].unsqueeze(1)
+
+def _make_a_batch(_encoder: nn.Module, _given: object, output: Any) -> Any:
+    """Turn what the layers made of a row's texts, [1, n, hidden], into what a head expects, [n, 1, hidden]."""
+    output.last_hidden_state = output.last_hidden_state.transpose(0, 1)
     return output
 
 
 def _attend(
-    _module: Any,
+    module: nn.Module,
     query: Tensor,
     key: Tensor,
     value: Tensor,
     _mask: None,
     *,
     packed_row: Row,
+    first_tokens_in: Container[nn.Module],
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Attend within each text of a row: [1, heads, T, d] three times → [1, T, heads, d]."""
+    """Attend within each text of a row: [1, heads, T, d] three times → [1, T, heads, d].
+
+    In the modules `first_tokens_in` only what the first token of each text attends to is asked for.
+    """
     if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16):
         query, key, value = (one[0].transpose(0, 1) for one in (query, key, value))
         offsets, longest = packed_row.offsets, packed_row.longest
@@ -128,17 +162,27 @@ def _attend(
         q, k, v = (
             one[0, :, tokens].view(-1, count, length, one.shape[-1]).transpose(0, 1) for one in (query, key, value)
         )
-        attended[0, tokens] = attend(q, k, v, scale=scaling).transpose(1, 2).flatten(0, 1)
+        asked = 1 if module in first_tokens_in else length
+        found = attend(q[:, :, :asked], k, v, scale=scaling).transpose(1, 2)
+        attended[0, tokens].view(count, length, *found.shape[2:])[:, :asked] = found
     return attended, None
 
 
 def _bf16_attention(query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
-    """Attend as scaled_dot_product_attention, which takes a third longer in bf16 on a CPU: [n, heads, length, d]."""
-    n, heads, length, d = query.shape
-    scaled = query * (d**-0.5 if scale is None else scale)
-    scores = torch.bmm(scaled.reshape(-1, length, d), key.reshape(-1, length, d).transpose(1, 2))
-    torch.softmax(scores, -1, out=scores)
-    return torch.bmm(scores, value.reshape(-1, length, d)).view(n, heads, length, d)
+    """Attend as scaled_dot_product_attention, which takes a third longer in bf16 on a CPU; the shape is query's."""
+    n, heads, asked, d = query.shape
+    query = (query * (d**-0.5 if scale is None else scale)).reshape(n * heads, asked, d)
+    key, value = key.reshape(n * heads, -1, d).transpose(1, 2), value.reshape(n * heads, -1, d)
+    step = max(1, SCORES // (asked * key.shape[-1]))
+    scores = query.new_empty(min(step, n * heads), asked, key.shape[-1])
+    found = torch.empty_like(query)
+    for start in range(0, n * heads, step):
+        part = slice(start, start + step)
+        some = scores[: n * heads - start]
+        torch.bmm(query[part], key[part], out=some)
+        torch.softmax(some, -1, out=some)
+        torch.bmm(some, value[part], out=found[part])
+    return found.view(n, heads, asked, d)
 
 
 AttentionInterface.register(ATTENTION, _attend)

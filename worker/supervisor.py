@@ -39,17 +39,19 @@ class Supervisor:
         environment: Mapping[str, str],
         *,
         log: Path | None = None,
+        app: str = "worker",
         arguments: tuple[str, ...] = (),
         count_done: Callable[[], int] = lambda: 0,
         on_death: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start `celery -A worker worker` with these settings added to the environment.
+        """Start `celery -A APP worker` with these settings added to the environment.
 
         `log` takes what it says, which else goes where ours goes. `count_done` tells how many chunks are done, by which
         a worker that dies again and again is known from one that gets on; `on_death` is called before another starts.
         """
         self._environment = {**os.environ, **environment, "MOODMILL_EXIT_WITH_PARENT": "1"}
         self._log = log
+        self._app = app
         self._arguments = arguments
         self._count_done = count_done
         self._on_death = on_death
@@ -102,7 +104,7 @@ class Supervisor:
             time.sleep(LOOK_S)
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "celery", "-A", "worker", *worker_arguments(self._arguments)]
+        command = [sys.executable, "-m", "celery", "-A", self._app, *worker_arguments(self._arguments)]
         output = self._log.open("wb") if self._log else None
         try:
             return subprocess.Popen(
@@ -146,6 +148,7 @@ class Supervisor:
 def local_worker(
     environment: Mapping[str, str],
     *,
+    app: str = "worker",
     patient: bool = True,
     count_done: Callable[[], int] = lambda: 0,
     on_death: Callable[[], None] = lambda: None,
@@ -156,7 +159,7 @@ def local_worker(
     """
     with tempfile.TemporaryDirectory(prefix="moodmill-worker-") as folder:
         log = Path(folder) / "worker.log"
-        worker = Supervisor(environment, log=log, count_done=count_done, on_death=on_death)
+        worker = Supervisor(environment, log=log, app=app, count_done=count_done, on_death=on_death)
         try:
             yield worker
         finally:

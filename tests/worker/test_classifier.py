@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,6 +69,21 @@ def test_micro_batches_form_across_threads(tiny_model: Path) -> None:
     close(found, plain_probabilities(tiny_model, some_texts(8)))
     assert sum(model.batches) == 9
     assert max(model.batches) > 1, "texts of several threads ran together"
+
+
+def test_nothing_but_the_model_thread_has_computed_with_the_model_and_lives(tiny_model: Path) -> None:
+    # each thread that did keeps OpenMP threads, which slow down those of the model thread
+    threads: set[threading.Thread] = set()
+
+    class Noted(Watched):
+        def probabilities(self, ids: Sequence[Sequence[int]], pad_id: int) -> NDArray[np.float32]:
+            threads.add(threading.current_thread())
+            return super().probabilities(ids, pad_id)
+
+    with running(load_as(Noted, tiny_model), tiny_model) as classifier:
+        classifier.warm_up()
+        classifier.classify(TEXTS)
+        assert {one.name for one in threads if one.is_alive()} == {"model"}
 
 
 def test_micro_batches_keep_to_the_budget(tiny_model: Path) -> None:

@@ -23,6 +23,13 @@ def cost(batch: list[Item]) -> int:
     return len(batch) * max(one.length for one in batch)
 
 
+def cut_all(batcher: Batcher[Item]) -> list[list[Item]]:
+    batches = []
+    while batcher.due_in(0.0) is not None:
+        batches += batcher.cut()
+    return batches
+
+
 def test_nothing_is_due_while_nothing_waits() -> None:
     batcher: Batcher[Item] = Batcher(100)
     assert batcher.due_in(5.0) is None
@@ -40,7 +47,7 @@ def test_the_clock_starts_at_the_first_item_of_a_window() -> None:
     assert batcher.due_in(10.0 + MAX_WAIT_S) == pytest.approx(0, abs=1e-9)
     assert batcher.due_in(99.0) == 0
 
-    batcher.cut()
+    cut_all(batcher)
     batcher.add(items(3), 200.0)
     assert batcher.due_in(200.0) == pytest.approx(MAX_WAIT_S)
 
@@ -60,9 +67,31 @@ def test_a_full_window_is_due_at_once() -> None:
     batcher.add(items(10), 0.0)
     assert batcher.due_in(0.0) == 0
 
-    batcher.cut()
+    cut_all(batcher)
     batcher.add(items(10), 1.0)
     assert batcher.due_in(1.0) == pytest.approx(MAX_WAIT_S), "a new window counts its tokens from 0"
+
+
+def test_what_came_last_is_left_to_run_while_the_others_are_stored() -> None:
+    batcher: Batcher[Item] = Batcher(100)
+    for length in (1, 2, 3):
+        batcher.add(items(length, length), 0.0)
+
+    assert [[one.length for one in batch] for batch in batcher.cut()] == [[2, 2, 1, 1]]
+    assert batcher.due_in(MAX_WAIT_S) == 0, "it has waited as long as the others"
+    assert [[one.length for one in batch] for batch in batcher.cut()] == [[3, 3]]
+    assert batcher.due_in(99.0) is None
+
+
+def test_what_is_left_counts_towards_the_next_window() -> None:
+    batcher: Batcher[Item] = Batcher(10)
+    batcher.add(items(10), 0.0)
+    batcher.add(items(*[10] * (WINDOW_BUDGETS - 1)), 0.0)
+    assert batcher.due_in(0.0) == 0
+    batcher.cut()
+    assert batcher.due_in(0.0) == pytest.approx(MAX_WAIT_S)
+    batcher.add(items(10), 0.0)
+    assert batcher.due_in(0.0) == 0
 
 
 def test_batches_hold_items_of_like_length_the_longest_first() -> None:
@@ -86,8 +115,7 @@ def test_every_item_is_in_one_batch_and_no_batch_is_over_budget(seed: int) -> No
     budget = chance.randint(1, 300)
     given = items(*(chance.randint(1, 60) for _ in range(chance.randint(0, 200))))
     batcher: Batcher[Item] = Batcher(budget)
-    for one in given:
-        batcher.add([one], 0.0)
+    batcher.add(given, 0.0)
 
     batches = batcher.cut()
 

@@ -1,19 +1,22 @@
 """Texts in a row, without padding, give what they give alone."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from db.emotions import EMOTIONS
 from tests.support import make_model
 from tests.worker.architectures import FAMILIES, Family, make_of
 from tests.worker.builders import TEXTS, load, plain_probabilities, settings_for, tokenizer_for
+from worker import packing
 from worker.linear import PrepackedLinear, prepack
 from worker.model import EmotionModel
-from worker.packing import ENCODERS, lay_out
+from worker.packing import lay_out
 from worker.repository import find_model
 
 
@@ -30,7 +33,7 @@ def test_a_row_holds_its_texts_one_after_the_other() -> None:
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.name)
 def test_the_families_that_read_a_first_token_go_without_padding(family: Family, tmp_path: Path) -> None:
     folder = make_of(family, tmp_path / "model", labels=EMOTIONS)
-    assert load(folder).pads == (family.name.lower() not in ENCODERS)
+    assert load(folder).pads == (family.name.lower() not in packing.FAMILIES)
 
 
 def test_in_bf16_a_row_gives_nearly_what_its_texts_give_alone(tiny_model: Path) -> None:
@@ -38,6 +41,27 @@ def test_in_bf16_a_row_gives_nearly_what_its_texts_give_alone(tiny_model: Path) 
     assert not model.pads
     found = model.probabilities([one.ids for one in tokenizer_for(tiny_model).encode(TEXTS)], 0)
     np.testing.assert_allclose(found, plain_probabilities(tiny_model, TEXTS), atol=0.1, rtol=0)
+
+
+def test_attention_in_steps_is_attention(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    query, key, value = (torch.randn(2, 3, length, 8).bfloat16() for length in (5, 7, 7))
+    wanted = functional.scaled_dot_product_attention(query.float(), key.float(), value.float())
+    for scores in (1, 5 * 7 * 4, packing.SCORES):  # a head at a time, four heads and the two that are left, all
+        monkeypatch.setattr(packing, "SCORES", scores)
+        found = packing._bf16_attention(query, key, value, None)
+        torch.testing.assert_close(found.float(), wanted, atol=0.03, rtol=0)
+
+
+def test_the_last_layer_goes_on_with_first_tokens_only(tiny_model: Path) -> None:
+    model = load(tiny_model)
+    seen: list[tuple[int, ...]] = []
+    encoder: Any = model._model.base_model.encoder
+    layers = [*encoder.layer]
+    for layer in layers:
+        layer.intermediate.register_forward_hook(lambda _layer, given, _found: seen.append(tuple(given[0].shape[:2])))
+    model.probabilities([[2, 5, 6, 3], [2, 3]], 0)
+    assert seen == [*[(1, 6)] * (len(layers) - 1), (1, 2)]
 
 
 def test_a_model_that_says_something_else_without_padding_is_padded(
