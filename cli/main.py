@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from cli.bench import bench
 from cli.classify import classify
 from cli.dead import dead
 from cli.demo import demo
@@ -39,7 +40,7 @@ def moodmill(debug: bool) -> None:
     """
 
 
-for command in (label, enqueue, worker, status, resume, dead, classify, train, evaluate, db, doctor, demo):
+for command in (label, enqueue, worker, status, resume, dead, classify, train, evaluate, bench, db, doctor, demo):
     moodmill.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""The house: imports go down only, cli → producers → worker → db, and rooms know only what they need."""
+"""The house: imports go down only, cli → bench → producers → worker → db, and rooms know only what they need."""
 
 import ast
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from tests.support import clean_environment, write_dump
 
 ROOT = Path(__file__).resolve().parents[1]
-FLOORS = ("db", "worker", "producers", "cli")
+FLOORS = ("db", "worker", "producers", "bench", "cli")
 
 
 def imports(path: Path) -> set[str]:

@@ -1,0 +1,158 @@
+"""All ways side by side: ours, stage by stage and whole, and the peers, on the same texts."""
+
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoConfig
+
+from bench import stages
+from bench.figures import Figures, Unmeasured
+from bench.machine import peak_memory_mib, product_rate
+from bench.peers import PEERS
+from bench.sample import read_comments, write_dump
+from bench.whole import whole_way
+from db.comment import Comment
+from db.store import Store
+from worker.model import EmotionModel, choose_device
+from worker.repository import ModelFiles, find_model
+from worker.settings import WorkerSettings
+from worker.tokens import TextTokenizer
+from worker.tuning import Tuning, tuned
+
+#: Texts that a peer runs before it is timed.
+WARM_UP: Final = 32
+
+Result = Figures | Unmeasured
+Told = Callable[[str], None]
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is measured, and on what."""
+
+    source: Path
+    comments: int
+    settings: WorkerSettings
+    peers: Sequence[str] = ()
+    #: A store that the rows of the whole way go into; None: an SQLite file that is deleted afterwards.
+    store_url: str | None = None
+    workers: int = 1
+    #: Only the whole way, with a stand-in for tokenizer and model that costs so much a character.
+    stand_in_microseconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    results: list[Result]
+    #: How our model was run; None where a stand-in was.
+    tuning: Tuning | None = None
+    #: Floating-point operations a second of a matrix product of the model's own shapes, in its precision.
+    product_flops: float | None = None
+
+
+def compare(plan: Plan, told: Told) -> Comparison:
+    """Measure everything of a plan, one after the other; `told` hears what is measured now. Raises MoodmillError."""
+    comments = read_comments(plan.source, plan.comments)
+    with tempfile.TemporaryDirectory(prefix="moodmill-bench-") as name:
+        folder = Path(name)
+        dump = folder / "RC_bench.ndjson"
+        write_dump(dump, comments, plan.comments)
+        if plan.stand_in_microseconds is not None:
+            told(f"the whole way without a model, {plan.workers} workers")
+            return Comparison(results=[_whole(plan, dump, folder)])
+        repeated = [comments[number % len(comments)] for number in range(plan.comments)]
+        files = find_model(plan.settings)
+        tuning = tuned(files, plan.settings)
+        told("the model alone")
+        alone = _apart(_model_alone, files, tuning, plan.settings.moodmill_device, [one.text for one in repeated])
+        told("reading and writing")
+        results: list[Result] = [stages.read(dump, plan.comments), *alone.results, _write(folder, repeated)]
+        told("the whole way")
+        results.append(_whole(plan, dump, folder))
+        results += _peers(plan.peers, files, [one.text for one in repeated], told)
+        return Comparison(results=results, tuning=tuning, product_flops=alone.product_flops)
+
+
+def _model_alone(files: ModelFiles, tuning: Tuning, device_name: str, texts: Sequence[str]) -> Comparison:
+    """Measure the stages that need no store and no broker, and a matrix product beside them."""
+    torch.set_num_threads(tuning.threads)
+    device = choose_device(device_name)
+    model = EmotionModel(files, device_name, tuning.precision)
+    tokenizer = TextTokenizer(files.folder, model.max_tokens)
+    tokenised, encoded = stages.tokenise(tokenizer, texts)
+    batched, batches = stages.batch(encoded, tuning.batch_tokens, pads=model.pads)
+    dtype = torch.bfloat16 if tuning.precision == "bf16" else torch.float32
+    config = AutoConfig.from_pretrained(files.folder)
+    shape = (device, dtype, tuning.batch_tokens, config.hidden_size, 4 * config.hidden_size)
+    before = product_rate(*shape)
+    forward, found = stages.forward(
+        model, batches, lambda lengths: stages.forward_flops(config, lengths, only_first=not model.pads)
+    )
+    product = (before + product_rate(*shape)) / 2  # a shared machine is not as fast at all times
+    exact = EmotionModel(files, device_name, "fp32")
+    with torch.inference_mode():
+        worst = max(
+            float(np.abs(exact.probabilities([one.ids for one in batch], 0) - [found[id(one)] for one in batch]).max())
+            for batch in batches
+        )
+    return Comparison(results=[tokenised, batched, replace(forward, difference=worst)], product_flops=product)
+
+
+def _write(folder: Path, comments: Sequence[Comment]) -> Figures:
+    store = Store(f"sqlite:///{folder}/write.db")
+    store.prepare()
+    try:
+        return stages.write(store, comments)
+    finally:
+        store.close()
+
+
+def _whole(plan: Plan, dump: Path, folder: Path) -> Figures:
+    store = Store(plan.store_url or f"sqlite:///{folder}/bench.db")
+    store.prepare()
+    try:
+        return whole_way(
+            dump, plan.comments, store, workers=plan.workers, stand_in_microseconds=plan.stand_in_microseconds
+        )
+    finally:
+        store.close()
+
+
+def _peers(names: Sequence[str], files: ModelFiles, texts: Sequence[str], told: Told) -> Iterator[Result]:
+    if names:
+        told("plain transformers, for the differences")
+        _, exact = _apart(_peer, "pipeline, batch 1", files, texts)
+    for name in names:
+        told(name)
+        try:
+            figures, found = _apart(_peer, name, files, texts)
+        except Exception as error:  # noqa: BLE001 - a peer that fails is a row that says so
+            yield Unmeasured(name=name, why=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+        else:
+            yield replace(figures, difference=float(np.abs(found - exact).max()))
+
+
+def _peer(name: str, files: ModelFiles, texts: Sequence[str]) -> tuple[Figures, NDArray[np.float32]]:
+    """Time one peer on texts; return its probabilities too."""
+    classify = PEERS[name](files)
+    classify(texts[:WARM_UP])
+    begun = time.perf_counter()
+    found = classify(texts)
+    seconds = time.perf_counter() - begun
+    return Figures(name=name, comments=len(texts), seconds=seconds, memory_mib=peak_memory_mib()), found
+
+
+def _apart(work: Callable[..., Answer], *arguments: object) -> Answer:
+    """Do something in a process of its own, so that its memory is its own, and nothing of it is left for the next."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()

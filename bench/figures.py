@@ -1,0 +1,37 @@
+"""What a measurement comes to."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What one way, or one stage of ours, did with the texts."""
+
+    name: str
+    comments: int
+    seconds: float
+    #: Tokens of the texts, without padding; None where texts are not cut into tokens.
+    tokens: int | None = None
+    #: Tokens that only pad, as a share of all that the model saw.
+    padding: float | None = None
+    #: Tokens of a micro-batch, as a share of its budget.
+    fill: float | None = None
+    #: Floating-point operations a second of the model alone.
+    flops: float | None = None
+    #: The largest difference of a probability from fp32's.
+    difference: float | None = None
+    #: MiB of memory at its peak, of the process that did it.
+    memory_mib: float | None = None
+
+    @property
+    def rate(self) -> float:
+        """Comments a second."""
+        return self.comments / self.seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unmeasured:
+    """A way that could not be measured here, and why."""
+
+    name: str
+    why: str

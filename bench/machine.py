@@ -1,0 +1,66 @@
+"""The machine that is measured on: what it is, and how fast it multiplies matrices."""
+
+import os
+import platform
+import resource
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch.nn import functional
+
+#: What the figures depend on.
+PACKAGES: Final = ("moodmill", "torch", "transformers", "tokenizers", "celery", "onnxruntime", "ray")
+#: Seconds for which a product is repeated.
+SECONDS: Final = 1.0
+
+
+def describe() -> dict[str, str]:
+    """Return what of this machine and its software bears on speed."""
+    found = {
+        "processor": _processor(),
+        "cores": f"{os.cpu_count()}, {torch.get_num_threads()} threads of torch",
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "python": platform.python_version(),
+    }
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def product_rate(device: torch.device, dtype: torch.dtype, rows: int, inputs: int, outputs: int) -> float:
+    """Return the floating-point operations a second of [rows, inputs] x [inputs, outputs], repeated for a while."""
+    left = torch.randn(rows, inputs, device=device).to(dtype)
+    right = torch.randn(outputs, inputs, device=device).to(dtype)
+
+    def seconds(times: int) -> float:
+        begun = time.perf_counter()
+        for _ in range(times):
+            functional.linear(left, right)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter() - begun
+
+    seconds(3)
+    times = max(3, int(3 * SECONDS / seconds(3)))
+    return 2.0 * rows * inputs * outputs * times / seconds(times)
+
+
+def peak_memory_mib(who: int = resource.RUSAGE_SELF) -> float:
+    """Return the most memory that this process, or the largest of its children that ended, ever held."""
+    return resource.getrusage(who).ru_maxrss / 1024
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

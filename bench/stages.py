@@ -1,0 +1,149 @@
+"""Each stage of the way alone: read, tokenise, batch, forward, write."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from msgspec import structs
+from numpy.typing import NDArray
+
+from bench.figures import Figures
+from bench.machine import peak_memory_mib
+from db.classified import Classified
+from db.comment import Comment
+from db.emotions import EMOTIONS
+from db.ledger import Chunk, Cut, Ledger, SourceFile
+from db.results import store_chunk
+from db.store import Store
+from producers.chunks import cut_records
+from producers.filters import ALL
+from producers.sources import open_source
+from worker.microbatch import Batcher
+from worker.model import EmotionModel
+from worker.tokens import TextTokenizer, TokenIds
+
+#: Comments of a chunk, as producers send them.
+CHUNK: Final = 512
+
+
+def read(dump: Path, count: int) -> Figures:
+    """Read a dump and cut it into chunks."""
+    begun = time.perf_counter()
+    ranges = cut_records(open_source(dump).records(0), ALL, 0, CHUNK)
+    comments = sum(len(one.comments) for one in ranges)
+    if comments != count:
+        raise RuntimeError(f"expected {count} comments, read {comments}")
+    return Figures(name="read", comments=count, seconds=time.perf_counter() - begun)
+
+
+def tokenise(tokenizer: TextTokenizer, texts: Sequence[str]) -> tuple[Figures, list[TokenIds]]:
+    """Cut texts into tokens, a chunk at a time."""
+    begun = time.perf_counter()
+    encoded = [one for chunk in _chunks(texts) for one in tokenizer.encode(chunk)]
+    seconds = time.perf_counter() - begun
+    return Figures(name="tokenise", comments=len(texts), seconds=seconds, tokens=_tokens(encoded)), encoded
+
+
+def batch(encoded: Sequence[TokenIds], budget: int, *, pads: bool) -> tuple[Figures, list[list[TokenIds]]]:
+    """Cut texts into micro-batches, a window at a time, as the worker does when chunks come in faster than they go."""
+    begun = time.perf_counter()
+    batcher: Batcher[TokenIds] = Batcher(budget, pads=pads)
+    batches = []
+    for chunk in _chunks(encoded):
+        batcher.add(chunk, 0.0)
+        if batcher.due_in(0.0) == 0:
+            batches += batcher.cut()
+    while batcher.due_in(0.0) is not None:
+        batches += batcher.cut()
+    figures = Figures(
+        name="batch",
+        comments=len(encoded),
+        seconds=time.perf_counter() - begun,
+        tokens=_tokens(encoded),
+        padding=padding(batches) if pads else 0.0,
+        fill=_tokens(encoded) / (budget * len(batches)),
+    )
+    return figures, batches
+
+
+def forward(
+    model: EmotionModel, batches: Sequence[Sequence[TokenIds]], flops: Callable[[Sequence[int]], float]
+) -> tuple[Figures, dict[int, NDArray[np.float32]]]:
+    """Run micro-batches; return also the probabilities of each text, by the identity of its tokens."""
+    model.probabilities([one.ids for one in batches[0]], 0)
+    found: dict[int, NDArray[np.float32]] = {}
+    begun = time.perf_counter()
+    for texts in batches:
+        rows = model.probabilities([one.ids for one in texts], 0)
+        found |= {id(text): row for text, row in zip(texts, rows, strict=True)}
+    seconds = time.perf_counter() - begun
+    lengths = [one.length for texts in batches for one in texts]
+    figures = Figures(
+        name="forward",
+        comments=len(lengths),
+        seconds=seconds,
+        tokens=sum(lengths),
+        padding=padding(batches) if model.pads else 0.0,
+        flops=flops(lengths) / seconds,
+        memory_mib=peak_memory_mib(),
+    )
+    return figures, found
+
+
+def write(store: Store, comments: Sequence[Comment]) -> Figures:
+    """Store comments with their probabilities, a chunk in a transaction, the ledger's part included."""
+    ledger = Ledger(store)
+    file = SourceFile(number=0, path="bench", name="bench", size=0, fingerprint="")
+    run = ledger.create_run({}, [file])
+    # new ids: those of texts that are repeated would be there already
+    chunks = list(_chunks([structs.replace(comment, id=f"b{number}") for number, comment in enumerate(comments)]))
+    for number, chunk in enumerate(chunks):
+        size, first = len(chunk), number * CHUNK
+        added = Chunk(number=number, source_number=0, first=first, stop=first + size, records=size, comments=size)
+        ledger.add_chunk(run, added, Cut())
+    dice = np.random.default_rng(0)
+    begun = time.perf_counter()
+    for number, chunk in enumerate(chunks):
+        classified = Classified(
+            comments=chunk,
+            probabilities=dice.random((len(chunk), len(EMOTIONS)), dtype=np.float32),
+            tokens=np.zeros(len(chunk), dtype=np.int32),
+            truncated=np.zeros(len(chunk), dtype=np.bool_),
+            model="bench",
+            source="bench",
+            keep_text=False,
+        )
+        store_chunk(store, run, number, 0, classified)
+    return Figures(name="write", comments=len(comments), seconds=time.perf_counter() - begun)
+
+
+def padding(batches: Sequence[Sequence[TokenIds]]) -> float:
+    """Return the share of padding in batches, each as wide as its longest text."""
+    cells = sum(len(texts) * max(one.length for one in texts) for texts in batches)
+    return 1 - sum(one.length for texts in batches for one in texts) / cells
+
+
+def forward_flops(config: Any, lengths: Sequence[int], *, only_first: bool = False) -> float:
+    """Return the floating-point operations of a BERT-type encoder's matrix products for texts of these lengths.
+
+    Two for each weight of the layers' linear maps and each token, and four for each hidden value, layer and pair of
+    tokens of a text, for scores and weighted sums; what embeddings, norms and heads cost is left out. `only_first`: the
+    last layer attends from the first token of each text only, and feeds nothing else forward.
+    """
+    layers, hidden = int(config.num_hidden_layers), int(config.hidden_size)
+    inner = int(config.intermediate_size if hasattr(config, "intermediate_size") else config.hidden_dim)
+    tokens, pairs = float(sum(lengths)), float(sum(length * length for length in lengths))
+    fed, asked = (float(len(lengths)), tokens) if only_first else (tokens, pairs)
+    attention = 8.0 * hidden * hidden * layers * tokens + 4.0 * hidden * ((layers - 1) * pairs + asked)
+    return attention + 4.0 * hidden * inner * ((layers - 1) * tokens + fed)
+
+
+def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]
+
+
+def _tokens(texts: Sequence[TokenIds]) -> int:
+    return sum(one.length for one in texts)

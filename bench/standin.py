@@ -1,0 +1,52 @@
+"""A worker without tokenizer and model: what the rest of the way carries shows with it.
+
+    celery -A bench.standin worker …
+
+It answers each text with the same probabilities, after MOODMILL_BENCH_MICROSECONDS for each of its characters.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from db.emotions import EMOTIONS
+from worker import mill
+from worker.celery_app import app
+from worker.classifier import Outcome
+
+__all__ = ["app"]
+
+COST: Final = "MOODMILL_BENCH_MICROSECONDS"
+
+
+class StandIn:
+    """Stands where the classifier stands. Texts wait for each other, as they do for a model."""
+
+    def __init__(self, *_: object) -> None:
+        self._seconds = float(os.environ.get(COST, "0")) / 1e6
+        self._turn = threading.Lock()
+
+    def __enter__(self) -> "StandIn":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def warm_up(self) -> None: ...
+
+    def classify(self, texts: Sequence[str]) -> Outcome:
+        if self._seconds:
+            with self._turn:
+                time.sleep(self._seconds * sum(map(len, texts)))
+        return Outcome(
+            probabilities=np.full((len(texts), len(EMOTIONS)), 0.5, dtype=np.float32),
+            tokens=np.zeros(len(texts), dtype=np.int32),
+            truncated=np.zeros(len(texts), dtype=np.bool_),
+            errors={},
+        )
+
+
+mill.load_classifier = StandIn  # type: ignore[assignment,attr-defined]

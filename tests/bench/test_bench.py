@@ -1,0 +1,96 @@
+"""`moodmill bench` measures real processes, and every way gives the same numbers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.peers import PEERS
+from bench.sample import read_comments, write_dump
+from bench.stages import forward_flops, padding
+from db.errors import SourceError
+from tests.support import moodmill
+from tests.support import write_dump as dump_of
+from tests.worker.builders import TEXTS, plain_probabilities, settings_for
+from worker.repository import find_model
+from worker.tokens import TokenIds
+
+
+@pytest.mark.parametrize("name", [name for name in PEERS if "Ray" not in name])
+def test_a_peer_gives_what_plain_transformers_gives(name: str, tiny_model: Path) -> None:
+    if "ONNX" in name:
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnx")
+    texts = [*TEXTS, "", "thanks " * 600]
+    found = PEERS[name](find_model(settings_for(tiny_model)))(texts)
+    assert found.shape == (len(texts), 27)
+    tolerance = 0.5 if "int8" in name else 1e-4  # int8 is known to differ
+    np.testing.assert_allclose(found, plain_probabilities(tiny_model, texts), atol=tolerance, rtol=0)
+
+
+def test_every_stage_and_the_whole_way_are_measured(tiny_model: Path, tmp_path: Path) -> None:
+    dump = dump_of(tmp_path / "RC_x", [f"i love this {number}" for number in range(30)])
+    command = ("bench", dump, "--comments", "50", "--against", "loop, batch 8", "--model", tiny_model)
+    done = moodmill(*command, "--json", "--picture", "bench.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    results = {one["name"]: one for one in found["results"]}
+    assert [*results] == ["read", "tokenise", "batch", "forward", "write", "whole way", "loop, batch 8"]
+    for one in results.values():
+        assert one["comments"] == 50
+        assert one["comments_per_second"] == pytest.approx(50 / one["seconds"])
+    assert results["forward"]["tokens"] == results["tokenise"]["tokens"] > 50 * 5
+    assert results["forward"]["padding"] == 0
+    assert 0 < results["forward"]["flops"] < found["product_flops"]
+    assert results["loop, batch 8"]["difference"] < 1e-4
+    assert found["machine"]["processor"]
+    assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_way_without_a_model_is_measured_into_a_store_that_is_named(postgres_url: str, tmp_path: Path) -> None:
+    command = ("bench", "--stand-in", "1", "--comments", "1000", "--workers", "2", "--into", postgres_url)
+    done = moodmill(*command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "whole way without a model, 2 workers" in done.stdout
+    again = moodmill("status", "--json", cwd=tmp_path, settings={"DATABASE_URL": postgres_url})
+    assert json.loads(again.stdout)[0]["classified"] == 1_000
+
+
+def test_an_unknown_peer_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    done = moodmill("bench", "--against", "abacus", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "expected one of all, pipeline, batch 32" in done.stderr
+
+
+def test_a_source_without_comments_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="holds no comments"):
+        read_comments(dump_of(tmp_path / "RC_x", ["[deleted]"]), 10)
+
+
+def test_texts_are_repeated_with_new_ids(tmp_path: Path) -> None:
+    comments = read_comments(dump_of(tmp_path / "RC_x", ["one", "two", "three"]), 2)
+    write_dump(tmp_path / "RC_more", comments, 5)
+    again = read_comments(tmp_path / "RC_more", 9)
+    assert [one.text for one in again] == ["one", "two", "one", "two", "one"]
+    assert len({one.id for one in again}) == 5
+
+
+def test_padding_is_what_a_batch_holds_besides_its_texts() -> None:
+    texts = [TokenIds(ids=[1] * length, truncated=False) for length in (4, 2, 3)]
+    assert padding([texts[:2], texts[2:]]) == pytest.approx(2 / 11)
+
+
+def test_the_forward_pass_of_bert_base_costs_170_mflop_a_token() -> None:
+    from transformers import BertConfig
+
+    assert forward_flops(BertConfig(), [1]) == pytest.approx(170e6, rel=0.01)
+
+
+def test_a_last_layer_for_first_tokens_only_costs_less() -> None:
+    from transformers import BertConfig
+
+    of_base = BertConfig(num_hidden_layers=1, hidden_size=2, intermediate_size=3)
+    # 4 maps of 2 x 2 for 5 tokens, 2 maps of 2 x 3 for each token that goes on, 2 products over the pairs of tokens
+    assert forward_flops(of_base, [2, 3]) == 2 * (16 * 5 + 12 * 5 + 2 * 2 * (4 + 9))
+    assert forward_flops(of_base, [2, 3], only_first=True) == 2 * (16 * 5 + 12 * 2 + 2 * 2 * (2 + 3))
