@@ -1,12 +1,14 @@
-"""The threads around the model: task threads hand texts in and wait; one model thread classifies what waits.
+"""The threads around the model: task threads hand texts in and wait; model threads classify what waits.
 
-So the model works while other chunks are tokenised and written, and micro-batches form across chunks.
+So the model works while other chunks are tokenised and written, and micro-batches form across chunks. On a CPU there is
+one model thread; on a GPU there are two, so that a micro-batch is laid out while the device works on the one before.
 """
 
 import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -31,6 +33,8 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
 
+#: Model threads by type of device.
+MODEL_THREADS: Final = {"cpu": 1, "cuda": 2}
 #: Exit status of a process whose model thread died; a supervisor starts another.
 DEAD_MODEL_STATUS: Final = 70
 
@@ -51,7 +55,7 @@ class Outcome:
 
 @dataclass(kw_only=True)
 class _Ticket:
-    """Texts that were handed in together. The model thread fills it in; then its future is done."""
+    """Texts that were handed in together. Model threads fill it in; then its future is done."""
 
     probabilities: NDArray[np.float32]
     remaining: int
@@ -73,7 +77,7 @@ class _Waiting:
 
 
 class Classifier:
-    """Classifies texts for any number of threads. Use as a context manager: the model thread runs inside it."""
+    """Classifies texts for any number of threads. Use as a context manager: the model threads run inside it."""
 
     def __init__(
         self,
@@ -81,26 +85,31 @@ class Classifier:
         tokenizer: TextTokenizer,
         batch_tokens: int,
         watchdog: Watchdog | None = None,
+        model_threads: int = 1,
     ) -> None:
-        """`batch_tokens`: tokens of a micro-batch, padding included."""
+        """`batch_tokens`: tokens of a micro-batch, padding included; `model_threads`: micro-batches at once."""
         self._model = model
         self._tokenizer = tokenizer
         self._watchdog = watchdog or Watchdog()
         self._budget = batch_tokens
         self._batcher: Batcher[_Waiting] = Batcher(batch_tokens, pads=model.pads)
+        #: Cut from a window, and not begun.
+        self._batches: deque[list[_Waiting]] = deque()
         self._changed = threading.Condition()
         self._closing = False
-        self._thread = threading.Thread(target=self._serve, name="model", daemon=True)
+        self._threads = [threading.Thread(target=self._serve, name="model", daemon=True) for _ in range(model_threads)]
 
     def __enter__(self) -> "Classifier":
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         with self._changed:
             self._closing = True
-            self._changed.notify()
-        self._thread.join()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
 
     def __str__(self) -> str:
         padding = "padded" if self._model.pads else "without padding"
@@ -159,25 +168,29 @@ class Classifier:
             os._exit(DEAD_MODEL_STATUS)
 
     def _step(self) -> bool:
-        """Wait until a window is due, and run it; return False when closed and nothing is left."""
+        """Wait until a window is due, and run a micro-batch of it; return False when closed and nothing is left."""
         with self._changed:
-            due = self._batcher.due_in(time.monotonic())
-            while due is None or due > 0:
-                if due is None and self._closing:
-                    return False
-                self._changed.wait(due)
+            while not self._batches:
                 due = self._batcher.due_in(time.monotonic())
-            batches = self._batcher.cut()
-        for batch in batches:
-            self._run(batch)
+                if due == 0:
+                    self._batches.extend(self._batcher.cut())
+                    self._changed.notify_all()
+                elif due is None and self._closing:
+                    return False
+                else:
+                    self._changed.wait(due)
+            batch = self._batches.popleft()
+        # Only now, for as long as an error is handled it holds the tensors of the batch that failed.
+        self._return(self._run(batch))
         return True
 
-    def _run(self, batch: Sequence[_Waiting]) -> None:
-        # Not within the handlers below: as long as an error is handled, it holds the tensors of the batch that failed.
-        for smaller in self._attempt(batch):
-            self._run(smaller)
+    def _return(self, batches: Sequence[list[_Waiting]]) -> None:
+        """Put micro-batches in front of those that wait to be run."""
+        with self._changed:
+            self._batches.extendleft(reversed(batches))
+            self._changed.notify_all()
 
-    def _attempt(self, batch: Sequence[_Waiting]) -> Sequence[Sequence[_Waiting]]:
+    def _run(self, batch: list[_Waiting]) -> Sequence[list[_Waiting]]:
         """Run a micro-batch; return the smaller ones to run instead when it fails.
 
         Out of memory: go on with half the budget. Another error: find the text that causes it. One that the device
@@ -189,10 +202,7 @@ class Classifier:
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
-            with self._changed:
-                self._budget = self._batcher.halve_budget()
-            logger.warning("out of memory: micro-batches of %d tokens from now on", self._budget)
-            return cut(batch, self._budget, pads=self._model.pads)
+            return self._cut_smaller(batch)
         except torch.AcceleratorError:
             raise  # after it every text would fail, and none of them is to blame
         except Exception as error:  # noqa: BLE001 - becomes the dead letter of the text that causes it
@@ -206,6 +216,20 @@ class Classifier:
                 self._deliver(one, row)
         return ()
 
+    def _cut_smaller(self, batch: list[_Waiting]) -> list[list[_Waiting]]:
+        """Cut a micro-batch that memory does not hold, and those that wait to be run, by half the budget."""
+        with self._changed:
+            smaller = self._cut(batch)
+            if len(smaller) == 1:  # or else it was begun before the budget was halved
+                self._budget = self._batcher.halve_budget()
+                logger.warning("out of memory: micro-batches of %d tokens from now on", self._budget)
+                smaller = self._cut(batch)
+                self._batches = deque(part for waiting in self._batches for part in self._cut(waiting))
+        return smaller
+
+    def _cut(self, batch: list[_Waiting]) -> list[list[_Waiting]]:
+        return cut(batch, self._budget, pads=self._model.pads)
+
     def _prove(self) -> None:
         """Raise what the model raises of a harmless text, if it does: then no text is to blame."""
         with self._watchdog.watching("a harmless text"):
@@ -217,8 +241,10 @@ class Classifier:
             ticket.errors[one.row] = result
         else:
             ticket.probabilities[one.row] = result
-        ticket.remaining -= 1
-        if ticket.remaining == 0:
+        with self._changed:  # texts of a ticket may be in several threads' micro-batches
+            ticket.remaining -= 1
+            done = ticket.remaining == 0
+        if done:
             ticket.done.set_result(None)
 
 
@@ -228,7 +254,7 @@ def load_classifier(files: ModelFiles, settings: WorkerSettings, watchdog: Watch
 
 
 def _in_passing(work: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
-    """Do what computes with the model, but not in the model thread, in a thread that ends with it.
+    """Do what computes with the model, but not in a model thread, in a thread that ends with it.
 
     Each thread that computes with OpenMP keeps a team of others, until it ends. Where all teams together have more
     threads than the machine has cores, they sleep between steps instead of spinning: a quarter more time for the model.
@@ -248,4 +274,4 @@ def _load(files: ModelFiles, settings: WorkerSettings, watchdog: Watchdog | None
             f"the tokenizer of the model {files.name} has ids up to {tokenizer.highest_id}, the model knows "
             f"{model.vocabulary}: are they of one model?"
         )
-    return Classifier(model, tokenizer, tuning.batch_tokens, watchdog)
+    return Classifier(model, tokenizer, tuning.batch_tokens, watchdog, MODEL_THREADS.get(model.device.type, 1))

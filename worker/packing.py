@@ -4,7 +4,7 @@ In a padded batch every text costs as much as the longest, in every layer. In a 
 as the head reads the first token of each text only, the last layer makes little more of others than keys and values.
 """
 
-import logging
+import threading
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -16,8 +16,6 @@ from torch.nn import functional
 from torch.nn.attention.varlen import varlen_attn
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.masking_utils import AttentionMaskInterface
-
-logger = logging.getLogger(__name__)
 
 #: What transformers calls our attention.
 ATTENTION: Final = "moodmill_packed"
@@ -87,7 +85,7 @@ def lay_out(texts: Sequence[Sequence[int]], first_position: int, device: torch.d
 
 
 class PackedClassifier:
-    """A classifier of one of the FAMILIES that takes its texts in a row. For one thread at a time."""
+    """A classifier of one of the FAMILIES that takes its texts in a row. May be used from several threads at once."""
 
     def __init__(self, model: PreTrainedModel, first_position: int) -> None:
         """`first_position`: where the model's family begins to count. From here on the model takes rows only."""
@@ -98,7 +96,7 @@ class PackedClassifier:
         self.encoder: Final[nn.Module] = getattr(model.base_model, names.encoder)
         last: nn.Module = self.encoder.layer[-1]
         self._last = frozenset(last.modules())
-        self._row: Row | None = None
+        self._now = threading.local()  # `row`: what this thread runs
         self._hooks = [
             last.get_submodule(names.norm).register_forward_pre_hook(self._drop_all_but_first_tokens),
             self.encoder.register_forward_hook(_make_a_batch),
@@ -108,7 +106,7 @@ class PackedClassifier:
 
     def logits(self, texts: Sequence[Sequence[int]]) -> Tensor:
         """Return [n, labels] for the token ids of n texts. On a CPU, neighbours of one length share their attention."""
-        self._row = row = lay_out(texts, self._first_position, self._model.device)
+        self._now.row = row = lay_out(texts, self._first_position, self._model.device)
         logits: Tensor = self._model(
             input_ids=row.ids, position_ids=row.positions, packed_row=row, first_tokens_in=self._last
         ).logits
@@ -122,9 +120,8 @@ class PackedClassifier:
 
     def _drop_all_but_first_tokens(self, _norm: nn.Module, given: tuple[Tensor]) -> Tensor:
         """[1, T, hidden] → [1, n, hidden]"""
-        if self._row is None:
-            raise RuntimeError("the model takes its texts in a row: call `logits`")
-        return given[0][:, self._row.offsets[:-1]]
+        row: Row = self._now.row
+        return given[0][:, row.offsets[:-1]]
 
 
 def _make_a_batch(_encoder: nn.Module, _given: object, output: Any) -> Any:

@@ -22,8 +22,11 @@ from worker.tokens import TextTokenizer
 
 
 @contextmanager
-def running(model: EmotionModel, folder: Path, batch_tokens: int = 2048) -> Iterator[Classifier]:
-    with Classifier(model, TextTokenizer(folder, model.max_tokens), batch_tokens) as classifier:
+def running(
+    model: EmotionModel, folder: Path, batch_tokens: int = 2048, model_threads: int = 1
+) -> Iterator[Classifier]:
+    tokenizer = TextTokenizer(folder, model.max_tokens)
+    with Classifier(model, tokenizer, batch_tokens, model_threads=model_threads) as classifier:
         yield classifier
 
 
@@ -168,6 +171,29 @@ def test_out_of_memory_halves_the_budget_and_every_text_succeeds(tiny_model: Pat
     for one in (outcome, again):
         assert one.errors == {}
         close(one.probabilities, plain_probabilities(tiny_model, texts))
+
+
+def test_what_was_cut_before_memory_ran_out_is_cut_smaller_before_it_runs(tiny_model: Path) -> None:
+    model = load_as(Cramped, tiny_model)
+    with running(model, tiny_model, batch_tokens=80) as classifier:
+        outcome = classifier.classify(some_texts(60))
+        assert model.refused == 1
+        assert "micro-batches of 40 tokens" in str(classifier)
+    assert outcome.errors == {}
+
+
+def test_two_model_threads_run_micro_batches_at_once_and_mix_up_nothing(tiny_model: Path) -> None:
+    model = load_as(Watched, tiny_model)
+    texts = [f"{text} {number}" for number in range(20) for text in TEXTS]
+    with running(model, tiny_model, batch_tokens=40, model_threads=2) as classifier, ThreadPoolExecutor(4) as pool:
+        model.may_run.clear()
+        first = pool.submit(classifier.classify, texts)
+        wait_until(lambda: len(model.batches) == 2)
+        model.may_run.set()
+        others = [pool.submit(classifier.classify, texts) for _ in range(3)]
+        outcomes = [one.result(60) for one in (first, *others)]
+    for outcome in outcomes:
+        close(outcome.probabilities, plain_probabilities(tiny_model, texts))
 
 
 def test_what_ran_out_of_memory_is_let_go_before_the_smaller_batches_run(tiny_model: Path) -> None:
