@@ -16,6 +16,7 @@ from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from db.errors import SettingError, StoreError
 from db.schema import metadata
@@ -31,6 +32,10 @@ POSTGRES_OPTIONS: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,  # milliseconds
 }
+#: Connections of a process at most; more of its threads wait for one. PostgreSQL has 100 for everybody, by default.
+CONNECTIONS: Final = 4
+#: Seconds that a thread waits for one of them before it counts as a store that is away.
+CONNECTION_WAIT_S: Final = 60.0
 #: PostgreSQL advisory lock under which one process at a time upgrades the schema.
 UPGRADE_LOCK: Final = 0x6D6F6F64
 
@@ -131,7 +136,7 @@ def _checked_url(database_url: str) -> URL:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000})
+    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000}, **_pool())
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
@@ -166,7 +171,11 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 def _postgres_engine(url: URL) -> Engine:
     options = {name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query}
-    return create_engine(url, pool_pre_ping=True, connect_args=options)
+    return create_engine(url, pool_pre_ping=True, connect_args=options, **_pool())
+
+
+def _pool() -> dict[str, Any]:
+    return {"pool_size": CONNECTIONS, "max_overflow": 0, "pool_timeout": CONNECTION_WAIT_S}
 
 
 @contextmanager
@@ -174,6 +183,8 @@ def _told(store: Store) -> Iterator[None]:
     """Turn a database that cannot be reached or used into a StoreError of one line."""
     try:
         yield
+    except PoolTimeoutError as error:
+        raise StoreError(f"all {CONNECTIONS} connections to the store {store.shown} are busy") from error
     except DBAPIError as error:
         if "not a database" in str(error.orig):
             raise StoreError(f"{store.shown} is no SQLite database: name another file in DATABASE_URL") from error

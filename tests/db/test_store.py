@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, inspect, make_url, text
 
 from db.errors import StoreError
 from db.schema import UtcDateTime, metadata
-from db.store import Store
+from db.store import CONNECTIONS, Store
 from tests.db.builders import Made, at_once, one_line, rows
 from tests.support import clean_environment
 
@@ -194,6 +194,20 @@ def test_a_lost_server_is_a_store_error_and_the_next_transaction_connects_anew(
     store.prepare()
     store.close()
     other.close()
+
+
+def test_more_threads_than_connections_wait_and_then_count_the_store_as_away(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("db.store.CONNECTION_WAIT_S", 0.1)
+    with closing(Store(database_url)) as store, ExitStack() as stack:
+        for _ in range(CONNECTIONS):
+            taken = stack.enter_context(ExitStack())
+            taken.enter_context(store.reading())
+        with pytest.raises(StoreError, match=r"^all 4 connections to the store .* are busy$"):
+            store.current()
+        taken.close()
+        assert store.current() is None
 
 
 def test_the_spelling_of_hosting_services_works(postgres_url: str) -> None:
