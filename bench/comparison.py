@@ -17,12 +17,12 @@ from transformers import AutoConfig
 from bench import stages
 from bench.figures import Figures, Unmeasured
 from bench.machine import peak_memory_mib, product_rate
-from bench.peers import PEERS
-from bench.sample import read_comments, write_dump
+from bench.peers import PEERS, emotion_columns, plain
+from bench.sample import read_comments, repeated, write_dump
 from bench.whole import whole_way
 from db.comment import Comment
 from db.store import Store
-from worker.model import EmotionModel, choose_device
+from worker.model import EmotionModel, choose_device, padded_logits
 from worker.repository import ModelFiles, find_model
 from worker.settings import WorkerSettings
 from worker.tokens import TextTokenizer
@@ -66,20 +66,22 @@ def compare(plan: Plan, told: Told) -> Comparison:
     with tempfile.TemporaryDirectory(prefix="moodmill-bench-") as name:
         folder = Path(name)
         dump = folder / "RC_bench.ndjson"
-        write_dump(dump, comments, plan.comments)
+        write_dump(dump, repeated(comments, plan.comments))
         if plan.stand_in_microseconds is not None:
             told(f"the whole way without a model, {plan.workers} workers")
             return Comparison(results=[_whole(plan, dump, folder)])
-        repeated = [comments[number % len(comments)] for number in range(plan.comments)]
+        measured = [*repeated(comments, plan.comments)]
+        texts = [one.text for one in measured]
+        device = plan.settings.moodmill_device
         files = find_model(plan.settings)
-        tuning = tuned(files, plan.settings)
+        tuning = _apart(tuned, files, plan.settings)
         told("the model alone")
-        alone = _apart(_model_alone, files, tuning, plan.settings.moodmill_device, [one.text for one in repeated])
+        alone = _apart(_model_alone, files, tuning, device, texts)
         told("reading and writing")
-        results: list[Result] = [stages.read(dump, plan.comments), *alone.results, _write(folder, repeated)]
+        results: list[Result] = [stages.read(dump, plan.comments), *alone.results, _write(folder, measured)]
         told("the whole way")
         results.append(_whole(plan, dump, folder))
-        results += _peers(plan.peers, files, [one.text for one in repeated], told)
+        results += _peers(plan.peers, files, device, texts, told)
         return Comparison(results=results, tuning=tuning, product_flops=alone.product_flops)
 
 
@@ -99,12 +101,13 @@ def _model_alone(files: ModelFiles, tuning: Tuning, device_name: str, texts: Seq
         model, batches, lambda lengths: stages.forward_flops(config, lengths, only_first=not model.pads)
     )
     product = (before + product_rate(*shape)) / 2  # a shared machine is not as fast at all times
-    exact = EmotionModel(files, device_name, "fp32")
+    exact, worst = plain(files, device), 0.0
+    columns = emotion_columns(exact, files)
     with torch.inference_mode():
-        worst = max(
-            float(np.abs(exact.probabilities([one.ids for one in batch], 0) - [found[id(one)] for one in batch]).max())
-            for batch in batches
-        )
+        for batch in batches:
+            logits = padded_logits(exact, [one.ids for one in batch], tokenizer.pad_id)
+            wanted = torch.sigmoid(logits[:, columns]).cpu().numpy()
+            worst = max(worst, float(np.abs(wanted - [found[id(one)] for one in batch]).max()))
     return Comparison(results=[tokenised, batched, replace(forward, difference=worst)], product_flops=product)
 
 
@@ -128,23 +131,23 @@ def _whole(plan: Plan, dump: Path, folder: Path) -> Figures:
         store.close()
 
 
-def _peers(names: Sequence[str], files: ModelFiles, texts: Sequence[str], told: Told) -> Iterator[Result]:
+def _peers(names: Sequence[str], files: ModelFiles, device: str, texts: Sequence[str], told: Told) -> Iterator[Result]:
     if names:
         told("plain transformers, for the differences")
-        _, exact = _apart(_peer, "pipeline, batch 1", files, texts)
+        _, exact = _apart(_peer, "pipeline, batch 1", files, device, texts)
     for name in names:
         told(name)
         try:
-            figures, found = _apart(_peer, name, files, texts)
+            figures, found = _apart(_peer, name, files, device, texts)
         except Exception as error:  # noqa: BLE001 - a peer that fails is a row that says so
             yield Unmeasured(name=name, why=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
         else:
             yield replace(figures, difference=float(np.abs(found - exact).max()))
 
 
-def _peer(name: str, files: ModelFiles, texts: Sequence[str]) -> tuple[Figures, NDArray[np.float32]]:
+def _peer(name: str, files: ModelFiles, device: str, texts: Sequence[str]) -> tuple[Figures, NDArray[np.float32]]:
     """Time one peer on texts; return its probabilities too."""
-    classify = PEERS[name](files)
+    classify = PEERS[name](files, choose_device(device))
     classify(texts[:WARM_UP])
     begun = time.perf_counter()
     found = classify(texts)

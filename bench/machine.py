@@ -1,5 +1,6 @@
 """The machine that is measured on: what it is, and how fast it multiplies matrices."""
 
+import math
 import os
 import platform
 import resource
@@ -52,9 +53,18 @@ def product_rate(device: torch.device, dtype: torch.dtype, rows: int, inputs: in
     return 2.0 * rows * inputs * outputs * times / seconds(times)
 
 
-def peak_memory_mib(who: int = resource.RUSAGE_SELF) -> float:
-    """Return the most memory that this process, or the largest of its children that ended, ever held."""
-    return resource.getrusage(who).ru_maxrss / 1024
+def peak_memory_mib(pid: int | None = None) -> float:
+    """Return the most memory that this process ever held, or another one; NaN where the system does not tell of others.
+
+    As proc_pid_status(5) has it in VmHWM.
+    """
+    if pid is None:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return math.nan
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), math.nan)
 
 
 def _processor() -> str:

@@ -22,27 +22,28 @@ from worker.tokens import MAX_TOKENS, TextTokenizer
 #: Classifies texts: [n, 27].
 Classify = Callable[[Sequence[str]], NDArray[np.float32]]
 #: Makes a model ready, which is not timed.
-Prepare = Callable[[ModelFiles], Classify]
+Prepare = Callable[[ModelFiles, torch.device], Classify]
 
 #: Tokens of a micro-batch where texts are sorted, padding included: best for ONNX Runtime on two cores.
 SORTED_TOKENS: Final = 2_048
 
 
-def _columns(model: Any, files: ModelFiles) -> list[int]:
+def emotion_columns(model: Any, files: ModelFiles) -> list[int]:
+    """Return where the emotions are among a model's outputs, in the order of EMOTIONS."""
     return label_columns(model.config.id2label, files.labels, files.name)
 
 
-def _plain(files: ModelFiles) -> Any:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+def plain(files: ModelFiles, device: torch.device) -> Any:
+    """Load a model as transformers has it, in fp32."""
     return AutoModelForSequenceClassification.from_pretrained(files.folder, dtype=torch.float32).eval().to(device)
 
 
 def transformers_pipeline(batch: int) -> Prepare:
     """transformers' `pipeline`, as its documentation has it."""
 
-    def prepare(files: ModelFiles) -> Classify:
-        model = _plain(files)
-        names = [model.config.id2label[column] for column in _columns(model, files)]
+    def prepare(files: ModelFiles, device: torch.device) -> Classify:
+        model = plain(files, device)
+        names = [model.config.id2label[column] for column in emotion_columns(model, files)]
         tokenizer = AutoTokenizer.from_pretrained(files.folder)
         run: Any = pipeline("text-classification", model=model, tokenizer=tokenizer, device=model.device)
 
@@ -66,9 +67,9 @@ def _in_order(texts: Sequence[str], batch: int, run: Callable[[Sequence[str]], N
 def torch_loop(batch: int) -> Prepare:
     """The loop of the public benchmark (github.com/joaopn/gpu_benchmark_goemotions): batches as the texts come."""
 
-    def prepare(files: ModelFiles) -> Classify:
-        model = _plain(files)
-        columns = _columns(model, files)
+    def prepare(files: ModelFiles, device: torch.device) -> Classify:
+        model = plain(files, device)
+        columns = emotion_columns(model, files)
         tokenizer = AutoTokenizer.from_pretrained(files.folder)
 
         @torch.inference_mode()
@@ -87,7 +88,7 @@ def _onnx_session(files: ModelFiles, *, int8: bool) -> tuple[Callable[[dict[str,
     import onnxruntime
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    model = _plain(files).cpu()
+    model = plain(files, torch.device("cpu"))
     model.config.return_dict = False
     model.set_attn_implementation("eager")  # the exporter cannot follow the other's choice of kernels
     names = ["input_ids", "attention_mask"]
@@ -122,13 +123,13 @@ def _onnx_session(files: ModelFiles, *, int8: bool) -> tuple[Callable[[dict[str,
         [logits] = session.run(["logits"], {name: given[name] for name in names})
         return 1 / (1 + np.exp(-logits))
 
-    return run, _columns(model, files)
+    return run, emotion_columns(model, files)
 
 
 def onnx_loop(batch: int, *, int8: bool = False) -> Prepare:
     """ONNX Runtime in the public benchmark's loop."""
 
-    def prepare(files: ModelFiles) -> Classify:
+    def prepare(files: ModelFiles, device: torch.device) -> Classify:
         session, columns = _onnx_session(files, int8=int8)
         tokenizer = AutoTokenizer.from_pretrained(files.folder)
 
@@ -145,7 +146,7 @@ def onnx_loop(batch: int, *, int8: bool = False) -> Prepare:
 def onnx_sorted(*, int8: bool = False) -> Prepare:
     """ONNX Runtime with our sorting: what is left is the way the model itself is run."""
 
-    def prepare(files: ModelFiles) -> Classify:
+    def prepare(files: ModelFiles, device: torch.device) -> Classify:
         session, columns = _onnx_session(files, int8=int8)
         tokenizer = TextTokenizer(files.folder, MAX_TOKENS)
 
@@ -171,7 +172,7 @@ def onnx_sorted(*, int8: bool = False) -> Prepare:
 def ray_data(batch: int) -> Prepare:
     """Ray Data's `map_batches` with an actor that holds the model, as its documentation has it."""
 
-    def prepare(files: ModelFiles) -> Classify:
+    def prepare(files: ModelFiles, device: torch.device) -> Classify:
         import ray
 
         ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
@@ -179,7 +180,7 @@ def ray_data(batch: int) -> Prepare:
         class Actor:
             def __init__(self) -> None:
                 torch.set_num_threads(threads)
-                self._run = torch_loop(batch)(files)
+                self._run = torch_loop(batch)(files, device)
 
             def __call__(self, rows: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
                 return {"number": rows["number"], "found": self._run(list(rows["text"]))}

@@ -1,11 +1,12 @@
 """The texts that everything is measured on: the first comments of a source, as often as they are needed."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
 from db.comment import Comment
 from db.errors import SourceError
@@ -25,16 +26,21 @@ def read_comments(path: Path, limit: int) -> list[Comment]:
     return found
 
 
-def write_dump(path: Path, comments: list[Comment], count: int) -> None:
-    """Write `count` comments as a Reddit dump: these, over and over, each time with new ids."""
+def repeated(comments: Sequence[Comment], count: int) -> Iterator[Comment]:
+    """Yield `count` comments: these over and over, with new ids, and from the second time on a number in front.
+
+    Or else texts of a chunk would be equal, and be classified once.
+    """
     prefix = secrets.token_hex(4)
+    for number in range(count):
+        times, which = divmod(number, len(comments))
+        one = comments[which]
+        yield structs.replace(one, id=f"{prefix}{number}", text=f"{times} {one.text}" if times else one.text)
+
+
+def write_dump(path: Path, comments: Iterable[Comment]) -> None:
+    """Write comments as a Reddit dump."""
     with path.open("wb") as file:
-        for number, comment in enumerate(_repeated(comments, count)):
-            record = {"id": f"{prefix}{number}", "body": comment.text, "subreddit": comment.subreddit or "bench"}
+        for comment in comments:
+            record = {"id": comment.id, "body": comment.text, "subreddit": comment.subreddit or "bench"}
             file.write(msgspec.json.encode({**record, "author": comment.author, "created_utc": 1_709_251_200}) + b"\n")
-
-
-def _repeated(comments: list[Comment], count: int) -> Iterator[Comment]:
-    while count > 0:
-        yield from comments[:count]
-        count -= len(comments)

@@ -67,6 +67,10 @@ def bench(
     unknown = [name for name in wanted if name not in PEERS]
     if unknown:
         raise click.BadParameter(f"expected one of {ALL}, {', '.join(PEERS)}; got {unknown[0]}", param_hint="--against")
+    if stand_in is not None and (wanted or picture):
+        raise click.UsageError("--stand-in measures the whole way alone: leave out --against and --picture")
+    if picture and picture.suffix not in (".png", ".svg"):
+        raise click.BadParameter(f"expected a name that ends in .png or .svg, got {picture}", param_hint="--picture")
     plan = Plan(
         source=source or SAMPLE,
         comments=comments,
@@ -78,13 +82,13 @@ def bench(
     )
     found = compare(plan, lambda what: REMARKS.print(f"measuring {what} …"))
     machine = describe()
-    if picture:
-        draw(found, machine, picture)
     if as_json:
         print_json(to_json(found, machine))
     else:
         OUTPUT.print(", ".join(f"{name} {value}" for name, value in machine.items()), soft_wrap=True)
         _print(found)
+    if picture:
+        draw(found, machine, picture)
 
 
 def _print(found: "Comparison") -> None:

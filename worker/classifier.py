@@ -97,6 +97,8 @@ class Classifier:
         self._batches: deque[list[_Waiting]] = deque()
         self._changed = threading.Condition()
         self._closing = False
+        #: Model threads that go on: memory that does not hold two micro-batches at once gets one at a time.
+        self._lanes = model_threads
         self._threads = [threading.Thread(target=self._serve, name="model", daemon=True) for _ in range(model_threads)]
 
     def __enter__(self) -> "Classifier":
@@ -176,19 +178,23 @@ class Classifier:
                     self._batches.extend(self._batcher.cut())
                     self._changed.notify_all()
                 elif due is None and self._closing:
+                    self._lanes -= 1
                     return False
                 else:
                     self._changed.wait(due)
             batch = self._batches.popleft()
         # Only now, for as long as an error is handled it holds the tensors of the batch that failed.
-        self._return(self._run(batch))
-        return True
+        return self._put_back(batch, self._run(batch))
 
-    def _return(self, batches: Sequence[list[_Waiting]]) -> None:
-        """Put micro-batches in front of those that wait to be run."""
+    def _put_back(self, ran: list[_Waiting], batches: Sequence[list[_Waiting]]) -> bool:
+        """Put micro-batches in front of those that wait to be run; tell whether this thread is to go on.
+
+        What comes back as it was is what memory does not hold beside another.
+        """
         with self._changed:
             self._batches.extendleft(reversed(batches))
             self._changed.notify_all()
+            return not any(one is ran for one in batches)
 
     def _run(self, batch: list[_Waiting]) -> Sequence[list[_Waiting]]:
         """Run a micro-batch; return the smaller ones to run instead when it fails.
@@ -200,6 +206,8 @@ class Classifier:
             with self._watchdog.watching("a micro-batch"):
                 found = self._model.probabilities([one.text.ids for one in batch], self._tokenizer.pad_id)
         except torch.OutOfMemoryError:
+            if self._leave_to_others():
+                return [batch]
             if len(batch) == 1:
                 raise
             return self._cut_smaller(batch)
@@ -215,6 +223,15 @@ class Classifier:
             for one, row in zip(batch, found, strict=True):
                 self._deliver(one, row)
         return ()
+
+    def _leave_to_others(self) -> bool:
+        """Tell whether this model thread, out of memory, is to end because another may hold it."""
+        with self._changed:
+            if self._lanes == 1:
+                return False
+            self._lanes -= 1
+        logger.warning("out of memory: one micro-batch less at once from now on")
+        return True
 
     def _cut_smaller(self, batch: list[_Waiting]) -> list[list[_Waiting]]:
         """Cut a micro-batch that memory does not hold, and those that wait to be run, by half the budget."""

@@ -71,7 +71,7 @@ class EmotionModel:
     @torch.inference_mode()
     def probabilities(self, ids: Sequence[Sequence[int]], pad_id: int) -> NDArray[np.float32]:
         """Return [n, 27] probabilities, in the order of EMOTIONS, of n texts' token ids."""
-        logits = self._packed.logits(ids) if self._packed else _padded_logits(self._model, ids, pad_id)
+        logits = self._packed.logits(ids) if self._packed else padded_logits(self._model, ids, pad_id)
         found: NDArray[np.float32] = torch.sigmoid(logits.float()[:, self._columns]).cpu().numpy()
         if found.shape != (len(ids), len(EMOTIONS)) or not np.isfinite(found).all():
             raise FloatingPointError(f"the model gave {found.shape} with non-finite values for {len(ids)} texts")
@@ -84,12 +84,11 @@ class EmotionModel:
         if config.model_type not in FAMILIES:
             return None
         pad_id, dice = int(config.pad_token_id or 0), np.random.default_rng(0)
-        words = np.delete(np.arange(self.vocabulary), pad_id)  # the RoBERTa family counts its positions without padding
+        words = np.delete(np.arange(self.vocabulary), pad_id)
         texts = [dice.choice(words, min(length, self.max_tokens)).tolist() for length in _PROOF_LENGTHS]
-        expected = torch.sigmoid(_padded_logits(self._model, texts, pad_id).float())
+        expected = torch.sigmoid(padded_logits(self._model, texts, pad_id).float())
         packed = PackedClassifier(self._model, first_position(config))
-        if self.device.type == "cpu":
-            prepack(packed.encoder, self._model.dtype)
+        restore = prepack(packed.encoder, self._model.dtype) if self.device.type == "cpu" else lambda: None
         try:
             apart = (torch.sigmoid(packed.logits(texts).float()) - expected).abs().max().item()
         except Exception as error:  # noqa: BLE001 - whatever it is, the other way works
@@ -99,12 +98,13 @@ class EmotionModel:
                 return packed
             why = f"probabilities differ by {apart:.4f}"
         packed.undo()
+        restore()
         logger.warning("micro-batches are padded: this %s cannot go without (%s)", config.model_type, why)
         return None
 
 
-def _padded_logits(model: PreTrainedModel, ids: Sequence[Sequence[int]], pad_id: int) -> Tensor:
-    """Return [n, labels] for the token ids of n texts."""
+def padded_logits(model: PreTrainedModel, ids: Sequence[Sequence[int]], pad_id: int) -> Tensor:
+    """Return [n, labels] of a classifier as transformers has it, for the token ids of n texts."""
     longest = max(len(one) for one in ids)
     padded = np.full((len(ids), longest), pad_id, dtype=np.int64)
     mask = np.zeros((len(ids), longest), dtype=np.int64)

@@ -5,7 +5,7 @@ as the head reads the first token of each text only, the last layer makes little
 """
 
 import threading
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -28,16 +28,18 @@ class _Names(NamedTuple):
 
     #: The layers between embeddings and head; theirs are in a list `layer`.
     encoder: str
+    #: Where a layer attends.
+    attention: str
     #: What is applied to a layer's attention plus its input, before its feed-forward part.
     norm: str
 
 
-_OF_BERT: Final = _Names(encoder="encoder", norm="attention.output.LayerNorm")
+_OF_BERT: Final = _Names(encoder="encoder", attention="attention.self", norm="attention.output.LayerNorm")
 #: Families whose heads read a text's first token only.
 FAMILIES: Final = {
     "bert": _OF_BERT,
     "camembert": _OF_BERT,
-    "distilbert": _Names(encoder="transformer", norm="sa_layer_norm"),
+    "distilbert": _Names(encoder="transformer", attention="attention", norm="sa_layer_norm"),
     "electra": _OF_BERT,
     "roberta": _OF_BERT,
     "xlm-roberta": _OF_BERT,
@@ -61,12 +63,20 @@ class Row:
 
 
 def lay_out(texts: Sequence[Sequence[int]], first_position: int, device: torch.device) -> Row:
-    """Put the token ids of n texts into a row on the device; each text's positions count from `first_position`."""
+    """Put the token ids of n texts into a row on the device; each text's positions count from `first_position`.
+
+    Where that is not 0, the id before it is padding, which has its own id as position and is not counted: as
+    `create_position_ids_from_input_ids` of transformers has it, for texts that spell a padding token out.
+    """
     lengths = np.array([len(text) for text in texts])
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     total = int(offsets[-1])
     ids = np.concatenate(texts)
-    positions = np.arange(total) - np.repeat(offsets[:-1], lengths) + first_position
+    counted = np.cumsum(ids != first_position - 1) if first_position else np.arange(1, total + 1)
+    before = np.concatenate([[0], counted])[offsets[:-1]]
+    positions = counted - np.repeat(before, lengths) + first_position - 1
+    if first_position:
+        positions[ids == first_position - 1] = first_position - 1
     both = torch.from_numpy(np.stack([ids, positions]).astype(np.int64))
     ends = torch.from_numpy(offsets.astype(np.int32))
     if device.type == "cuda":  # from pinned memory the copies run while the GPU still works on the micro-batch before
@@ -95,7 +105,7 @@ class PackedClassifier:
         #: The layers between embeddings and head.
         self.encoder: Final[nn.Module] = getattr(model.base_model, names.encoder)
         last: nn.Module = self.encoder.layer[-1]
-        self._last = frozenset(last.modules())
+        self._last = last.get_submodule(names.attention)
         self._now = threading.local()  # `row`: what this thread runs
         self._hooks = [
             last.get_submodule(names.norm).register_forward_pre_hook(self._drop_all_but_first_tokens),
@@ -108,7 +118,7 @@ class PackedClassifier:
         """Return [n, labels] for the token ids of n texts. On a CPU, neighbours of one length share their attention."""
         self._now.row = row = lay_out(texts, self._first_position, self._model.device)
         logits: Tensor = self._model(
-            input_ids=row.ids, position_ids=row.positions, packed_row=row, first_tokens_in=self._last
+            input_ids=row.ids, position_ids=row.positions, packed_row=row, first_tokens_of=self._last
         ).logits
         return logits
 
@@ -138,13 +148,13 @@ def _attend(
     _mask: None,
     *,
     packed_row: Row,
-    first_tokens_in: Container[nn.Module],
+    first_tokens_of: nn.Module,
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Attend within each text of a row: [1, heads, T, d] three times → [1, T, heads, d].
 
-    In the modules `first_tokens_in` only what the first token of each text attends to is asked for.
+    Of the module `first_tokens_of` only what the first token of each text attends to is asked for.
     """
     if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16):
         query, key, value = (one[0].transpose(0, 1) for one in (query, key, value))
@@ -159,7 +169,7 @@ def _attend(
         q, k, v = (
             one[0, :, tokens].view(-1, count, length, one.shape[-1]).transpose(0, 1) for one in (query, key, value)
         )
-        asked = 1 if module in first_tokens_in else length
+        asked = 1 if module is first_tokens_of else length
         found = attend(q[:, :, :asked], k, v, scale=scaling).transpose(1, 2)
         attended[0, tokens].view(count, length, *found.shape[2:])[:, :asked] = found
     return attended, None

@@ -62,6 +62,11 @@ class Supervisor:
         self._told_to_stop = False
         self._process = self._start()
 
+    @property
+    def pid(self) -> int:
+        """The process id of the worker that was started last."""
+        return self._process.pid
+
     def check(self) -> None:
         """Start another worker where the last one died. Raises WorkerError with its last word when that is no use."""
         if self._start_at is not None:

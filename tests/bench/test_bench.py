@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bench.peers import PEERS
-from bench.sample import read_comments, write_dump
+from bench.sample import read_comments, repeated, write_dump
 from bench.stages import forward_flops, padding
 from db.errors import SourceError
 from tests.support import moodmill
@@ -23,7 +24,7 @@ def test_a_peer_gives_what_plain_transformers_gives(name: str, tiny_model: Path)
         pytest.importorskip("onnxruntime")
         pytest.importorskip("onnx")
     texts = [*TEXTS, "", "thanks " * 600]
-    found = PEERS[name](find_model(settings_for(tiny_model)))(texts)
+    found = PEERS[name](find_model(settings_for(tiny_model)), torch.device("cpu"))(texts)
     assert found.shape == (len(texts), 27)
     tolerance = 0.5 if "int8" in name else 1e-4  # int8 is known to differ
     np.testing.assert_allclose(found, plain_probabilities(tiny_model, texts), atol=tolerance, rtol=0)
@@ -42,6 +43,8 @@ def test_every_stage_and_the_whole_way_are_measured(tiny_model: Path, tmp_path: 
         assert one["comments_per_second"] == pytest.approx(50 / one["seconds"])
     assert results["forward"]["tokens"] == results["tokenise"]["tokens"] > 50 * 5
     assert results["forward"]["padding"] == 0
+    assert results["forward"]["difference"] < 1e-4
+    assert all(results[name]["memory_mib"] > 100 for name in ("forward", "whole way", "loop, batch 8"))
     assert 0 < results["forward"]["flops"] < found["product_flops"]
     assert results["loop, batch 8"]["difference"] < 1e-4
     assert found["machine"]["processor"]
@@ -63,16 +66,31 @@ def test_an_unknown_peer_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     assert "expected one of all, pipeline, batch 32" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--stand-in", "0", "--against", "all"), "leave out --against and --picture"),
+        (("--picture", "bench.txt"), "expected a name that ends in .png or .svg"),
+    ],
+)
+def test_what_could_not_be_shown_is_refused_before_it_is_measured(
+    options: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    done = moodmill("bench", *options, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
 def test_a_source_without_comments_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="holds no comments"):
         read_comments(dump_of(tmp_path / "RC_x", ["[deleted]"]), 10)
 
 
-def test_texts_are_repeated_with_new_ids(tmp_path: Path) -> None:
+def test_texts_are_repeated_with_new_ids_and_a_number(tmp_path: Path) -> None:
     comments = read_comments(dump_of(tmp_path / "RC_x", ["one", "two", "three"]), 2)
-    write_dump(tmp_path / "RC_more", comments, 5)
+    write_dump(tmp_path / "RC_more", repeated(comments, 5))
     again = read_comments(tmp_path / "RC_more", 9)
-    assert [one.text for one in again] == ["one", "two", "one", "two", "one"]
+    assert [one.text for one in again] == ["one", "two", "1 one", "1 two", "2 one"]
     assert len({one.id for one in again}) == 5
 
 

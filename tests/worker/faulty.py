@@ -59,6 +59,24 @@ class Cramped(Watched):
         return super().probabilities(ids, pad_id)
 
 
+class Shared(Watched):
+    """A device with memory for one micro-batch at a time."""
+
+    def __init__(self, *given: object, **named: object) -> None:
+        super().__init__(*given, **named)
+        self.memory = threading.Lock()
+        self.refused = 0
+
+    def probabilities(self, ids: Sequence[Sequence[int]], pad_id: int) -> NDArray[np.float32]:
+        if not self.memory.acquire(blocking=False):
+            self.refused += 1
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        try:
+            return super().probabilities(ids, pad_id)
+        finally:
+            self.memory.release()
+
+
 class Dying(Watched):
     """A device that nothing works on after an error."""
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tests.support import clean_environment, wait_until
 from tests.worker.builders import POISON, TEXTS, load, load_as, make_poisoned, plain_probabilities, plain_tokenizer
-from tests.worker.faulty import Allergic, Broken, Counted, Cramped, Dying, Watched
+from tests.worker.faulty import Allergic, Broken, Counted, Cramped, Dying, Shared, Watched
 from worker.classifier import DEAD_MODEL_STATUS, Classifier
 from worker.model import EmotionModel
 from worker.tokens import TextTokenizer
@@ -194,6 +194,21 @@ def test_two_model_threads_run_micro_batches_at_once_and_mix_up_nothing(tiny_mod
         outcomes = [one.result(60) for one in (first, *others)]
     for outcome in outcomes:
         close(outcome.probabilities, plain_probabilities(tiny_model, texts))
+
+
+def test_memory_that_does_not_hold_two_micro_batches_gets_one_at_a_time(tiny_model: Path) -> None:
+    model = load_as(Shared, tiny_model)
+    texts = some_texts(60)
+    with running(model, tiny_model, batch_tokens=64, model_threads=2) as classifier, ThreadPoolExecutor(1) as pool:
+        model.may_run.clear()
+        found = pool.submit(classifier.classify, texts)
+        wait_until(lambda: model.refused == 1)
+        model.may_run.set()
+        outcome = found.result(60)
+        assert "micro-batches of 64 tokens" in str(classifier), "each alone fits"
+    assert model.refused == 1
+    assert outcome.errors == {}
+    close(outcome.probabilities, plain_probabilities(tiny_model, texts))
 
 
 def test_what_ran_out_of_memory_is_let_go_before_the_smaller_batches_run(tiny_model: Path) -> None:

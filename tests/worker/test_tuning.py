@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from tests.worker.builders import TEXTS, plain_probabilities, settings_for
 from worker import tuning
 from worker.classifier import load_classifier
+from worker.model import EmotionModel
 from worker.repository import find_model
 from worker.settings import WorkerSettings
 from worker.tuning import Tuning, tuned
@@ -85,6 +87,22 @@ def test_a_precision_that_changes_what_the_model_says_is_not_taken(
     open_settings.moodmill_tuning.unlink()
     monkeypatch.setattr(tuning, "TOLERANCE", 1.0)
     assert tuned(files, open_settings).precision == "bf16"
+
+
+def test_a_precision_that_the_model_does_not_run_in_is_told_and_not_taken(
+    open_settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tuning, "_precisions", lambda: ["fp32", "bf16"])
+    real = EmotionModel.probabilities
+
+    def probabilities(model: EmotionModel, ids: list[list[int]], pad_id: int) -> NDArray[np.float32]:
+        if model.precision == "bf16":
+            raise RuntimeError("not implemented for 'BFloat16'")
+        return real(model, ids, pad_id)
+
+    monkeypatch.setattr(EmotionModel, "probabilities", probabilities)
+    assert tuned(find_model(open_settings), open_settings).precision == "fp32"
+    assert "does not run in bf16 here: RuntimeError: not implemented" in caplog.text
 
 
 def test_the_fastest_way_says_nearly_the_same(
