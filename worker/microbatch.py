@@ -29,19 +29,19 @@ class Batcher(Generic[Item]):
         """`budget`: tokens of a micro-batch; `pads`: each item costs as much as the longest of its micro-batch."""
         self._budget = budget
         self._pads = pads
-        self._waiting: list[Item] = []
-        #: Where in it the items begin that came last.
-        self._newest = 0
+        #: As they were handed in together.
+        self._waiting: list[Sequence[Item]] = []
         self._tokens = 0
         self._since = 0.0
 
     def add(self, items: Sequence[Item], now: float) -> None:
         """Let items wait; `now` in seconds. The clock of a window starts with its first item."""
+        if not items:
+            return
         if not self._waiting:
             self._since = now
-        self._newest = len(self._waiting)
-        self._waiting.extend(items)
-        self._tokens += sum(item.length for item in items)
+        self._waiting.append(items)
+        self._tokens += _tokens(items)
 
     def due_in(self, now: float) -> float | None:
         """Return the seconds until the window is to be cut: 0 when it is, None when nothing waits."""
@@ -52,17 +52,16 @@ class Batcher(Generic[Item]):
         return max(0.0, self._since + MAX_WAIT_S - now)
 
     def cut(self) -> list[list[Item]]:
-        """Take what waits, as micro-batches: the longest first, so that memory runs out at once or not at all.
+        """Take the older half of what waits, as micro-batches: the longest first, so that memory runs out at once or
+        not at all.
 
-        The items that came last stay, unless they are alone: all of a window are done at the same moment, and then the
-        model has these while others are written and fetched.
+        All of a window are done at the same moment. So a third of them is in the model, a third waits for it, and a
+        third is stored and fetched: the model always has some to go on with.
         """
-        taken, self._waiting = self._waiting[: self._newest], self._waiting[self._newest :]
-        if not taken:
-            taken, self._waiting = self._waiting, []
-        self._newest = 0
-        self._tokens = sum(item.length for item in self._waiting)
-        return cut(taken, self._budget, pads=self._pads)
+        half = (len(self._waiting) + 1) // 2
+        taken, self._waiting = self._waiting[:half], self._waiting[half:]
+        self._tokens = sum(map(_tokens, self._waiting))
+        return cut([item for items in taken for item in items], self._budget, pads=self._pads)
 
     def halve_budget(self) -> int:
         """Cut smaller from now on, for the device ran out of memory; return the new budget."""
@@ -83,3 +82,7 @@ def cut(items: Sequence[Item], budget: int, *, pads: bool = True) -> list[list[I
             batches.append([item])
             tokens = item.length
     return batches
+
+
+def _tokens(items: Sequence[Sized]) -> int:
+    return sum(item.length for item in items)

@@ -72,7 +72,7 @@ def test_a_full_window_is_due_at_once() -> None:
     assert batcher.due_in(1.0) == pytest.approx(MAX_WAIT_S), "a new window counts its tokens from 0"
 
 
-def test_what_came_last_is_left_to_run_while_the_others_are_stored() -> None:
+def test_the_newer_half_is_left_to_run_while_the_older_is_stored() -> None:
     batcher: Batcher[Item] = Batcher(100)
     for length in (1, 2, 3):
         batcher.add(items(length, length), 0.0)
