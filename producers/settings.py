@@ -18,7 +18,7 @@ class ProducerSettings(BaseSettings):
     #: Comments of a chunk, which is one Celery task and one transaction.
     moodmill_chunk_comments: int = Field(512, ge=1, le=MAX_COMMENTS)
     #: Chunks that may wait or be in work at once: what bounds Redis, however long the dump.
-    moodmill_chunks_in_flight: PositiveInt = 64
+    moodmill_chunks_in_flight: PositiveInt = 256
     #: Seconds without a finished chunk after which the broker is searched for chunks that it lost.
     moodmill_look_seconds: PositiveFloat = 15.0
     #: Where standard input is kept until its run is finished.

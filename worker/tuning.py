@@ -30,13 +30,13 @@ logger = logging.getLogger(__name__)
 #: Tokens of a micro-batch on a GPU.
 GPU_BATCH_TOKENS: Final = 65_536
 #: Tokens of a micro-batch on a CPU that are tried: many share the cost of a step, few stay in the caches.
-BUDGETS: Final = (8_192, 4_096, 2_048, 1_024)
+BUDGETS: Final = (8_192, 2_048)
 #: bf16 is not taken where a probability differs by more than this from fp32.
 TOLERANCE: Final = 0.02
 #: A choice other than the usual one has to be so much faster: below that it is noise.
-WORTHWHILE: Final = 1.03
-#: Seconds for which each choice is measured, at least.
-SECONDS: Final = 0.8
+WORTHWHILE: Final = 1.05
+#: Times that each choice is measured.
+ROUNDS: Final = 2
 #: Texts that are measured with say this once to three times of each emotion: about 48 tokens, the mean of Reddit's
 #: comments.
 _TEXT: Final = "i read the whole thread twice last night and all that i can say is that i feel so much {0} about it, "
@@ -96,7 +96,7 @@ def _precisions() -> list[str]:
 
 
 class _Trials:
-    """Tries one choice after the other, each beside the best of those before it."""
+    """Tries one choice after the other, each against the best of those before it."""
 
     def __init__(self, files: ModelFiles, start: Tuning) -> None:
         self.best = start
@@ -105,7 +105,6 @@ class _Trials:
         tokenizer = TextTokenizer(files.folder, self._model.max_tokens)
         self._pad_id = tokenizer.pad_id
         self._texts = tokenizer.encode([(1 + n % 3) * _TEXT.format(one) for n, one in enumerate(EMOTIONS)])
-        self._rate = self._tokens_per_second(self._model, start)
 
     def try_precision(self, precision: str) -> None:
         ids = [one.ids for one in self._texts]
@@ -125,28 +124,29 @@ class _Trials:
         self._try(self._model, replace(self.best, threads=threads))
 
     def _try(self, model: EmotionModel, tuning: Tuning) -> bool:
-        rate = self._tokens_per_second(model, tuning)
-        if rate < WORTHWHILE * self._rate:
+        """Time a choice and the best one in turns, for a machine may be slower for a while; take the faster."""
+        times = [(self._seconds(model, tuning), self._seconds(self._model, self.best)) for _ in range(ROUNDS)]
+        tried, known = (min(column) for column in zip(*times, strict=True))
+        if tried * WORTHWHILE > known:
             return False
-        self.best, self._rate = tuning, rate
+        self.best = tuning
         return True
 
-    def _tokens_per_second(self, model: EmotionModel, tuning: Tuning) -> float:
-        """Run micro-batches for a while; return the rate of the fastest."""
-        times = 1 + tuning.batch_tokens // sum(one.length for one in self._texts)
-        batch = [one.ids for one in cut(self._texts * times, tuning.batch_tokens, pads=model.pads)[0]]
+    def _seconds(self, model: EmotionModel, tuning: Tuning) -> float:
+        """Return how long the same texts take in micro-batches of that size."""
+        wanted = max(tuning.batch_tokens, self.best.batch_tokens, *BUDGETS)
+        texts = self._texts * (1 + wanted // sum(one.length for one in self._texts))
+        batches = [[one.ids for one in batch] for batch in cut(texts, tuning.batch_tokens, pads=model.pads)]
         before = torch.get_num_threads()
         torch.set_num_threads(tuning.threads)
         try:
-            model.probabilities(batch, self._pad_id)
-            seconds: list[float] = []
-            while len(seconds) < 2 or sum(seconds) < SECONDS:
-                begun = time.perf_counter()
+            model.probabilities(batches[-1], self._pad_id)
+            begun = time.perf_counter()
+            for batch in batches:
                 model.probabilities(batch, self._pad_id)
-                seconds.append(time.perf_counter() - begun)
+            return time.perf_counter() - begun
         finally:
             torch.set_num_threads(before)
-        return sum(map(len, batch)) / min(seconds)
 
 
 def _measure(files: ModelFiles, precisions: Sequence[str], budgets: Sequence[int], threads: int) -> Tuning:

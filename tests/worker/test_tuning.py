@@ -20,7 +20,7 @@ from worker.tuning import Tuning, tuned
 @pytest.fixture
 def open_settings(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkerSettings:
     """Settings that leave everything open, and a short measurement."""
-    monkeypatch.setattr(tuning, "SECONDS", 0.01)
+    monkeypatch.setattr(tuning, "ROUNDS", 1)
     path = tmp_path / "cache" / "tuning.json"
     return settings_for(tiny_model, moodmill_precision="auto", moodmill_batch_tokens=None, moodmill_tuning=path)
 
