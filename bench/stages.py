@@ -130,14 +130,16 @@ def forward_flops(config: Any, lengths: Sequence[int], *, only_first: bool = Fal
 
     Two for each weight of the layers' linear maps and each token, and four for each hidden value, layer and pair of
     tokens of a text, for scores and weighted sums; what embeddings, norms and heads cost is left out. `only_first`: the
-    last layer attends from the first token of each text only, and feeds nothing else forward.
+    last layer attends from the first token of each text only, and nothing else goes on from there.
     """
     layers, hidden = int(config.num_hidden_layers), int(config.hidden_size)
     inner = int(config.intermediate_size if hasattr(config, "intermediate_size") else config.hidden_dim)
     tokens, pairs = float(sum(lengths)), float(sum(length * length for length in lengths))
     fed, asked = (float(len(lengths)), tokens) if only_first else (tokens, pairs)
-    attention = 8.0 * hidden * hidden * layers * tokens + 4.0 * hidden * ((layers - 1) * pairs + asked)
-    return attention + 4.0 * hidden * inner * ((layers - 1) * tokens + fed)
+    projections = 6.0 * hidden * hidden * layers * tokens  # queries, keys, values
+    attention = 4.0 * hidden * ((layers - 1) * pairs + asked)
+    forward = (2.0 * hidden * hidden + 4.0 * hidden * inner) * ((layers - 1) * tokens + fed)
+    return projections + attention + forward
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -30,16 +30,16 @@ class _Names(NamedTuple):
     encoder: str
     #: Where a layer attends.
     attention: str
-    #: What is applied to a layer's attention plus its input, before its feed-forward part.
-    norm: str
+    #: What goes on, token by token, with what was attended to and with the layer's input.
+    after: str
 
 
-_OF_BERT: Final = _Names(encoder="encoder", attention="attention.self", norm="attention.output.LayerNorm")
+_OF_BERT: Final = _Names(encoder="encoder", attention="attention.self", after="attention.output")
 #: Families whose heads read a text's first token only.
 FAMILIES: Final = {
     "bert": _OF_BERT,
     "camembert": _OF_BERT,
-    "distilbert": _Names(encoder="transformer", attention="attention", norm="sa_layer_norm"),
+    "distilbert": _Names(encoder="transformer", attention="attention", after="sa_layer_norm"),
     "electra": _OF_BERT,
     "roberta": _OF_BERT,
     "xlm-roberta": _OF_BERT,
@@ -108,7 +108,7 @@ class PackedClassifier:
         self._last = last.get_submodule(names.attention)
         self._now = threading.local()  # `row`: what this thread runs
         self._hooks = [
-            last.get_submodule(names.norm).register_forward_pre_hook(self._drop_all_but_first_tokens),
+            last.get_submodule(names.after).register_forward_pre_hook(self._drop_all_but_first_tokens),
             self.encoder.register_forward_hook(_make_a_batch),
         ]
         self._attention_before = model.config._attn_implementation
@@ -128,10 +128,10 @@ class PackedClassifier:
             hook.remove()
         self._model.set_attn_implementation(self._attention_before)
 
-    def _drop_all_but_first_tokens(self, _norm: nn.Module, given: tuple[Tensor]) -> Tensor:
-        """[1, T, hidden] → [1, n, hidden]"""
+    def _drop_all_but_first_tokens(self, _after: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """[1, T, hidden] → [1, n, hidden], each"""
         row: Row = self._now.row
-        return given[0][:, row.offsets[:-1]]
+        return tuple(one[:, row.offsets[:-1]] for one in given)
 
 
 def _make_a_batch(_encoder: nn.Module, _given: object, output: Any) -> Any:

@@ -109,6 +109,6 @@ def test_a_last_layer_for_first_tokens_only_costs_less() -> None:
     from transformers import BertConfig
 
     of_base = BertConfig(num_hidden_layers=1, hidden_size=2, intermediate_size=3)
-    # 4 maps of 2 x 2 for 5 tokens, 2 maps of 2 x 3 for each token that goes on, 2 products over the pairs of tokens
-    assert forward_flops(of_base, [2, 3]) == 2 * (16 * 5 + 12 * 5 + 2 * 2 * (4 + 9))
-    assert forward_flops(of_base, [2, 3], only_first=True) == 2 * (16 * 5 + 12 * 2 + 2 * 2 * (2 + 3))
+    # 3 maps of 2 x 2 for 5 tokens, one more and 2 of 2 x 3 for each that goes on, 2 products over the pairs of tokens
+    assert forward_flops(of_base, [2, 3]) == 2 * (12 * 5 + 16 * 5 + 2 * 2 * (4 + 9))
+    assert forward_flops(of_base, [2, 3], only_first=True) == 2 * (12 * 5 + 16 * 2 + 2 * 2 * (2 + 3))
