@@ -84,7 +84,7 @@ def stop_waiting(**_: Any) -> None:
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def unload(**_: Any) -> None:
-    """End the model thread. Celery has waited for the task threads by now, so nothing waits for the model."""
+    """End the model threads. Celery has waited for the task threads by now, so nothing waits for the model."""
     if _pulse is not None:
         _pulse.__exit__()
     if _mill is not None:
