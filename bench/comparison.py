@@ -22,6 +22,7 @@ from bench.sample import read_comments, repeated, write_dump
 from bench.whole import whole_way
 from db.comment import Comment
 from db.store import Store
+from worker.memory import keep_memory
 from worker.model import EmotionModel, choose_device, padded_logits
 from worker.repository import ModelFiles, find_model
 from worker.settings import WorkerSettings
@@ -74,7 +75,7 @@ def compare(plan: Plan, told: Told) -> Comparison:
         texts = [one.text for one in measured]
         device = plan.settings.moodmill_device
         files = find_model(plan.settings)
-        tuning = _apart(tuned, files, plan.settings)
+        tuning = _apart(_tuned, files, plan.settings)
         told("the model alone")
         alone = _apart(_model_alone, files, tuning, device, texts)
         told("reading and writing")
@@ -85,10 +86,16 @@ def compare(plan: Plan, told: Told) -> Comparison:
         return Comparison(results=results, tuning=tuning, product_flops=alone.product_flops)
 
 
+def _tuned(files: ModelFiles, settings: WorkerSettings) -> Tuning:
+    keep_memory(choose_device(settings.moodmill_device))
+    return tuned(files, settings)
+
+
 def _model_alone(files: ModelFiles, tuning: Tuning, device_name: str, texts: Sequence[str]) -> Comparison:
     """Measure the stages that need no store and no broker, and a matrix product beside them."""
-    torch.set_num_threads(tuning.threads)
     device = choose_device(device_name)
+    keep_memory(device)
+    torch.set_num_threads(tuning.threads)
     model = EmotionModel(files, device_name, tuning.precision)
     tokenizer = TextTokenizer(files.folder, model.max_tokens)
     tokenised, encoded = stages.tokenise(tokenizer, texts)

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from db.emotions import EMOTIONS
 from db.errors import ModelError
+from worker.memory import keep_memory
 from worker.microbatch import Batcher, cut
-from worker.model import EmotionModel
+from worker.model import EmotionModel, choose_device
 from worker.repository import ModelFiles
 from worker.settings import WorkerSettings
 from worker.tokens import TextTokenizer, TokenIds
@@ -267,6 +268,7 @@ class Classifier:
 
 def load_classifier(files: ModelFiles, settings: WorkerSettings, watchdog: Watchdog | None = None) -> Classifier:
     """Load a model and its tokenizer, as `tuned` says. Raises ModelError or SettingError when that cannot be."""
+    keep_memory(choose_device(settings.moodmill_device))
     return _in_passing(_load, files, settings, watchdog)
 
 

@@ -51,5 +51,5 @@ class TextTokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[TokenIds]:
         """Return the token ids of each text, cut at the limit."""
-        encodings = self._backend.encode_batch(list(texts))
+        encodings = self._backend.encode_batch_fast(list(texts))
         return [TokenIds(ids=one.ids, truncated=bool(one.overflowing)) for one in encodings]

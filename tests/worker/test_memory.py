@@ -1,0 +1,39 @@
+import multiprocessing
+import platform
+import resource
+import threading
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+import torch
+
+from worker.memory import keep_memory
+
+#: Four-byte numbers of what a micro-batch holds between two layers: 48 MiB.
+NUMBERS = 8192 * 1536
+ROUNDS = 10
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left to their own ways")
+def test_memory_that_a_micro_batch_freed_is_there_for_the_next_without_page_faults() -> None:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        faults = pool.submit(_faults_of_a_model_thread).result()
+    assert faults < 1000  # anew each time, it would be 24 pieces of 2 MiB a round at the least, and 120,000 pages else
+
+
+def _faults_of_a_model_thread() -> int:
+    """Take and free memory in a thread, as a model does; return its page faults after the first time."""
+    keep_memory(torch.device("cpu"))
+    found: list[int] = []
+
+    def work() -> None:
+        torch.ones(NUMBERS)
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+        for _ in range(ROUNDS):
+            torch.ones(NUMBERS)
+        found.append(resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return found[0]
