@@ -1,14 +1,15 @@
-"""`moodmill db`: the schema of the store."""
+"""`moodmill db`: the schema of the store, and its roll-ups."""
 
 import click
 
+from cli.opening import opened_store
 from cli.options import json_option, store_options
-from cli.printing import OUTPUT, print_json
+from cli.printing import OUTPUT, REMARKS, print_json
 
 
-@click.group(short_help="Upgrade or show the store's schema.")
+@click.group(short_help="Upgrade or show the store's schema; bring its roll-ups up to date.")
 def db() -> None:
-    """Upgrade the store's schema, and show its revision."""
+    """Upgrade the store's schema, show its revision, and bring its roll-ups up to date."""
 
 
 @db.command()
@@ -41,3 +42,22 @@ def current(as_json: bool) -> None:
     else:
         remark = "" if found == wanted else " (`moodmill db upgrade` brings it there)"
         OUTPUT.print(f"{store.shown}: schema {found or 'none'}, newest {wanted}{remark}")
+
+
+@db.command()
+@store_options
+@json_option
+def rollup(as_json: bool) -> None:
+    """Add up anew the days and months whose rows changed since the last time.
+
+    `moodmill label` does it at its end; after `moodmill enqueue` it is yours, or a nightly job's, to do.
+    """
+    from db.rollups import refresh
+
+    with opened_store() as store:
+        with REMARKS.status("adding up") as shown:
+            done = refresh(store, lambda period: shown.update(f"added up {period}"))
+        if as_json:
+            print_json({"store": store.shown, "added_up": done})
+        else:
+            OUTPUT.print(f"{store.shown}: {done} days and months added up")

@@ -13,6 +13,7 @@ from db.classified import Classified
 from db.copy import copy_rows
 from db.emotions import EMOTIONS
 from db.ledger import DeadLetter
+from db.rollups import mark_days
 from db.schema import dead_letter
 from db.store import Store
 
@@ -34,6 +35,8 @@ def store_chunk(
         if ledger.is_done(connection, run_id, number):
             return False
         new_rows = write_rows(connection, classified)
+        if new_rows:
+            mark_days(connection, classified.model, (comment.created_at for comment in classified.comments))
         replayed = (dead_letter.c.run_id == run_id) & (dead_letter.c.replay_chunk == number)
         ledger.bury(connection, run_id, source_number, dead)  # takes those that died again out of the replay
         connection.execute(delete(dead_letter).where(replayed))

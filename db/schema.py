@@ -1,6 +1,7 @@
 """The tables. Migrations make them; a test holds the two against each other."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     REAL,
@@ -8,8 +9,10 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -154,4 +157,45 @@ comment_emotion = Table(
     Column("truncated", Boolean, nullable=False),
     #: Kept only if the run asked for it.
     Column("text", Text),
+    # What is of one day is added up anew where something of it changed.
+    Index("comment_emotion_by_time", "model", "created_at"),
+)
+
+
+def _rollup(name: str, *key: Column[Any]) -> Table:
+    """A table of sums over the comments of one model, and of what the columns of `key` say."""
+    return Table(
+        name,
+        metadata,
+        Column("model", Text, nullable=False),
+        *key,
+        Column("comments", BigInteger, nullable=False),
+        #: Sums of the probabilities.
+        *(Column(f"sum_{emotion}", Double, nullable=False) for emotion in EMOTIONS),
+        #: Comments whose probability is above the model's threshold.
+        *(Column(f"above_{emotion}", BigInteger, nullable=False) for emotion in EMOTIONS),
+        Index(
+            f"{name}_key", "model", *(column.name for column in key), unique=True, postgresql_nulls_not_distinct=True
+        ),
+    )
+
+
+#: Sums by day of `created_at`, in UTC, and subreddit. A day or subreddit that nobody knows is null.
+rollup_subreddit_day = _rollup("rollup_subreddit_day", Column("day", Date), Column("subreddit", Text))
+#: The same by day, over all subreddits.
+rollup_day = _rollup("rollup_day", Column("day", Date))
+#: The same by month, which is named by its first day.
+rollup_subreddit_month = _rollup("rollup_subreddit_month", Column("month", Date), Column("subreddit", Text))
+
+#: A row for rows of a day, or days of a month, that were added since the roll-ups were brought up to date. It comes in
+#: with what it tells of, and is never changed: so none is lost between two transactions.
+rollup_mark = Table(
+    "rollup_mark",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    #: "day" or "month".
+    Column("grain", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("start", Date),
+    Index("rollup_mark_period", "grain", "model", "start"),
 )

@@ -88,14 +88,14 @@ class Store:
         """Return the revision that this version of moodmill works with."""
         return ScriptDirectory.from_config(_alembic()).get_current_head() or ""
 
-    def upgrade(self) -> None:
-        """Bring the schema to this version's revision; nothing happens where it is there already."""
+    def upgrade(self, revision: str = "head") -> None:
+        """Bring the schema to this version's revision, or an older one; nothing happens where it is there already."""
         with self.writing() as connection:
             if not self.is_sqlite:
                 connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
             config = _alembic()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
 
     def prepare(self) -> None:
         """Create the schema in an empty database, and refuse one of another version with a StoreError."""

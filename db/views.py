@@ -34,3 +34,27 @@ def create_views(dialect: str) -> list[str]:
     """
     label = "create view comment_label as select * from comment_emotion_long where probability > threshold"
     return [_top_emotion(dialect), _long_form(), label]
+
+
+def create_rollup_views() -> list[str]:
+    """Return the statements that create the views of the roll-ups, for a migration to run.
+
+    emotion_by_day, emotion_by_subreddit_day, emotion_by_subreddit_month: a row a period and emotion, with the number of
+    comments, how many of them are above the model's threshold, and the mean probability.
+    """
+    return [
+        _of_rollup("emotion_by_day", "rollup_day", "day"),
+        _of_rollup("emotion_by_subreddit_day", "rollup_subreddit_day", "day, r.subreddit"),
+        _of_rollup("emotion_by_subreddit_month", "rollup_subreddit_month", "month, r.subreddit"),
+    ]
+
+
+def _of_rollup(view: str, table: str, key: str) -> str:
+    above = " ".join(f"when '{name}' then r.above_{name}" for name in EMOTIONS)
+    total = " ".join(f"when '{name}' then r.sum_{name}" for name in EMOTIONS)
+    return f"""
+        create view {view} as
+        select r.model, r.{key}, t.emotion, t.emotion_group, r.comments,
+               case t.emotion {above} end as above, case t.emotion {total} end / r.comments as mean
+        from {table} r join model_threshold t on t.model = r.model
+    """  # noqa: S608 - built from constant names alone

@@ -148,6 +148,7 @@ def _drive(
     work(feeder)
     if workplace.wait:
         feeder.wait()
+        feeder.roll_up()
         _forget_spooled_of(store, run_id)
     return status(store, run_id)
 

@@ -12,6 +12,7 @@ from db.comment import Comment
 from db.errors import BrokerError, SourceError, StoreError
 from db.ledger import Chunk, Ledger, Run, SourceFile
 from db.patience import patiently
+from db.rollups import refresh
 from db.store import Store
 from producers.chunks import RecordRange, cut_records
 from producers.options import RunOptions
@@ -128,6 +129,10 @@ class Feeder:
         """Wait until no chunk is pending."""
         while self.tick():
             self._pause()
+
+    def roll_up(self) -> None:
+        """Bring the roll-ups of the store up to date with what was added."""
+        self._stored(lambda: refresh(self._store))
 
     def tick(self) -> int:
         """Report the progress, and return how many chunks are pending."""

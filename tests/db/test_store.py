@@ -20,7 +20,14 @@ from db.store import CONNECTIONS, Store
 from tests.db.builders import Made, at_once, one_line, rows
 from tests.support import clean_environment
 
-VIEWS = {"comment_top_emotion", "comment_emotion_long", "comment_label"}
+VIEWS = {
+    "comment_top_emotion",
+    "comment_emotion_long",
+    "comment_label",
+    "emotion_by_day",
+    "emotion_by_subreddit_day",
+    "emotion_by_subreddit_month",
+}
 
 PREPARE = "import sys; from db.store import Store; Store(sys.argv[1]).prepare()"
 

@@ -1,0 +1,169 @@
+"""The roll-ups: sums by day and month that dashboards read, brought up to date by what changed.
+
+Whoever adds rows marks their days, in the same transaction. `refresh` takes the marks of a day away and then, in the
+same transaction, adds up the day anew: the rows of a mark that it took are there, and a mark that comes later stays. So
+the sums are exact after late and repeated comments and after a kill.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final, Literal
+
+from sqlalchemy import (
+    REAL,
+    Column,
+    ColumnElement,
+    Connection,
+    Date,
+    Double,
+    Select,
+    Table,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+)
+
+from db.emotions import EMOTIONS
+from db.schema import (
+    comment_emotion,
+    model_threshold,
+    rollup_day,
+    rollup_mark,
+    rollup_subreddit_day,
+    rollup_subreddit_month,
+)
+from db.store import Store
+
+Grain = Literal["day", "month"]
+#: In this order: months are added up from days.
+GRAINS: Final[tuple[Grain, ...]] = ("day", "month")
+
+#: One process at a time adds up; others write and read meanwhile.
+ALONE: Final = text(f"lock table {rollup_subreddit_day.name} in share row exclusive mode")
+#: Comments, sums and counts: what the tables have in common.
+_MEASURES: Final = ("comments", *(f"sum_{name}" for name in EMOTIONS), *(f"above_{name}" for name in EMOTIONS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """A day, or the month that begins with it, of one model; the start is None for comments of an unknown time."""
+
+    grain: Grain
+    model: str
+    start: date | None
+
+    def __str__(self) -> str:
+        if self.start is None:
+            return f"{self.grain} unknown"
+        return f"{self.start:%Y-%m-%d}" if self.grain == "day" else f"{self.start:%Y-%m}"
+
+
+def mark_days(connection: Connection, model: str, times: Iterable[datetime | None]) -> None:
+    """Note that comments of these times were added, in the transaction that adds them."""
+    days = {moment and moment.astimezone(UTC).date() for moment in times}
+    if days:
+        connection.execute(insert(rollup_mark), [{"grain": "day", "model": model, "start": day} for day in days])
+
+
+def stale(store: Store) -> list[Period]:
+    """Return the periods whose roll-ups are behind the rows."""
+    key = (rollup_mark.c.grain, rollup_mark.c.model, rollup_mark.c.start)
+    with store.reading() as connection:
+        rows = connection.execute(select(*key).distinct().order_by(*key))
+        return [Period(grain=row.grain, model=row.model, start=row.start) for row in rows]
+
+
+def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) -> int:
+    """Bring the roll-ups up to date; return how many days and months were added up anew, each of which `on_done` hears.
+
+    Each is a transaction of its own: one that is stopped in the middle is left to the next call.
+    """
+    done = 0
+    for grain in GRAINS:
+        for period in (one for one in stale(store) if one.grain == grain):
+            with store.writing() as connection:
+                if not store.is_sqlite:  # where whoever writes is alone
+                    connection.execute(ALONE)
+                _add_up(connection, period)
+            on_done(period)
+            done += 1
+    return done
+
+
+def _add_up(connection: Connection, period: Period) -> None:
+    marks = rollup_mark.c
+    mine = (marks.grain == period.grain) & (marks.model == period.model) & _is(marks.start, period.start)
+    connection.execute(delete(rollup_mark).where(mine))
+    if period.grain == "day":
+        _add_up_day(connection, period.model, period.start)
+    else:
+        _add_up_month(connection, period.model, period.start)
+
+
+def _add_up_day(connection: Connection, model: str, day: date | None) -> None:
+    rows, days = comment_emotion.c, rollup_subreddit_day.c
+    after = day and day + timedelta(days=1)
+    of_day = (rows.model == model) & _within(rows.created_at, day and _midnight(day), after and _midnight(after))
+    fresh = _select(model, day, rows.subreddit, *_measures(_thresholds(connection, model))).where(of_day)
+    _replace(connection, rollup_subreddit_day, rollup_subreddit_day.c.day, model, day, fresh.group_by(rows.subreddit))
+    every = _select(model, day, *_sums(rollup_subreddit_day)).where(days.model == model, _is(days.day, day))
+    _replace(connection, rollup_day, rollup_day.c.day, model, day, every.group_by(days.model))
+    connection.execute(insert(rollup_mark).values(grain="month", model=model, start=day and day.replace(day=1)))
+
+
+def _add_up_month(connection: Connection, model: str, month: date | None) -> None:
+    days, table = rollup_subreddit_day.c, rollup_subreddit_month
+    after = month and (month + timedelta(days=31)).replace(day=1)
+    of_month = (days.model == model) & _within(days.day, month, after)
+    fresh = _select(model, month, days.subreddit, *_sums(rollup_subreddit_day)).where(of_month)
+    _replace(connection, table, table.c.month, model, month, fresh.group_by(days.subreddit))
+
+
+def _select(model: str, start: date | None, *columns: ColumnElement[Any]) -> Select[Any]:
+    return select(literal(model), literal(start, Date), *columns)
+
+
+def _replace(
+    connection: Connection, table: Table, period: Column[Any], model: str, start: date | None, rows: Select[Any]
+) -> None:
+    """Put rows in the place of those that a table has of this model and period."""
+    connection.execute(delete(table).where(table.c.model == model, _is(period, start)))
+    connection.execute(insert(table).from_select([column.name for column in table.c], rows))
+
+
+def _measures(thresholds: Mapping[str, float]) -> list[ColumnElement[Any]]:
+    """What is added up of comments, in the order of the tables' columns."""
+    rows = comment_emotion.c
+    # PostgreSQL would add up singles in a single, and compare with a double.
+    sums = [func.sum(cast(rows[name], Double)) for name in EMOTIONS]
+    counts = [func.sum(case((rows[name] > cast(thresholds[name], REAL), 1), else_=0)) for name in EMOTIONS]
+    return [func.count(), *sums, *counts]
+
+
+def _sums(table: Table) -> list[ColumnElement[Any]]:
+    """What is added up of finer sums, in the order of the tables' columns."""
+    return [func.sum(table.c[name]) for name in _MEASURES]
+
+
+def _thresholds(connection: Connection, model: str) -> dict[str, float]:
+    rows = connection.execute(select(model_threshold).where(model_threshold.c.model == model))
+    return {row.emotion: row.threshold for row in rows}
+
+
+def _within(column: ColumnElement[Any], start: Any, stop: Any) -> ColumnElement[bool]:
+    return column.is_(None) if start is None else (column >= start) & (column < stop)
+
+
+def _is(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    # "is not distinct from" would say the same, and PostgreSQL would use no index for it
+    return column.is_(None) if value is None else column == value
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

@@ -1,0 +1,237 @@
+"""The roll-ups: what they hold is what numpy adds up of the rows, whatever came before."""
+
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from numpy.typing import NDArray
+from sqlalchemy import Table, delete, select, text
+
+from db.comment import Comment
+from db.emotions import EMOTIONS
+from db.models import register_model
+from db.results import write_rows
+from db.rollups import mark_days, refresh, stale
+from db.schema import comment_emotion, rollup_day, rollup_mark, rollup_subreddit_day, rollup_subreddit_month
+from db.store import Store
+from tests.db.builders import NOON, at_once, classified, comments, matrix, stored
+from tests.support import clean_environment
+
+THRESHOLDS = {
+    "m": {name: 0.2 + 0.02 * number for number, name in enumerate(EMOTIONS)},
+    "other": dict.fromkeys(EMOTIONS, 0.5),
+}
+KEYS: dict[Table, Callable[[dict[str, Any]], Any]] = {
+    rollup_subreddit_day: lambda row: (row["model"], day(row), row["subreddit"]),
+    rollup_day: lambda row: (row["model"], day(row)),
+    rollup_subreddit_month: lambda row: (row["model"], day(row) and day(row).replace(day=1), row["subreddit"]),
+}
+#: Refreshes a store, and dies by SIGKILL at the nth statement that it runs for that.
+DIE_IN_REFRESH = """
+import os, signal, sys
+from sqlalchemy import event
+from db.rollups import refresh
+from db.store import Store
+store, left = Store(sys.argv[1]), [int(sys.argv[2])]
+@event.listens_for(store.engine, "after_cursor_execute")
+def count(*_):
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+refresh(store)
+"""
+
+
+@pytest.fixture
+def labelled(store: Store) -> Store:
+    """A store that knows the thresholds of two models."""
+    for model, thresholds in THRESHOLDS.items():
+        register_model(store, model, thresholds)
+    return store
+
+
+def day(row: Mapping[str, Any]) -> Any:
+    return row["created_at"] and row["created_at"].date()
+
+
+def scattered(count: int, seed: int, days: int = 70) -> list[Comment]:
+    """Return comments of some subreddits over some days, at any moment of them; of some neither is known."""
+    dice = np.random.default_rng(seed)
+    found = []
+    for one in comments(range(seed * 10_000, seed * 10_000 + count)):
+        moment = datetime(2023, 12, 20, tzinfo=UTC) + timedelta(microseconds=int(dice.integers(days * 86_400_000_000)))
+        subreddit = ("cats", "dogs", "", None)[dice.integers(4)]
+        found.append(replace(one, created_at=None if dice.random() < 0.1 else moment, subreddit=subreddit))
+    return found
+
+
+def add(store: Store, of: list[Comment], model: str = "m", seed: int = 0) -> None:
+    stored(store, classified(of, matrix(len(of), seed), model=model))
+
+
+def everything(store: Store, table: Table) -> list[dict[str, Any]]:
+    with store.reading() as connection:
+        return [dict(row._mapping) for row in connection.execute(select(table))]
+
+
+def recounted(store: Store, table: Table) -> dict[Any, NDArray[np.float64]]:
+    """Return what a roll-up is to hold by its key: comments, sums and counts, added up of the rows by numpy."""
+    found: dict[Any, NDArray[np.float64]] = defaultdict(lambda: np.zeros(1 + 2 * len(EMOTIONS)))
+    for row in everything(store, comment_emotion):
+        limits = np.array([THRESHOLDS[row["model"]][name] for name in EMOTIONS], dtype=np.float32)
+        values = np.array([row[name] for name in EMOTIONS], dtype=np.float32)
+        found[KEYS[table](row)] += [1, *values.astype(np.float64), *(values > limits)]
+    return found
+
+
+def assert_exact(store: Store) -> None:
+    assert stale(store) == []
+    for table in KEYS:
+        wanted, rows = recounted(store, table), everything(store, table)
+        key = [column.name for column in table.c if column.name in ("model", "day", "month", "subreddit")]
+        found = {tuple(row[name] for name in key): [row[name] for name in row if name not in key] for row in rows}
+        assert len(rows) == len(found)
+        assert found.keys() == wanted.keys()
+        for one, values in found.items():
+            assert values[0] == wanted[one][0]
+            assert values[1:28] == pytest.approx(wanted[one][1:28], rel=1e-12)  # no two orders of addition round alike
+            assert values[28:] == wanted[one][28:].tolist()
+
+
+def test_the_roll_ups_are_what_the_rows_add_up_to(labelled: Store) -> None:
+    add(labelled, scattered(300, seed=1), "m")
+    add(labelled, scattered(200, seed=2), "other", seed=1)
+    assert refresh(labelled) > 0
+    assert_exact(labelled)
+
+
+def test_repeated_and_late_comments_are_counted_once_and_where_they_belong(labelled: Store) -> None:
+    first = scattered(200, seed=1)
+    add(labelled, first)
+    refresh(labelled)
+    add(labelled, first[50:150], seed=5)
+    add(labelled, scattered(20, seed=3, days=3))
+    add(labelled, first[:100], "other", seed=6)
+    refresh(labelled)
+    assert_exact(labelled)
+
+
+def test_only_periods_that_changed_are_added_up(labelled: Store) -> None:
+    add(labelled, scattered(200, seed=1))
+    refresh(labelled)
+    heard: list[str] = []
+    late = [replace(one, created_at=NOON) for one in comments([900_000])]
+    add(labelled, late)
+    assert refresh(labelled, lambda period: heard.append(str(period))) == 2
+    assert heard == [f"{NOON:%Y-%m-%d}", f"{NOON:%Y-%m}"]
+    add(labelled, late)
+    assert refresh(labelled) == 0
+    assert_exact(labelled)
+
+
+def test_a_day_begins_at_midnight_in_utc(labelled: Store) -> None:
+    midnight = datetime(2024, 2, 1, tzinfo=UTC)
+    moments = [midnight - timedelta(microseconds=1), midnight, midnight + timedelta(days=1)]
+    add(labelled, [replace(one, created_at=at) for one, at in zip(comments(range(3)), moments, strict=True)])
+    refresh(labelled)
+    assert_exact(labelled)
+    days = [row["day"] for row in everything(labelled, rollup_day)]
+    assert sorted(days) == [date(2024, 1, 31), date(2024, 2, 1), date(2024, 2, 2)]
+
+
+def test_rows_that_are_gone_are_gone_from_the_roll_ups_of_a_marked_day(labelled: Store) -> None:
+    add(labelled, comments(range(10)))
+    refresh(labelled)
+    with labelled.writing() as connection:
+        connection.execute(delete(comment_emotion))
+        mark_days(connection, "m", [NOON])
+    refresh(labelled)
+    assert_exact(labelled)
+    assert everything(labelled, rollup_subreddit_month) == []
+
+
+@pytest.mark.parametrize("statement", [2, 5, 6, 7, 8, 9, 12, 13])
+def test_a_kill_in_the_middle_leaves_nothing_that_the_next_refresh_does_not_mend(
+    labelled: Store, statement: int
+) -> None:
+    add(labelled, comments(range(20)))
+    refresh(labelled)
+    add(labelled, scattered(40, seed=1, days=2))
+    url = labelled.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-c", DIE_IN_REFRESH, url, str(statement)]
+    assert subprocess.run(command, env=clean_environment(), timeout=60).returncode == -signal.SIGKILL
+    assert stale(labelled) != []
+    refresh(labelled)
+    assert_exact(labelled)
+
+
+def test_rows_that_are_committed_during_a_refresh_are_left_to_the_next(postgres_store: Store) -> None:
+    store = postgres_store
+    register_model(store, "m", THRESHOLDS["m"])
+    add(store, comments(range(5)))
+    with store.writing() as connection:
+        late = comments(range(5, 9))
+        write_rows(connection, classified(late))
+        mark_days(connection, "m", [one.created_at for one in late])
+        refresh(store)  # sees neither the rows nor their mark
+        assert everything(store, rollup_day)[0]["comments"] == 5
+    assert stale(store) != []
+    refresh(store)
+    assert_exact(store)
+
+
+def test_workers_add_rows_while_several_processes_refresh(labelled: Store) -> None:
+    def work(seed: int) -> None:
+        for part in range(5):
+            add(labelled, scattered(20, seed=10 * seed + part, days=3))
+
+    def refreshing() -> None:
+        for _ in range(5):
+            refresh(labelled)
+
+    at_once(lambda: work(1), refreshing, lambda: work(2), refreshing)
+    refresh(labelled)
+    assert_exact(labelled)
+
+
+def test_views_give_a_row_a_period_and_emotion(labelled: Store) -> None:
+    add(labelled, scattered(50, seed=1))
+    refresh(labelled)
+    for view, table in {
+        "emotion_by_day": rollup_day,
+        "emotion_by_subreddit_day": rollup_subreddit_day,
+        "emotion_by_subreddit_month": rollup_subreddit_month,
+    }.items():
+        with labelled.reading() as connection:
+            found = connection.execute(text(f"select * from {view}")).all()
+        wanted = everything(labelled, table)
+        assert len(found) == len(EMOTIONS) * len(wanted)
+        assert sum(row.above for row in found) == sum(row[f"above_{name}"] for row in wanted for name in EMOTIONS)
+        means = [row[f"sum_{name}"] / row["comments"] for row in wanted for name in EMOTIONS]
+        assert sorted(row.mean for row in found) == pytest.approx(sorted(means))
+
+
+@pytest.fixture
+def old(database_url: str) -> Iterator[Store]:
+    """A store of the schema before the roll-ups."""
+    store = Store(database_url)
+    store.upgrade("0002")
+    yield store
+    store.close()
+
+
+def test_an_upgrade_adds_up_the_rows_that_are_there(old: Store) -> None:
+    register_model(old, "m", THRESHOLDS["m"])
+    with old.writing() as connection:
+        write_rows(connection, classified(scattered(100, seed=1)))
+    old.upgrade()
+    assert len(everything(old, rollup_mark)) == len({day(row) for row in everything(old, comment_emotion)})
+    refresh(old)
+    assert_exact(old)
