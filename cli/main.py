@@ -15,6 +15,7 @@ from cli.doctor import doctor
 from cli.evaluate import evaluate
 from cli.extra import missing_extra
 from cli.label import enqueue, label, resume
+from cli.schedule import schedule
 from cli.status import status
 from cli.store import db
 from cli.train import train
@@ -40,7 +41,22 @@ def moodmill(debug: bool) -> None:
     """
 
 
-for command in (label, enqueue, worker, status, resume, dead, classify, train, evaluate, bench, db, doctor, demo):
+for command in (
+    label,
+    enqueue,
+    worker,
+    schedule,
+    status,
+    resume,
+    dead,
+    classify,
+    train,
+    evaluate,
+    bench,
+    db,
+    doctor,
+    demo,
+):
     moodmill.add_command(command)
 
 

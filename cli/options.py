@@ -22,11 +22,11 @@ def _overriding(name: str) -> Callable[[click.Context, click.Parameter, object],
     return override
 
 
-def _setting(name: str, option: str, help_: str) -> Callable[[Command], Command]:
+def setting(name: str, option: str, help_: str) -> Callable[[Command], Command]:
     return click.option(option, callback=_overriding(name), expose_value=False, help=f"{help_}  [overrides {name}]")
 
 
-def _stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for decorator in reversed(decorators):
             command = decorator(command)
@@ -35,30 +35,30 @@ def _stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], C
     return decorate
 
 
-store_options = _stacked(
-    _setting("DATABASE_URL", "--database-url", "The store: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."),
+store_options = stacked(
+    setting("DATABASE_URL", "--database-url", "The store: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."),
 )
-broker_options = _stacked(
-    _setting("REDIS_URL", "--redis-url", "The broker: redis://HOST:PORT/DB, or `embedded`."),
+broker_options = stacked(
+    setting("REDIS_URL", "--redis-url", "The broker: redis://HOST:PORT/DB, or `embedded`."),
 )
 #: For a command whose argument is a model.
 model_setting = _overriding("HF_MODEL_REPO")
-revision_options = _stacked(
-    _setting("HF_MODEL_REVISION", "--revision", "Commit, tag or branch of the Hub repository."),
-    _setting("MOODMILL_LABELS", "--labels", "Order of the outputs of a model that does not name them: `goemotions`, …"),
+revision_options = stacked(
+    setting("HF_MODEL_REVISION", "--revision", "Commit, tag or branch of the Hub repository."),
+    setting("MOODMILL_LABELS", "--labels", "Order of the outputs of a model that does not name them: `goemotions`, …"),
 )
-model_options = _stacked(
-    _setting("HF_MODEL_REPO", "--model", "A Hub repository, a local folder, or `bundled`."),
+model_options = stacked(
+    setting("HF_MODEL_REPO", "--model", "A Hub repository, a local folder, or `bundled`."),
     revision_options,
 )
-device_option = _stacked(
-    _setting("MOODMILL_DEVICE", "--device", "auto, cpu, cuda, cuda:1, …"),
-    _setting("MOODMILL_PRECISION", "--precision", "auto, fp32 or bf16."),
+device_option = stacked(
+    setting("MOODMILL_DEVICE", "--device", "auto, cpu, cuda, cuda:1, …"),
+    setting("MOODMILL_PRECISION", "--precision", "auto, fp32 or bf16."),
 )
-device_options = _stacked(
+device_options = stacked(
     device_option,
-    _setting("MOODMILL_BATCH_TOKENS", "--batch-tokens", "Tokens of a micro-batch, padding included."),
-    _setting("MOODMILL_THREADS", "--threads", "Chunks in work at once."),
+    setting("MOODMILL_BATCH_TOKENS", "--batch-tokens", "Tokens of a micro-batch, padding included."),
+    setting("MOODMILL_THREADS", "--threads", "Chunks in work at once."),
 )
 with_worker_option = click.option(
     "--with-worker", is_flag=True, help="Start a worker for this run although a broker is named."
@@ -84,13 +84,8 @@ def _names(values: tuple[str, ...], file: Path | None) -> frozenset[str]:
     return frozenset(name.removeprefix("/").removeprefix("r/").removeprefix("u/").lower() for name in given if name)
 
 
-def _lasting(model: str) -> str:
-    """Name a local model so that a resumption from another folder finds it."""
-    return str(Path(model).resolve()) if Path(model).is_dir() else model
-
-
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_SOURCE_OPTIONS = _stacked(
+_SOURCE_OPTIONS = stacked(
     click.option("--subreddit", "subreddits", multiple=True, metavar="NAME", help="Only these; may be repeated."),
     click.option("--subreddits-from", type=_FILE, help="Only the subreddits named in this file."),
     click.option("--author", "authors", multiple=True, metavar="NAME", help="Only these; may be repeated."),
@@ -129,13 +124,11 @@ def run_options(command: Command) -> Command:
         keep_text: bool,
         **others: Any,
     ) -> Any:
-        from db.settings import read_settings
+        from msgspec.structs import replace
+
         from producers.filters import Filters
-        from producers.options import RunOptions
-        from producers.settings import ProducerSettings
+        from producers.options import run_defaults
         from producers.sources import Columns
-        from worker.labels import read_order
-        from worker.settings import WorkerSettings
 
         fields = ("text", "id", "subreddit", "author", "created_at")
         filters = Filters(
@@ -147,16 +140,14 @@ def run_options(command: Command) -> Command:
             min_length=min_length,
             honour_deletions=honour_deletions,
         )
-        model = read_settings(WorkerSettings)
-        options = RunOptions(
+        defaults = run_defaults()
+        options = replace(
+            defaults,
             kind=kind,
             columns=Columns(**{field: others.pop(f"{field}_column") for field in fields}),
             filters=filters,
-            chunk_comments=chunk_comments or read_settings(ProducerSettings).moodmill_chunk_comments,
+            chunk_comments=chunk_comments or defaults.chunk_comments,
             keep_text=keep_text,
-            model_repo=_lasting(model.hf_model_repo),
-            model_revision=model.hf_model_revision,
-            model_labels=",".join(read_order(model.moodmill_labels)) if model.moodmill_labels else None,
         )
         return command(options=options, **others)
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 from db.emotions import EMOTIONS
@@ -198,4 +199,37 @@ rollup_mark = Table(
     Column("model", Text, nullable=False),
     Column("start", Date),
     Index("rollup_mark_period", "grain", "model", "start"),
+)
+
+#: A row each time that a job of the schedule was begun.
+job_run = Table(
+    "job_run",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    #: When the process that runs it last said that it lives.
+    Column("alive_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("state", Text, nullable=False),
+    #: What came of it, in a line.
+    Column("outcome", Text),
+    CheckConstraint("state in ('running', 'succeeded', 'failed', 'stopped', 'lost')", name="job_run_state"),
+    # However many processes try: one job runs once at a time.
+    Index(
+        "job_run_running",
+        "job",
+        unique=True,
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
+    ),
+    Index("job_run_by_start", "job", "started_at"),
+)
+
+#: Which runs a job has made.
+job_label = Table(
+    "job_label",
+    metadata,
+    Column("run_id", Text, ForeignKey("run.id"), primary_key=True),
+    Column("job", Text, nullable=False),
 )

@@ -1,12 +1,16 @@
 """How a run reads its sources; kept with the run, so that `resume` reads them the same way."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from db.settings import read_settings
 from producers.filters import ALL, Filters
+from producers.settings import ProducerSettings
 from producers.sources import Columns
-from worker.settings import BUNDLED_MODEL
+from worker.labels import read_order
+from worker.settings import BUNDLED_MODEL, WorkerSettings
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,3 +35,19 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> "RunOptions":
         return msgspec.convert(kept, cls)
+
+
+def run_defaults() -> RunOptions:
+    """Return the options of a run as the settings have them. Raises SettingError."""
+    model = read_settings(WorkerSettings)
+    return RunOptions(
+        chunk_comments=read_settings(ProducerSettings).moodmill_chunk_comments,
+        model_repo=_lasting(model.hf_model_repo),
+        model_revision=model.hf_model_revision,
+        model_labels=",".join(read_order(model.moodmill_labels)) if model.moodmill_labels else None,
+    )
+
+
+def _lasting(model: str) -> str:
+    """Name a local model so that a resumption from another folder finds it."""
+    return str(Path(model).resolve()) if Path(model).is_dir() else model

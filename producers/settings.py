@@ -23,3 +23,5 @@ class ProducerSettings(BaseSettings):
     moodmill_look_seconds: PositiveFloat = 15.0
     #: Where standard input is kept until its run is finished.
     moodmill_spool: Path = platformdirs.user_data_path("moodmill") / "spool"
+    #: What describes the jobs of the schedule.
+    moodmill_jobs: Path = Path("jobs.toml")

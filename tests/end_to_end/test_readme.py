@@ -17,6 +17,7 @@ from tests.support import clean_environment, write_dump
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(bash|sql)\n(.*?)```", README, re.DOTALL)
+(JOBS,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
 COMMANDS = [block for language, block in BLOCKS if language == "bash"]
 MAKE = [block for block in COMMANDS if block.startswith("make ")]
 FLEET = [block for block in COMMANDS if "worker &" in block]
@@ -46,6 +47,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "dumps").mkdir()
     write_dump(tmp_path / "dumps" / "RC_2006-01.ndjson", ["one", "two"])
     (tmp_path / "posts.csv").write_text("message,author\nI love this so much,a\n")
+    (tmp_path / "jobs.toml").write_text(JOBS)
     (tmp_path / "goemotions").mkdir()
     for split in ("train", "dev"):
         (tmp_path / "goemotions" / f"{split}.tsv").write_text("I love it\t18\tc0\nIt rains\t27\tc1\n" * 20)
@@ -53,11 +55,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_command_and_query_for_one_machine_runs(folder: Path, tiny_model: Path, fleet: Fleet) -> None:
-    assert len(ALONE) == 4
+    assert len(ALONE) == 5
     for block in ALONE:
         run(block, folder, tiny_model, **fleet.settings)  # a worker of its own for each would take a minute longer
     queries = [one for language, block in BLOCKS if language == "sql" for one in block.split(";") if one.strip()]
-    assert len(queries) == 2
+    assert len(queries) == 3
     for query in queries:
         assert fleet.query(query)
 

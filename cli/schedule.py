@@ -1,0 +1,141 @@
+"""`moodmill schedule`: jobs that label what is new, at their times."""
+
+import os
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from cli.interruption import stoppable
+from cli.opening import opened_store
+from cli.options import broker_options, json_option, model_options, setting, store_options
+from cli.printing import OUTPUT, REMARKS, print_json
+from cli.progress import shown_progress
+from db.errors import SettingError
+
+if TYPE_CHECKING:
+    from producers.jobs import Job
+
+_jobs_option = setting("MOODMILL_JOBS", "--jobs", "The TOML file that describes the jobs; jobs.toml without it.")
+_MINUTE: Final = "%Y-%m-%d %H:%M"
+
+
+@click.group(short_help="Label what is new, at set times.")
+def schedule() -> None:
+    """Label what is new in files and folders, at the times of a schedule.
+
+    A TOML file describes the jobs, one table each:
+
+    \b
+    [nightly]
+    cron = "15 3 * * *"            # in UTC
+    files = ["/dumps"]             # files, folders, patterns
+
+    A file that is new or has grown is labelled once, and only when it was not written to for some time (`settled`, in
+    seconds). What was broken off is finished first. Whatever a run could not read or classify makes its job fail.
+    """
+
+
+@schedule.command("list")
+@_jobs_option
+@store_options
+@json_option
+def list_jobs(as_json: bool) -> None:
+    """List the jobs, when each is due, and what came of it last."""
+    from db.jobs import JobLedger
+
+    jobs, now = _jobs(), datetime.now(UTC)
+    with opened_store(create=True) as store:
+        last = {name: JobLedger(store).latest(name) for name in jobs}
+    if as_json:
+        print_json([_json(name, job, now) | {"last": last[name] and vars(last[name])} for name, job in jobs.items()])
+        return
+    table = Table("job", "cron", "next", "last", "state", "outcome", box=None)
+    for name, job in jobs.items():
+        found = last[name]
+        came = (f"{found.started_at:{_MINUTE}}", found.state, found.outcome or "") if found else ("never", "", "")
+        table.add_row(*(Text(one) for one in (name, job.cron, f"{job.due_after(now):{_MINUTE}}", *came)))
+    OUTPUT.print(table)
+
+
+@schedule.command("next")
+@_jobs_option
+@json_option
+def next_jobs(as_json: bool) -> None:
+    """Show which job is due when, the next one first."""
+    now = datetime.now(UTC)
+    due = sorted(((job.due_after(now), name, job) for name, job in _jobs().items()), key=lambda one: one[:2])
+    if as_json:
+        print_json([_json(name, job, now) for _, name, job in due])
+        return
+    for moment, name, _ in due:
+        OUTPUT.print(Text(f"{moment:{_MINUTE}} UTC  {name}"))
+
+
+@schedule.command("run")
+@click.argument("name")
+@_jobs_option
+@model_options
+@store_options
+@broker_options
+@json_option
+def run_job(name: str, as_json: bool) -> None:
+    """Run the job NAME now, unless it runs already.
+
+    Exits with 0 only if all that is new was labelled; with 75 if the job runs already.
+    """
+    from db.settings import read_settings
+    from producers import labelling, nightly
+    from producers.jobs import find_job
+    from producers.options import run_defaults
+    from producers.settings import ProducerSettings
+
+    job = find_job(read_settings(ProducerSettings).moodmill_jobs, name)
+    own_worker = labelling.Workplace().starts_worker
+    with opened_store(create=True) as store, stoppable(), shown_progress(REMARKS, own_worker=own_worker) as show:
+        outcome = nightly.run_job(store, name, job, run_defaults(), show)
+    if as_json:
+        print_json({**vars(outcome), "succeeded": outcome.succeeded})
+    else:
+        OUTPUT.print(Text(f"{name}: {outcome}"), soft_wrap=True)
+    if outcome.busy:
+        sys.exit(os.EX_TEMPFAIL)
+    if not outcome.succeeded:
+        sys.exit(1)
+
+
+@schedule.command()
+@_jobs_option
+@model_options
+@store_options
+@broker_options
+def serve() -> None:
+    """Run all jobs at their times until told to stop: Celery beat, and the process that runs what it sends.
+
+    A job whose time passed while nothing ran is run at once. Needs the broker in REDIS_URL, whose workers classify. The
+    plain `celery -A producers.beat worker` is the same.
+    """
+    from worker.broker import check_broker
+    from worker.celery_app import settings, worker_arguments
+
+    if settings.redis_url is None:
+        raise SettingError("a schedule needs a broker: set REDIS_URL, or let cron call `moodmill schedule run`")
+    _jobs()
+    check_broker()
+    command = [sys.executable, "-m", "celery", "-A", "producers.beat", *worker_arguments(("--hostname", "jobs@%h"))]
+    os.execv(sys.executable, command)  # noqa: S606 - our own command takes this process's place, and its signals
+
+
+def _jobs() -> "dict[str, Job]":
+    from db.settings import read_settings
+    from producers.jobs import read_jobs
+    from producers.settings import ProducerSettings
+
+    return read_jobs(read_settings(ProducerSettings).moodmill_jobs)
+
+
+def _json(name: str, job: "Job", now: datetime) -> dict[str, Any]:
+    return {"job": name, "cron": job.cron, "files": job.files, "next": job.due_after(now).isoformat()}

@@ -1,0 +1,99 @@
+"""The ledger of the schedule's jobs: when each ran, what came of it, which runs and files are its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from sqlalchemy import exists, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from db.schema import chunk, job_label, job_run, run, source
+from db.store import Store
+
+State = Literal["running", "succeeded", "failed", "stopped", "lost"]
+
+#: After so long without a sign of life the process that runs a job counts as gone.
+LEASE: Final = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRun:
+    """One time that a job was begun."""
+
+    id: int
+    job: str
+    started_at: datetime
+    ended_at: datetime | None
+    state: State
+    outcome: str | None
+
+
+class JobLedger:
+    """Writes and reads what a store knows of jobs."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._store = store
+        self._now = now
+
+    def begin(self, job: str) -> int | None:
+        """Note that a job begins and return the id of this time; None where it is running already, and alive.
+
+        One whose process is gone is noted as lost.
+        """
+        now = self._now()
+        mine = (job_run.c.job == job) & (job_run.c.state == "running")
+        lost = update(job_run).where(mine, job_run.c.alive_at < now - LEASE)
+        begun = insert(job_run).values(job=job, started_at=now, alive_at=now, state="running")
+        try:
+            with self._store.writing() as connection:
+                connection.execute(lost.values(state="lost", ended_at=now, outcome="its process ended in the middle"))
+                return int(connection.execute(begun.returning(job_run.c.id)).scalar_one())
+        except IntegrityError:
+            return None
+
+    def live(self, number: int) -> None:
+        """Note that the process which runs a job lives."""
+        self._set(number, alive_at=self._now())
+
+    def end(self, number: int, state: State, outcome: str) -> None:
+        """Note what came of a job."""
+        self._set(number, ended_at=self._now(), state=state, outcome=outcome)
+
+    def _set(self, number: int, **values: object) -> None:
+        with self._store.writing() as connection:
+            connection.execute(update(job_run).where(job_run.c.id == number).values(**values))
+
+    def latest(self, job: str) -> JobRun | None:
+        """Return the last time that a job was begun."""
+        query = select(job_run).where(job_run.c.job == job).order_by(job_run.c.started_at.desc()).limit(1)
+        with self._store.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return JobRun(
+            id=row.id,
+            job=row.job,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            state=row.state,
+            outcome=row.outcome,
+        )
+
+    def own(self, job: str, run_id: str) -> None:
+        """Note that a run is a job's."""
+        with self._store.writing() as connection:
+            connection.execute(insert(job_label).values(job=job, run_id=run_id))
+
+    def unfinished(self, job: str) -> list[str]:
+        """Return the ids of a job's runs that were broken off, the oldest first: not all is read, or not all done."""
+        with self._store.reading() as connection:
+            mine = select(run.c.id).join(job_label).where(job_label.c.job == job).order_by(run.c.created_at)
+            open_chunk = exists().where(chunk.c.run_id == run.c.id, chunk.c.state != "done")
+            return list(connection.scalars(mine.where(run.c.sealed_at.is_(None) | open_chunk)))
+
+    def labelled(self, job: str) -> set[str]:
+        """Return the fingerprints of all files that a job's runs have read, or tried to."""
+        mine = select(source.c.fingerprint).join(job_label, job_label.c.run_id == source.c.run_id)
+        with self._store.reading() as connection:
+            return set(connection.scalars(mine.where(job_label.c.job == job)))

@@ -1,0 +1,117 @@
+"""The schedule's jobs, as a TOML file describes them: a table each, named as the job.
+
+[nightly]
+cron = "15 3 * * *"                   # minute, hour, day of month, month, day of week; UTC
+files = ["/dumps", "extra/RC_*.zst"]  # files, folders, patterns; relative to this file
+honour_deletions = true
+"""
+
+import tomllib
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from celery.schedules import ParseException, crontab
+
+from db.errors import SettingError
+from producers.filters import Filters
+from producers.options import RunOptions
+from producers.sources import Columns
+
+#: Seconds that a file has to be left alone before it counts as whole.
+SETTLED_S: Final = 60.0
+
+Names = frozenset[str]
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which files are labelled, when and how."""
+
+    cron: str
+    files: Annotated[list[str], msgspec.Meta(min_length=1)]
+    #: Seconds.
+    settled: Annotated[float, msgspec.Meta(ge=0)] = SETTLED_S
+    #: Gets a POST with what came of it, as JSON, each time that the job fails.
+    webhook: str | None = None
+    # As the options of `moodmill label`.
+    format: str | None = None
+    text_column: str | None = None
+    id_column: str | None = None
+    subreddit_column: str | None = None
+    author_column: str | None = None
+    created_at_column: str | None = None
+    subreddits: Names = frozenset()
+    authors: Names = frozenset()
+    not_authors: Names = frozenset()
+    min_length: Annotated[int, msgspec.Meta(ge=0)] = 0
+    honour_deletions: bool = False
+    keep_text: bool = False
+
+    def __post_init__(self) -> None:
+        try:
+            self.schedule()
+        except (ParseException, ValueError) as error:
+            raise ValueError(f"cron is {self.cron!r}: expected five fields, as in '15 3 * * *'") from error
+        if self.webhook is not None and urlsplit(self.webhook).scheme not in ("http", "https"):
+            raise ValueError("webhook is no URL of http or https")
+
+    def schedule(self) -> crontab:
+        """Return when it is due, as Celery has it."""
+        return crontab.from_string(" ".join(self.cron.split()))
+
+    def due_after(self, moment: datetime) -> datetime:
+        """Return when it is due next after a moment."""
+        schedule = self.schedule()
+        schedule.nowfun = lambda: moment
+        wait: timedelta = schedule.remaining_estimate(moment)
+        return (moment + wait).astimezone(UTC)
+
+    def options(self, base: RunOptions) -> RunOptions:
+        """Return how its files are read; the model and the size of chunks are those of `base`."""
+        columns = Columns(**{field.name: getattr(self, f"{field.name}_column") for field in fields(Columns)})
+        filters = Filters(
+            subreddits=_small(self.subreddits) or None,
+            authors=_small(self.authors) or None,
+            not_authors=_small(self.not_authors),
+            min_length=self.min_length,
+            honour_deletions=self.honour_deletions,
+        )
+        return msgspec.structs.replace(
+            base, kind=self.format, columns=columns, filters=filters, keep_text=self.keep_text
+        )
+
+
+def read_jobs(path: Path) -> dict[str, Job]:
+    """Return the jobs of a file by name, their files as absolute paths. Raises SettingError that says what is wrong."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingError(
+            f"no jobs in {path}: {error.strerror}; MOODMILL_JOBS names the file that has them"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path} is no TOML: {error}") from error
+    return {name: _job(path, name, table) for name, table in tables.items()}
+
+
+def find_job(path: Path, name: str) -> Job:
+    """Return a job of a file. Raises SettingError where there is none of that name, or as `read_jobs`."""
+    jobs = read_jobs(path)
+    if name not in jobs:
+        raise SettingError(f"no job {name!r} in {path}: it has {', '.join(jobs) or 'none'}")
+    return jobs[name]
+
+
+def _job(path: Path, name: str, table: object) -> Job:
+    try:
+        job = msgspec.convert(table, Job)
+    except msgspec.ValidationError as error:
+        raise SettingError(f"{path}: the job {name!r} is not usable: {error}") from error
+    return msgspec.structs.replace(job, files=[str(path.resolve().parent / one) for one in job.files])
+
+
+def _small(names: Names) -> Names:
+    return frozenset(name.lower() for name in names)

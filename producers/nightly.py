@@ -1,0 +1,153 @@
+"""Runs a job of the schedule: finishes what was broken off, labels what is new, and tells when that fails."""
+
+import logging
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from db.errors import MoodmillError, StoreError
+from db.jobs import JobLedger
+from db.reads import RunStatus
+from db.store import Store
+from producers import labelling
+from producers.jobs import Job
+from producers.labelling import Workplace
+from producers.options import RunOptions
+from producers.run import OnProgress
+from producers.watched import files_to_label
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two signs of life of a job.
+BEAT_S: Final = 20.0
+#: Seconds that a webhook may take.
+WEBHOOK_S: Final = 10.0
+
+
+class StoppedError(MoodmillError):
+    """A job was told to stop in the middle; raised by what hears of its progress."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of a job."""
+
+    job: str
+    #: Of the runs that it made or finished.
+    runs: tuple[str, ...] = ()
+    comments: int = 0
+    #: What went wrong, one line each.
+    errors: tuple[str, ...] = ()
+    #: It ran already, so nothing was done.
+    busy: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        return not self.errors
+
+    def __str__(self) -> str:
+        if self.busy:
+            return "it runs already"
+        said = [f"{len(self.runs)} files, {self.comments:,} comments" if self.runs else "nothing new", *self.errors]
+        return "; ".join(said)
+
+
+def run_job(store: Store, name: str, job: Job, base: RunOptions, on_progress: OnProgress) -> Outcome:
+    """Run a job unless it runs already; keep what came of it, and tell its webhook of a failure.
+
+    Errors of single files are in the outcome, and the other files are labelled.
+    """
+    ledger = JobLedger(store)
+    number = ledger.begin(name)
+    if number is None:
+        logger.warning("job %s: it runs already", name)
+        return Outcome(job=name, busy=True)
+    try:
+        with _alive(ledger, number):
+            outcome = _work(store, ledger, name, job, base, on_progress)
+    except (StoppedError, KeyboardInterrupt) as error:
+        ledger.end(number, "stopped", str(error) or "interrupted")
+        raise
+    except Exception as error:
+        reason = str(error) if isinstance(error, MoodmillError) else f"{type(error).__name__}: {error}"
+        _conclude(ledger, number, job, Outcome(job=name, errors=(reason,)))
+        raise
+    _conclude(ledger, number, job, outcome)
+    return outcome
+
+
+def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions, on_progress: OnProgress) -> Outcome:
+    workplace, runs, errors = Workplace(), list[RunStatus](), list[str]()
+    for run_id in ledger.unfinished(name):
+        try:
+            runs.append(labelling.resume(store, run_id, workplace, on_progress))
+        except StoppedError:
+            raise
+        except MoodmillError as error:
+            errors.append(f"run {run_id}: {error}")
+    for file in files_to_label(job, ledger.labelled(name)):
+        logger.info("job %s: labelling %s", name, file)
+        try:
+            options = job.options(base)
+            runs.append(
+                labelling.label(store, [file], options, workplace, lambda run_id: ledger.own(name, run_id), on_progress)
+            )
+        except StoppedError:
+            raise
+        except MoodmillError as error:
+            errors.append(f"{file.name}: {error}")
+    for run in runs:
+        errors += [f"{source}: {error}" for source, error in run.source_errors.items()]
+        if run.dead:
+            errors.append(f"run {run.id}: {run.dead} dead letters")
+        if run.failure:
+            errors.append(f"run {run.id}: {run.failure}")
+    return Outcome(
+        job=name, runs=tuple(run.id for run in runs), comments=sum(run.classified for run in runs), errors=tuple(errors)
+    )
+
+
+def _conclude(ledger: JobLedger, number: int, job: Job, outcome: Outcome) -> None:
+    ledger.end(number, "succeeded" if outcome.succeeded else "failed", str(outcome))
+    logger.log(logging.INFO if outcome.succeeded else logging.ERROR, "job %s: %s", outcome.job, outcome)
+    if job.webhook is not None and not outcome.succeeded:
+        _tell(job.webhook, outcome)
+
+
+def _tell(webhook: str, outcome: Outcome) -> None:
+    """POST an outcome as JSON; a webhook that does not take it is a line in the log."""
+    told = {"job": outcome.job, "state": "failed", "runs": outcome.runs, "errors": outcome.errors}
+    request = urllib.request.Request(  # noqa: S310 - http or https: checked where jobs are read
+        webhook, msgspec.json.encode(told), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=WEBHOOK_S):  # noqa: S310
+            pass
+    except (OSError, ValueError) as error:
+        logger.error("job %s: its webhook could not be told: %s", outcome.job, error)  # noqa: TRY400
+
+
+@contextmanager
+def _alive(ledger: JobLedger, number: int) -> Iterator[None]:
+    """Give signs of life of a job as long as the context lasts. A store that is away misses some."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(BEAT_S):
+            try:
+                ledger.live(number)
+            except StoreError as error:
+                logger.debug("no sign of life of a job: %s", error)
+
+    thread = threading.Thread(target=beat, name="job", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -1,0 +1,71 @@
+"""The ledger of jobs: one job runs once at a time, and what was broken off is found."""
+
+from datetime import timedelta
+
+from db.jobs import LEASE, JobLedger
+from db.store import Store
+from tests.db.builders import NOON, Made, at_once, classified, comments, stored
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> object:
+        return self.now
+
+
+def test_a_job_that_runs_is_not_begun_again_until_it_ends(store: Store) -> None:
+    ledger = JobLedger(store)
+    first = ledger.begin("a")
+    assert first is not None
+    assert ledger.begin("a") is None
+    assert ledger.begin("b") is not None
+    ledger.end(first, "succeeded", "nothing new")
+    assert ledger.begin("a") is not None
+
+
+def test_of_many_who_begin_a_job_at_once_one_does(store: Store) -> None:
+    begun = at_once(*[lambda: JobLedger(store).begin("a")] * 8)
+    assert sum(one is not None for one in begun) == 1
+
+
+def test_a_job_whose_process_is_gone_counts_as_lost_after_a_while(store: Store) -> None:
+    clock = Clock()
+    ledger = JobLedger(store, clock)  # type: ignore[arg-type]
+    first = ledger.begin("a")
+    assert first is not None
+    clock.now += LEASE
+    ledger.live(first)
+    clock.now += LEASE
+    assert ledger.begin("a") is None
+    clock.now += timedelta(seconds=1)
+    second = ledger.begin("a")
+    assert second is not None
+    ledger.end(second, "failed", "no space left")
+    last = ledger.latest("a")
+    assert last is not None
+    assert (last.id, last.state, last.outcome, last.started_at) == (second, "failed", "no space left", clock.now)
+
+
+def test_a_job_that_never_ran_has_no_latest(store: Store) -> None:
+    assert JobLedger(store).latest("a") is None
+
+
+def test_runs_that_were_broken_off_are_found_and_others_are_not(store: Store) -> None:
+    ledger = JobLedger(store)
+    done = stored(store, classified(comments(range(3))))
+    reading, pending, other = Made(store), Made(store), Made(store)
+    pending.add(2)
+    pending.ledger.seal(pending.id)
+    for made in (done, reading, pending):
+        ledger.own("a", made.id)
+    ledger.own("b", other.id)
+    assert set(ledger.unfinished("a")) == {reading.id, pending.id}
+
+
+def test_the_files_of_a_job_are_known_by_their_fingerprints(store: Store) -> None:
+    ledger = JobLedger(store)
+    for job, names in {"a": ["x", "y"], "b": ["z"]}.items():
+        ledger.own(job, Made(store, names).id)
+    assert ledger.labelled("a") == {"f-x", "f-y"}

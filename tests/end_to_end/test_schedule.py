@@ -1,0 +1,207 @@
+"""The schedule, as its users run it: dumps in a watched folder are in the roll-ups with nobody touching anything."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, text
+
+from db.schema import job_run
+from db.store import Store
+from producers.sample import SAMPLE
+from tests.end_to_end.conftest import Fleet
+from tests.support import clean_environment, moodmill, moodmill_here, wait_until, write_dump
+from worker.supervisor import local_worker
+
+JOBS = """
+[nightly]
+cron = "15 3 * * *"
+files = ["dumps"]
+settled = 0
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "dumps").mkdir()
+    (tmp_path / "jobs.toml").write_text(JOBS)
+    return tmp_path
+
+
+@contextmanager
+def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A server that keeps what is sent to it: its URL, and that."""
+    told: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", told
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def serving(folder: Path, settings: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run `moodmill schedule serve` as a process of its own, and stop it as a container is stopped."""
+    command = [sys.executable, "-m", "cli.main", "schedule", "serve"]
+    with (folder / "serve.log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=folder, env=clean_environment(**settings), stdout=log, stderr=log)
+    try:
+        yield process
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, (folder / "serve.log").read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def asked(store: Store, sql: str) -> list[Any]:
+    with store.reading() as connection:
+        return list(connection.execute(text(sql)).all())
+
+
+def run(folder: Path, fleet: Fleet) -> dict[str, Any]:
+    done = moodmill_here("schedule", "run", "nightly", "--json", cwd=folder, settings=fleet.settings)
+    said: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (0 if said["succeeded"] else 1), done.stderr
+    return said
+
+
+def test_a_job_labels_each_new_or_grown_file_once(folder: Path, fleet: Fleet) -> None:
+    assert (run(folder, fleet)["runs"], run(folder, fleet)["comments"]) == ([], 0)
+    dump = write_dump(folder / "dumps" / "RC_2031-01.ndjson", ["one", "two"], created_utc=1_925_000_000)
+    assert run(folder, fleet)["comments"] == 2
+    assert run(folder, fleet)["comments"] == 0
+    write_dump(dump, ["one", "two", "three"], created_utc=1_925_000_000)
+    assert run(folder, fleet)["comments"] == 3
+    assert fleet.query("select comments from rollup_day where day = '2031-01-01'") == [(3,)]
+
+
+def test_a_file_that_cannot_be_read_fails_the_job_and_not_the_other_files(folder: Path, fleet: Fleet) -> None:
+    broken = folder / "dumps" / "RC_2005-12.zst"
+    broken.write_bytes(SAMPLE.read_bytes()[:-100])
+    os.utime(broken, (0, 0))
+    write_dump(folder / "dumps" / "RC_2032-01.ndjson", ["one", "two"])
+    with webhook() as (url, told):
+        (folder / "jobs.toml").write_text(f'{JOBS}webhook = "{url}"\n')
+        said = run(folder, fleet)
+        assert not said["succeeded"]
+        assert len(said["runs"]) == 2
+        assert [one["state"] for one in told] == ["failed"]
+        assert broken.name in " ".join(told[0]["errors"])
+        # and the file is not tried again until it has changed
+        assert run(folder, fleet)["succeeded"]
+        assert len(told) == 1
+        broken.write_bytes(SAMPLE.read_bytes())
+        assert run(folder, fleet)["succeeded"]
+
+
+def test_a_job_that_runs_already_is_left_alone(folder: Path, fleet: Fleet) -> None:
+    store, now = Store(fleet.settings["DATABASE_URL"]), datetime.now(UTC)
+    with store.writing() as connection:
+        connection.execute(insert(job_run).values(job="nightly", started_at=now, alive_at=now, state="running"))
+    done = moodmill_here("schedule", "run", "nightly", cwd=folder, settings=fleet.settings)
+    with store.writing() as connection:
+        connection.execute(job_run.delete())
+    store.close()
+    assert done.returncode == 75
+    assert "runs already" in done.stdout
+
+
+def test_list_and_next_show_when_jobs_are_due_and_what_came_of_them(folder: Path, fleet: Fleet) -> None:
+    run(folder, fleet)
+    (one,) = json.loads(moodmill_here("schedule", "list", "--json", cwd=folder, settings=fleet.settings).stdout)
+    assert (one["job"], one["last"]["state"], one["last"]["outcome"]) == ("nightly", "succeeded", "nothing new")
+    assert datetime.now(UTC) < datetime.fromisoformat(one["next"]) <= datetime.now(UTC) + timedelta(days=1)
+    for command in ("list", "next"):
+        assert "nightly" in moodmill_here("schedule", command, cwd=folder, settings=fleet.settings).stdout
+
+
+def test_a_schedule_without_a_broker_or_with_a_broken_job_does_not_start(folder: Path) -> None:
+    done = moodmill("schedule", "serve", cwd=folder)
+    assert (done.returncode, "REDIS_URL" in done.stderr) == (2, True)
+    (folder / "jobs.toml").write_text("[nightly]\ncron = 'never'\nfiles = ['x']\n")
+    done = moodmill("schedule", "serve", cwd=folder, settings={"REDIS_URL": "redis://localhost"})
+    assert (done.returncode, "nightly" in done.stderr) == (2, True)
+
+
+def test_what_is_dropped_into_a_watched_folder_is_in_the_roll_ups_at_the_next_tick(
+    folder: Path, postgres_store: Store, own_redis_url: str, tiny_model: Path
+) -> None:
+    # given a job that missed a night, one that is due each minute, and a fleet with a worker
+    (folder / "late").mkdir()
+    (folder / "jobs.toml").write_text(
+        f'{JOBS}[minutely]\ncron = "* * * * *"\nfiles = ["late"]\nsettled = 0\nhonour_deletions = true\n'
+    )
+    write_dump(folder / "dumps" / "RC_2031-01.ndjson", ["one", "two"])
+    long_ago = datetime.now(UTC) - timedelta(days=2)
+    with postgres_store.writing() as connection:
+        connection.execute(
+            insert(job_run).values(
+                job="nightly", started_at=long_ago, alive_at=long_ago, ended_at=long_ago, state="succeeded"
+            )
+        )
+    settings = {
+        "REDIS_URL": own_redis_url,
+        "DATABASE_URL": postgres_store.url.render_as_string(hide_password=False),
+        "HF_MODEL_REPO": str(tiny_model),
+    }
+    with local_worker(clean_environment(**settings)), serving(folder, settings):
+        # then the missed night is made up for at once
+        wait_until(lambda: asked(postgres_store, "select comments from rollup_day") == [(2,)])
+
+        # and a dump that comes in later, with one comment more, is labelled at the next minute
+        dump = folder / "late" / ".RC_2031-02.ndjson"
+        write_dump(dump, ["three", "four", "five"], created_utc=1_930_000_000)
+        dump.rename(folder / "late" / "RC_2031-02.ndjson")
+        wait_until(lambda: asked(postgres_store, "select sum(comments) from rollup_day") == [(3,)], timeout=120)
+
+
+def test_a_job_that_is_stopped_in_the_middle_is_finished_by_the_next_start(
+    folder: Path, sqlite_store: Store, own_redis_url: str, tiny_model: Path
+) -> None:
+    # given a job that waits for a worker which is not there
+    write_dump(folder / "dumps" / "RC_2031-01.ndjson", ["one", "two"])
+    settings = {
+        "REDIS_URL": own_redis_url,
+        "DATABASE_URL": sqlite_store.url.render_as_string(hide_password=False),
+        "HF_MODEL_REPO": str(tiny_model),
+    }
+    long_ago = datetime.now(UTC) - timedelta(days=2)
+    with sqlite_store.writing() as connection:
+        connection.execute(
+            insert(job_run).values(
+                job="nightly", started_at=long_ago, alive_at=long_ago, ended_at=long_ago, state="lost"
+            )
+        )
+    with serving(folder, settings):
+        wait_until(lambda: asked(sqlite_store, "select count(*) from run where sealed_at is not null") == [(1,)])
+    assert asked(sqlite_store, "select state from job_run order by id desc limit 1") == [("stopped",)]
+
+    # when it starts again, and a worker too
+    with local_worker(clean_environment(**settings)), serving(folder, settings):
+        # then the same run goes on
+        wait_until(lambda: asked(sqlite_store, "select comments from rollup_day") == [(2,)])
+    assert asked(sqlite_store, "select count(*) from run") == [(1,)]

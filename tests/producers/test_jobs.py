@@ -1,0 +1,96 @@
+"""Jobs as a file describes them: read, refused, due."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from db.errors import SettingError
+from producers.jobs import find_job, read_jobs
+from producers.options import RunOptions
+
+GOOD = """
+[nightly]
+cron = "15 3 * * *"
+files = ["dumps", "/elsewhere/RC_*.zst"]
+settled = 300
+subreddits = ["AskReddit"]
+not_authors = ["AutoModerator"]
+honour_deletions = true
+keep_text = true
+
+[tables]
+cron = "*/10  *  * * 1-5"
+files = ["posts.csv"]
+text_column = "message"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "jobs.toml"
+    file.write_text(GOOD)
+    return file
+
+
+def test_a_file_describes_jobs_by_name(file: Path) -> None:
+    jobs = read_jobs(file)
+    assert list(jobs) == ["nightly", "tables"]
+    assert jobs["nightly"].files == [str(file.parent / "dumps"), "/elsewhere/RC_*.zst"]
+    assert jobs["nightly"].settled == 300
+
+
+def test_a_job_says_how_its_files_are_read_and_the_settings_which_model(file: Path) -> None:
+    jobs = read_jobs(file)
+    base = RunOptions(chunk_comments=7, model_repo="some/model")
+    nightly, tables = (jobs[name].options(base) for name in ("nightly", "tables"))
+    assert (nightly.chunk_comments, nightly.model_repo, nightly.keep_text) == (7, "some/model", True)
+    assert nightly.filters.subreddits == frozenset({"askreddit"})
+    assert nightly.filters.authors is None
+    assert nightly.filters.not_authors == {"automoderator"}
+    assert nightly.filters.honour_deletions
+    assert tables.columns.text == "message"
+
+
+@pytest.mark.parametrize(
+    ("moment", "due"),
+    [
+        (datetime(2024, 2, 28, 3, 14, 59, tzinfo=UTC), datetime(2024, 2, 28, 3, 15, tzinfo=UTC)),
+        (datetime(2024, 2, 28, 3, 15, tzinfo=UTC), datetime(2024, 2, 29, 3, 15, tzinfo=UTC)),
+    ],
+)
+def test_a_job_is_due_at_its_next_time_in_utc(file: Path, moment: datetime, due: datetime) -> None:
+    assert read_jobs(file)["nightly"].due_after(moment) == due
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("[a]\ncron = '15 3 * *'\nfiles = ['x']", "five fields"),
+        ("[a]\ncron = '75 3 * * *'\nfiles = ['x']", "five fields"),
+        ("[a]\nfiles = ['x']", "cron"),
+        ("[a]\ncron = '15 3 * * *'", "files"),
+        ("[a]\ncron = '15 3 * * *'\nfiles = []", "files"),
+        ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\nsubredits = ['b']", "subredits"),
+        ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\nwebhook = 'file:///etc/passwd'", "webhook"),
+        ("a = 1", "'a'"),
+        ("[a", "no TOML"),
+    ],
+)
+def test_a_job_that_cannot_be_is_refused_in_one_line(file: Path, written: str, said: str) -> None:
+    file.write_text(written)
+    with pytest.raises(SettingError) as refused:
+        read_jobs(file)
+    assert said in str(refused.value)
+    assert str(file) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_named_with_its_setting(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="MOODMILL_JOBS"):
+        read_jobs(tmp_path / "jobs.toml")
+
+
+def test_a_job_of_another_name_is_refused_with_those_there_are(file: Path) -> None:
+    with pytest.raises(SettingError, match="nightly, tables"):
+        find_job(file, "weekly")
