@@ -13,6 +13,7 @@ from cli.dead import dead
 from cli.demo import demo
 from cli.doctor import doctor
 from cli.evaluate import evaluate
+from cli.export import export
 from cli.extra import missing_extra
 from cli.label import enqueue, label, resume
 from cli.schedule import schedule
@@ -49,6 +50,7 @@ for command in (
     status,
     resume,
     dead,
+    export,
     classify,
     train,
     evaluate,

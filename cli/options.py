@@ -76,7 +76,8 @@ def _moment(_context: click.Context, _parameter: click.Parameter, value: str | N
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _names(values: tuple[str, ...], file: Path | None) -> frozenset[str]:
+def small_names(values: tuple[str, ...], file: Path | None = None) -> frozenset[str]:
+    """Return names in small letters, without the r/ or u/ that people write before them."""
     given = [name.strip() for one in values for name in one.split(",")]
     given += file.read_text(encoding="utf-8").split() if file else []
     if (values or file) and not any(given):
@@ -84,14 +85,21 @@ def _names(values: tuple[str, ...], file: Path | None) -> frozenset[str]:
     return frozenset(name.removeprefix("/").removeprefix("r/").removeprefix("u/").lower() for name in given if name)
 
 
+subreddit_option = click.option(
+    "--subreddit", "subreddits", multiple=True, metavar="NAME", help="Only these; may be repeated."
+)
+time_options = stacked(
+    click.option("--since", callback=_moment, metavar="DATE", help="Only comments of this moment (UTC) or later."),
+    click.option("--until", callback=_moment, metavar="DATE", help="Only comments before this moment (UTC)."),
+)
+
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SOURCE_OPTIONS = stacked(
-    click.option("--subreddit", "subreddits", multiple=True, metavar="NAME", help="Only these; may be repeated."),
+    subreddit_option,
     click.option("--subreddits-from", type=_FILE, help="Only the subreddits named in this file."),
     click.option("--author", "authors", multiple=True, metavar="NAME", help="Only these; may be repeated."),
     click.option("--not-author", "not_authors", multiple=True, metavar="NAME", help="Without these: bots, say."),
-    click.option("--since", callback=_moment, metavar="DATE", help="Only comments of this moment (UTC) or later."),
-    click.option("--until", callback=_moment, metavar="DATE", help="Only comments before this moment (UTC)."),
+    time_options,
     click.option("--min-length", type=click.IntRange(0), default=0, metavar="N", help="Characters at least."),
     click.option("--honour-deletions", is_flag=True, help="Skip what was deleted or removed after it was archived."),
     click.option("--format", "kind", metavar="KIND", help="reddit, csv, tsv or parquet; by file name without it."),
@@ -132,9 +140,9 @@ def run_options(command: Command) -> Command:
 
         fields = ("text", "id", "subreddit", "author", "created_at")
         filters = Filters(
-            subreddits=_names(subreddits, subreddits_from) or None,
-            authors=_names(authors, None) or None,
-            not_authors=_names(not_authors, None),
+            subreddits=small_names(subreddits, subreddits_from) or None,
+            authors=small_names(authors) or None,
+            not_authors=small_names(not_authors),
             since=since,
             until=until,
             min_length=min_length,

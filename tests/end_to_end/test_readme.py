@@ -55,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_command_and_query_for_one_machine_runs(folder: Path, tiny_model: Path, fleet: Fleet) -> None:
-    assert len(ALONE) == 5
+    assert len(ALONE) == 6
     for block in ALONE:
         run(block, folder, tiny_model, **fleet.settings)  # a worker of its own for each would take a minute longer
     queries = [one for language, block in BLOCKS if language == "sql" for one in block.split(";") if one.strip()]

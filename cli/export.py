@@ -1,0 +1,104 @@
+"""`moodmill export`: result rows into files."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+from rich.text import Text
+
+from cli.interruption import stoppable
+from cli.opening import opened_store
+from cli.options import json_option, small_names, store_options, subreddit_option, time_options
+from cli.printing import OUTPUT, REMARKS, print_json
+from db.errors import SettingError
+
+if TYPE_CHECKING:
+    from db.export import Form
+
+_STDOUT: Final = Path("-")
+#: What a file is by its suffix.
+_FORMS: "Final[dict[str, Form]]" = {".parquet": "parquet", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
+
+
+@click.command(short_help="Write results to Parquet, CSV or NDJSON.")
+@click.argument("to", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--format", "form", type=click.Choice(["parquet", "csv", "ndjson"]), help="By TO's suffix without it.")
+@click.option("--by-month", is_flag=True, help="TO is a folder; a Parquet file for each month goes into it.")
+@click.option("--model", "models", multiple=True, metavar="NAME", help="Only rows of this model; may be repeated.")
+@subreddit_option
+@time_options
+@store_options
+@json_option
+def export(
+    to: Path,
+    form: "Form | None",
+    by_month: bool,
+    models: tuple[str, ...],
+    subreddits: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    as_json: bool,
+) -> None:
+    """Write the rows of `comment_emotion` to the file TO, - for standard output, by model and time.
+
+    What is there already is not overwritten, and a file has its name only once it is whole.
+    """
+    from db.export import Wanted, export_file, export_folder
+
+    wanted = Wanted(models=frozenset(models), subreddits=small_names(subreddits), since=since, until=until)
+    form = _form(to, form, by_month=by_month)
+    written = 0
+
+    def show(rows: int) -> None:
+        nonlocal written
+        written = rows
+        shown.update(f"exported {rows:,} rows")
+
+    with opened_store() as store, stoppable(), REMARKS.status("exporting") as shown:
+        if to == _STDOUT:
+            export_file(store, wanted, form, sys.stdout.buffer, show)
+            return
+        with _whole(to) as part:
+            if by_month:
+                export_folder(store, wanted, part, show)
+            else:
+                with part.open("wb") as out:
+                    export_file(store, wanted, form, out, show)
+    if as_json:
+        print_json({"to": str(to.resolve()), "rows": written})
+    else:
+        OUTPUT.print(Text(f"{to}: {written:,} rows"), soft_wrap=True)
+
+
+def _form(to: Path, form: "Form | None", *, by_month: bool) -> "Form":
+    """Return what is written to TO. Raises SettingError where that cannot be told, or must not be."""
+    if to != _STDOUT and to.exists():
+        raise SettingError(f"{to} is there already: name another one, or delete it")
+    if by_month and (to == _STDOUT or form not in (None, "parquet")):
+        raise SettingError("--by-month makes a folder of Parquet files")
+    found = "parquet" if by_month else form or _FORMS.get(to.suffix)
+    if found is None:
+        raise SettingError(f"{to} says no format: expected .parquet, .csv or .ndjson, or --format or --by-month")
+    return found
+
+
+@contextmanager
+def _whole(to: Path) -> Iterator[Path]:
+    """Yield another name to write under; what is written gets its own once it is whole, and is deleted otherwise."""
+    part = to.with_name(f"{to.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.rename(to)
+    except OSError as error:
+        raise SettingError(f"cannot write {to}: {error.strerror or error}") from error
+    finally:
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)

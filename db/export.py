@@ -1,0 +1,110 @@
+"""Result rows out of the store, into files that other programs read: in batches, so that memory stays flat.
+
+Imports pyarrow's writers, which takes a while: to be imported by whoever exports.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Final, Literal
+
+import msgspec
+import pyarrow as pa
+from pyarrow import csv, dataset, parquet
+from sqlalchemy import Select, func, select
+
+from db.emotions import EMOTIONS
+from db.schema import comment_emotion
+from db.store import Store
+
+Form = Literal["parquet", "csv", "ndjson"]
+#: Hears how many rows are written so far.
+OnRows = Callable[[int], None]
+
+#: Rows read and written at once: some 20 MB.
+BATCH: Final = 50_000
+SCHEMA: Final = pa.schema(
+    [
+        ("comment_id", pa.string()),
+        ("model", pa.string()),
+        ("source", pa.string()),
+        ("subreddit", pa.string()),
+        ("author", pa.string()),
+        ("created_at", pa.timestamp("us", tz="UTC")),
+        *((name, pa.float32()) for name in EMOTIONS),
+        ("tokens", pa.int32()),
+        ("truncated", pa.bool_()),
+        ("text", pa.string()),
+    ]
+)
+#: What a partitioned export is parted by; of comments of an unknown time it is null.
+MONTH: Final = pa.field("month", pa.string())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which rows; None and empty ask for all."""
+
+    models: frozenset[str] = frozenset()
+    #: In small letters.
+    subreddits: frozenset[str] = frozenset()
+    #: The first moment wanted, and the first no more wanted.
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def query(self) -> Select[Any]:
+        """Return the rows by model and time, in an order that is the same each time."""
+        rows = comment_emotion.c
+        query = select(*(rows[name] for name in SCHEMA.names))
+        if self.models:
+            query = query.where(rows.model.in_(self.models))
+        if self.subreddits:
+            query = query.where(func.lower(rows.subreddit).in_(self.subreddits))
+        if self.since is not None:
+            query = query.where(rows.created_at >= self.since)
+        if self.until is not None:
+            query = query.where(rows.created_at < self.until)
+        return query.order_by(rows.model, rows.created_at, rows.comment_id)
+
+
+def export_file(store: Store, wanted: Wanted, form: Form, out: IO[bytes], on_rows: OnRows) -> None:
+    """Write rows to an open file."""
+    batches = _batches(store, wanted, on_rows)
+    if form == "ndjson":
+        encoder = msgspec.json.Encoder()
+        for batch in batches:
+            out.write(encoder.encode_lines(batch.to_pylist()))
+        return
+    with parquet.ParquetWriter(out, SCHEMA) if form == "parquet" else csv.CSVWriter(out, SCHEMA) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def export_folder(store: Store, wanted: Wanted, folder: Path, on_rows: OnRows) -> None:
+    """Write rows as Parquet files into a folder for each month, named as Hive does: month=2024-03."""
+    dataset.write_dataset(
+        pa.RecordBatchReader.from_batches(SCHEMA.append(MONTH), map(_with_month, _batches(store, wanted, on_rows))),
+        folder,
+        format="parquet",
+        partitioning=dataset.partitioning(pa.schema([MONTH]), flavor="hive"),
+        max_rows_per_group=BATCH,
+        existing_data_behavior="error",
+    )
+
+
+def _batches(store: Store, wanted: Wanted, on_rows: OnRows) -> Iterator[pa.RecordBatch]:
+    done = 0
+    with store.reading() as connection:
+        found = connection.execution_options(stream_results=True, max_row_buffer=BATCH).execute(wanted.query())
+        for rows in found.partitions(BATCH):
+            columns = zip(*rows, strict=True)
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
+            yield pa.record_batch(arrays, schema=SCHEMA)
+            done += len(rows)
+            on_rows(done)
+
+
+def _with_month(batch: pa.RecordBatch) -> pa.RecordBatch:
+    months = [moment and f"{moment:%Y-%m}" for moment in batch.column("created_at").to_pylist()]
+    return batch.append_column(MONTH, pa.array(months, MONTH.type))

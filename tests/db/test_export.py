@@ -1,0 +1,121 @@
+"""Exports: the rows of the store, bit for bit, in each format."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from msgspec.structs import replace
+from pyarrow import csv, dataset, parquet
+
+from db import export
+from db.comment import Comment
+from db.emotions import EMOTIONS
+from db.export import SCHEMA, Form, Wanted, export_file, export_folder
+from db.store import Store
+from tests.db.builders import NOON, classified, comments, matrix, rows, stored
+
+ROWS = 25
+
+
+def of_each_kind() -> list[Comment]:
+    """Return comments with everything that an export may meet: of no time, no subreddit, with commas and line ends."""
+    found = comments(range(ROWS))
+    found[1] = replace(found[1], created_at=None, text='a "quoted", one\nof two lines')
+    found[2] = replace(found[2], subreddit=None, author=None, created_at=NOON + timedelta(days=40))
+    found[3] = replace(found[3], subreddit="Cats", text="\u2028 \U0001f63b")
+    return found
+
+
+@pytest.fixture
+def filled(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setattr(export, "BATCH", 10)  # several batches, the last not full
+    stored(store, classified(of_each_kind(), matrix(ROWS), keep_text=True))
+    stored(store, classified(of_each_kind()[:5], matrix(5, seed=1), model="other"))
+    return store
+
+
+def exported(store: Store, form: Form, wanted: Wanted | None = None) -> bytes:
+    out = io.BytesIO()
+    export_file(store, wanted or Wanted(), form, out, lambda _: None)
+    return out.getvalue()
+
+
+def expected(store: Store) -> list[dict[str, Any]]:
+    """Return the store's rows in the order of an export."""
+    # No time comes first in SQLite and last in PostgreSQL.
+    last = datetime.max.replace(tzinfo=UTC)
+    first = datetime.min.replace(tzinfo=UTC)
+    unknown = first if store.is_sqlite else last
+    found = sorted(rows(store), key=lambda row: (row["model"], row["created_at"] or unknown, row["comment_id"]))
+    # What is REAL in the store comes as the shortest decimals from PostgreSQL: the single that they stand for is meant.
+    return [
+        {name: float(np.float32(row[name])) if name in EMOTIONS else row[name] for name in SCHEMA.names}
+        for row in found
+    ]
+
+
+def test_parquet_holds_every_row_bit_for_bit(filled: Store) -> None:
+    table = parquet.read_table(pa.BufferReader(exported(filled, "parquet")))
+    assert table.schema.equals(SCHEMA)
+    assert table.to_pylist() == expected(filled)
+
+
+def test_csv_holds_every_row(filled: Store) -> None:
+    kinds = csv.ConvertOptions(column_types=SCHEMA, strings_can_be_null=True, quoted_strings_can_be_null=False)
+    lines = csv.ParseOptions(newlines_in_values=True)
+    table = csv.read_csv(io.BytesIO(exported(filled, "csv")), parse_options=lines, convert_options=kinds)
+    assert table.to_pylist() == expected(filled)
+
+
+def test_ndjson_holds_every_row_on_a_line(filled: Store) -> None:
+    found = [json.loads(line) for line in exported(filled, "ndjson").split(b"\n")[:-1]]
+    for row in found:
+        row["created_at"] = row["created_at"] and datetime.fromisoformat(row["created_at"])
+    assert found == expected(filled)
+
+
+def test_a_folder_by_month_is_read_as_one_table(filled: Store, tmp_path: Path) -> None:
+    export_folder(filled, Wanted(), tmp_path / "out", lambda _: None)
+    assert {one.name for one in (tmp_path / "out").iterdir()} == {
+        "month=2024-03",
+        "month=2024-04",
+        "month=__HIVE_DEFAULT_PARTITION__",
+    }
+    table = dataset.dataset(tmp_path / "out", partitioning="hive").to_table()
+    assert table.num_rows == ROWS + 5
+    april = table.filter(pa.compute.equal(table["month"], "2024-04")).to_pylist()
+    assert {row["comment_id"] for row in april} == {"c2"}
+
+
+def test_only_what_is_wanted_is_exported(filled: Store) -> None:
+    def count(wanted: Wanted) -> int:
+        return exported(filled, "ndjson", wanted).count(b"\n")
+
+    assert count(Wanted(models=frozenset({"other"}))) == 5
+    assert count(Wanted(subreddits=frozenset({"cats"}))) == 2
+    assert count(Wanted(since=NOON + timedelta(seconds=20), until=NOON + timedelta(seconds=22))) == 2
+    assert count(Wanted(since=NOON + timedelta(days=100))) == 0
+
+
+def test_an_export_of_nothing_is_a_file_with_columns(store: Store) -> None:
+    assert parquet.read_table(pa.BufferReader(exported(store, "parquet"))).schema.equals(SCHEMA)
+    assert exported(store, "csv").decode().startswith('"comment_id","model"')
+    assert exported(store, "ndjson") == b""
+
+
+def test_the_rows_so_far_are_told(filled: Store) -> None:
+    told: list[int] = []
+    export_file(filled, Wanted(), "csv", io.BytesIO(), told.append)
+    assert told == [10, 20, 30]
+
+
+def test_probabilities_are_singles(filled: Store) -> None:
+    table = parquet.read_table(pa.BufferReader(exported(filled, "parquet", Wanted(models=frozenset({"m"})))))
+    by_id = dict(zip(table["comment_id"].to_pylist(), range(ROWS), strict=True))
+    found = np.stack([table[name].to_numpy() for name in EMOTIONS], axis=1)
+    assert np.array_equal(found[[by_id[f"c{n}"] for n in range(ROWS)]], matrix(ROWS))

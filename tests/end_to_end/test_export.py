@@ -1,0 +1,69 @@
+"""`moodmill export` as its users run it."""
+
+import json
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from pyarrow import dataset, parquet
+
+from db.store import Store
+from tests.db.builders import classified, comments, stored
+from tests.support import moodmill, moodmill_here
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a store of 20 rows."""
+    store = Store(f"sqlite:///{tmp_path}/moodmill.db")
+    store.prepare()
+    stored(store, classified(comments(range(20)), keep_text=True))
+    store.close()
+    return tmp_path
+
+
+def export(folder: Path, *arguments: str) -> CompletedProcess[str]:
+    return moodmill_here("export", *arguments, cwd=folder)
+
+
+def test_a_file_is_what_its_suffix_says(folder: Path) -> None:
+    done = export(folder, "out.parquet", "--json")
+    assert (done.returncode, json.loads(done.stdout)["rows"]) == (0, 20)
+    assert parquet.read_table(folder / "out.parquet").num_rows == 20
+    assert "out.csv: 20 rows" in export(folder, "out.csv").stdout
+    assert (folder / "out.csv").read_text().count("\n") == 21
+    assert export(folder, "out.jsonl", "--until", "2024-03-01T12:00:05").returncode == 0
+    assert len((folder / "out.jsonl").read_text().splitlines()) == 5
+
+
+def test_standard_output_gets_the_rows_and_nothing_else(folder: Path) -> None:
+    done = moodmill("export", "-", "--format", "ndjson", cwd=folder)
+    assert [json.loads(line)["comment_id"] for line in done.stdout.splitlines()] == [f"c{n}" for n in range(20)]
+
+
+def test_a_folder_by_month_is_a_dataset(folder: Path) -> None:
+    assert export(folder, "out", "--by-month").returncode == 0
+    assert dataset.dataset(folder / "out", partitioning="hive").count_rows() == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["moodmill.db", "--format", "csv"], "is there already"),
+        (["out"], "--by-month"),
+        (["out.txt"], ".parquet, .csv or .ndjson"),
+        (["-"], "--format"),
+        (["-", "--by-month"], "folder"),
+        (["out", "--by-month", "--format", "csv"], "Parquet"),
+        (["nowhere/out.csv"], "No such file"),
+    ],
+)
+def test_what_cannot_be_written_is_told_in_a_line_and_leaves_nothing(
+    folder: Path, arguments: list[str], said: str
+) -> None:
+    before = {one.name for one in folder.iterdir() if "moodmill.db-" not in one.name}
+    done = export(folder, *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert {one.name for one in folder.iterdir() if "moodmill.db-" not in one.name} == before
