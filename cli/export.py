@@ -62,7 +62,9 @@ def export(
 
     with opened_store() as store, stoppable(), REMARKS.status("exporting") as shown:
         if to == _STDOUT:
-            export_file(store, wanted, form, sys.stdout.buffer, show)
+            with _told(to):
+                export_file(store, wanted, form, sys.stdout.buffer, show)
+                sys.stdout.buffer.flush()
             return
         with _whole(to) as part:
             if by_month:
@@ -89,14 +91,24 @@ def _form(to: Path, form: "Form | None", *, by_month: bool) -> "Form":
 
 
 @contextmanager
+def _told(to: Path) -> Iterator[None]:
+    """Say in a line what cannot be written."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise SettingError(f"cannot write {to}: {error.strerror or error}") from error
+
+
+@contextmanager
 def _whole(to: Path) -> Iterator[Path]:
     """Yield another name to write under; what is written gets its own once it is whole, and is deleted otherwise."""
     part = to.with_name(f"{to.name}.{os.getpid()}.part")
     try:
-        yield part
-        part.rename(to)
-    except OSError as error:
-        raise SettingError(f"cannot write {to}: {error.strerror or error}") from error
+        with _told(to):
+            yield part
+            part.rename(to)
     finally:
         if part.is_dir():
             shutil.rmtree(part)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from cli.interruption import stoppable
@@ -53,7 +53,8 @@ def list_jobs(as_json: bool) -> None:
     if as_json:
         print_json([_json(name, job, now) | {"last": last[name] and vars(last[name])} for name, job in jobs.items()])
         return
-    table = Table("job", "cron", "next", "last", "state", "outcome", box=None)
+    once = [Column(title, no_wrap=True) for title in ("cron", "next", "last", "state")]
+    table = Table("job", *once, "outcome", box=None)
     for name, job in jobs.items():
         found = last[name]
         came = (f"{found.started_at:{_MINUTE}}", found.state, found.outcome or "") if found else ("never", "", "")
@@ -113,19 +114,19 @@ def run_job(name: str, as_json: bool) -> None:
 @store_options
 @broker_options
 def serve() -> None:
-    """Run all jobs at their times until told to stop: Celery beat, and the process that runs what it sends.
+    """Run all jobs at their times until told to stop: Celery beat, and threads that run what is due.
 
     A job whose time passed while nothing ran is run at once. Needs the broker in REDIS_URL, whose workers classify. The
-    plain `celery -A producers.beat worker` is the same.
+    plain `celery -A producers.beat beat` is the same.
     """
     from worker.broker import check_broker
-    from worker.celery_app import settings, worker_arguments
+    from worker.celery_app import settings
 
     if settings.redis_url is None:
         raise SettingError("a schedule needs a broker: set REDIS_URL, or let cron call `moodmill schedule run`")
     _jobs()
     check_broker()
-    command = [sys.executable, "-m", "celery", "-A", "producers.beat", *worker_arguments(("--hostname", "jobs@%h"))]
+    command = [sys.executable, "-m", "celery", "-A", "producers.beat", "beat", "--loglevel", "INFO"]
     os.execv(sys.executable, command)  # noqa: S606 - our own command takes this process's place, and its signals
 
 

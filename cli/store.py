@@ -46,15 +46,18 @@ def current(as_json: bool) -> None:
 
 @db.command()
 @store_options
+@click.option("--all", "every", is_flag=True, help="All days, also those that nothing says have changed.")
 @json_option
-def rollup(as_json: bool) -> None:
+def rollup(every: bool, as_json: bool) -> None:
     """Add up anew the days and months whose rows changed since the last time.
 
     `moodmill label` does it at its end; after `moodmill enqueue` it is yours, or a nightly job's, to do.
     """
-    from db.rollups import refresh
+    from db.rollups import mark_all, refresh
 
     with opened_store() as store:
+        if every:
+            mark_all(store)
         with REMARKS.status("adding up") as shown:
             done = refresh(store, lambda period: shown.update(f"added up {period}"))
         if as_json:

@@ -4,14 +4,17 @@ Imports pyarrow's writers, which takes a while: to be imported by whoever export
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 from typing import IO, Any, Final, Literal
 
 import msgspec
 import pyarrow as pa
-from pyarrow import csv, dataset, parquet
+from pyarrow import csv, parquet
 from sqlalchemy import Select, func, select
 
 from db.emotions import EMOTIONS
@@ -38,8 +41,8 @@ SCHEMA: Final = pa.schema(
         ("text", pa.string()),
     ]
 )
-#: What a partitioned export is parted by; of comments of an unknown time it is null.
-MONTH: Final = pa.field("month", pa.string())
+#: What Hive calls the month of comments of an unknown time.
+NO_MONTH: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +86,27 @@ def export_file(store: Store, wanted: Wanted, form: Form, out: IO[bytes], on_row
 
 def export_folder(store: Store, wanted: Wanted, folder: Path, on_rows: OnRows) -> None:
     """Write rows as Parquet files into a folder for each month, named as Hive does: month=2024-03."""
-    dataset.write_dataset(
-        pa.RecordBatchReader.from_batches(SCHEMA.append(MONTH), map(_with_month, _batches(store, wanted, on_rows))),
-        folder,
-        format="parquet",
-        partitioning=dataset.partitioning(pa.schema([MONTH]), flavor="hive"),
-        max_rows_per_group=BATCH,
-        existing_data_behavior="error",
-    )
+    written: tuple[str, str] | None = None
+    with ExitStack() as stack:
+        for batch in _batches(store, wanted, on_rows):
+            for part, rows in _parts(batch):
+                if part != written:  # they come by model and time: one file is open at a time
+                    stack.close()
+                    file = folder / f"month={part[1]}" / f"{sha256(part[0].encode()).hexdigest()[:12]}.parquet"
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    writer, written = stack.enter_context(parquet.ParquetWriter(file, SCHEMA)), part
+                writer.write_batch(rows)
+
+
+def _parts(batch: pa.RecordBatch) -> Iterator[tuple[tuple[str, str], pa.RecordBatch]]:
+    """Yield the rows of each model and month in a batch, which has them one after the other."""
+    times = batch.column("created_at").to_pylist()
+    months = [f"{one:%Y-%m}" if one else NO_MONTH for one in times]
+    start = 0
+    for part, found in groupby(zip(batch.column("model").to_pylist(), months, strict=True)):
+        rows = sum(1 for _ in found)
+        yield part, batch.slice(start, rows)
+        start += rows
 
 
 def _batches(store: Store, wanted: Wanted, on_rows: OnRows) -> Iterator[pa.RecordBatch]:
@@ -103,8 +119,3 @@ def _batches(store: Store, wanted: Wanted, on_rows: OnRows) -> Iterator[pa.Recor
             yield pa.record_batch(arrays, schema=SCHEMA)
             done += len(rows)
             on_rows(done)
-
-
-def _with_month(batch: pa.RecordBatch) -> pa.RecordBatch:
-    months = [moment and f"{moment:%Y-%m}" for moment in batch.column("created_at").to_pylist()]
-    return batch.append_column(MONTH, pa.array(months, MONTH.type))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from db.schema import chunk, job_label, job_run, run, source
@@ -62,7 +62,8 @@ class JobLedger:
 
     def _set(self, number: int, **values: object) -> None:
         with self._store.writing() as connection:
-            connection.execute(update(job_run).where(job_run.c.id == number).values(**values))
+            mine = (job_run.c.id == number) & (job_run.c.state == "running")
+            connection.execute(update(job_run).where(mine).values(**values))
 
     def latest(self, job: str) -> JobRun | None:
         """Return the last time that a job was begun."""
@@ -84,6 +85,11 @@ class JobLedger:
         """Note that a run is a job's."""
         with self._store.writing() as connection:
             connection.execute(insert(job_label).values(job=job, run_id=run_id))
+
+    def disown(self, run_id: str) -> None:
+        """Note that a run is no job's any more: nothing will finish it."""
+        with self._store.writing() as connection:
+            connection.execute(delete(job_label).where(job_label.c.run_id == run_id))
 
     def unfinished(self, job: str) -> list[str]:
         """Return the ids of a job's runs that were broken off, the oldest first: not all is read, or not all done."""

@@ -27,6 +27,7 @@ from sqlalchemy import (
     literal,
     select,
     text,
+    union,
 )
 
 from db.emotions import EMOTIONS
@@ -71,6 +72,18 @@ def mark_days(connection: Connection, model: str, times: Iterable[datetime | Non
         connection.execute(insert(rollup_mark), [{"grain": "day", "model": model, "start": day} for day in days])
 
 
+def mark_all(store: Store) -> None:
+    """Mark every day that has rows or sums: for rows that came in or went without a mark."""
+    rows = comment_emotion.c
+    utc = rows.created_at if store.is_sqlite else func.timezone("UTC", rows.created_at)
+    days = union(
+        select(rows.model, func.date(utc, type_=Date)), select(rollup_day.c.model, rollup_day.c.day)
+    ).subquery()
+    with store.writing() as connection:
+        marks = select(literal("day"), *days.c)
+        connection.execute(insert(rollup_mark).from_select(["grain", "model", "start"], marks))
+
+
 def stale(store: Store) -> list[Period]:
     """Return the periods whose roll-ups are behind the rows."""
     key = (rollup_mark.c.grain, rollup_mark.c.model, rollup_mark.c.start)
@@ -108,7 +121,7 @@ def _add_up(connection: Connection, period: Period) -> None:
 
 def _add_up_day(connection: Connection, model: str, day: date | None) -> None:
     rows, days = comment_emotion.c, rollup_subreddit_day.c
-    after = day and day + timedelta(days=1)
+    after = _later(day, 1)
     of_day = (rows.model == model) & _within(rows.created_at, day and _midnight(day), after and _midnight(after))
     fresh = _select(model, day, rows.subreddit, *_measures(_thresholds(connection, model))).where(of_day)
     _replace(connection, rollup_subreddit_day, rollup_subreddit_day.c.day, model, day, fresh.group_by(rows.subreddit))
@@ -119,7 +132,8 @@ def _add_up_day(connection: Connection, model: str, day: date | None) -> None:
 
 def _add_up_month(connection: Connection, model: str, month: date | None) -> None:
     days, table = rollup_subreddit_day.c, rollup_subreddit_month
-    after = month and (month + timedelta(days=31)).replace(day=1)
+    after = _later(month, 31)
+    after = after and after.replace(day=1)
     of_month = (days.model == model) & _within(days.day, month, after)
     fresh = _select(model, month, days.subreddit, *_sums(rollup_subreddit_day)).where(of_month)
     _replace(connection, table, table.c.month, model, month, fresh.group_by(days.subreddit))
@@ -156,8 +170,16 @@ def _thresholds(connection: Connection, model: str) -> dict[str, float]:
     return {row.emotion: row.threshold for row in rows}
 
 
+def _later(start: date | None, days: int) -> date | None:
+    """Return a day later on; None after the last day that there is."""
+    return None if start is None or start > date.max - timedelta(days=days) else start + timedelta(days=days)
+
+
 def _within(column: ColumnElement[Any], start: Any, stop: Any) -> ColumnElement[bool]:
-    return column.is_(None) if start is None else (column >= start) & (column < stop)
+    if start is None:
+        return column.is_(None)
+    after: ColumnElement[bool] = column >= start
+    return after if stop is None else after & (column < stop)
 
 
 def _is(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:

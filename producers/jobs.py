@@ -1,11 +1,12 @@
 """The schedule's jobs, as a TOML file describes them: a table each, named as the job.
 
 [nightly]
-cron = "15 3 * * *"                   # minute, hour, day of month, month, day of week; UTC
+cron = "15 3 * * *"                   # minute, hour, day of month, month, day of week (0-6); UTC
 files = ["/dumps", "extra/RC_*.zst"]  # files, folders, patterns; relative to this file
 honour_deletions = true
 """
 
+import glob
 import tomllib
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Which files are labelled, when and how."""
 
     cron: str
+    #: Patterns, absolute once they are read from a file.
     files: Annotated[list[str], msgspec.Meta(min_length=1)]
     #: Seconds.
     settled: Annotated[float, msgspec.Meta(ge=0)] = SETTLED_S
@@ -54,7 +56,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         try:
             self.schedule()
         except (ParseException, ValueError) as error:
-            raise ValueError(f"cron is {self.cron!r}: expected five fields, as in '15 3 * * *'") from error
+            reason = " ".join(str(error).split())
+            raise ValueError(f"cron is {self.cron!r}: expected five fields, as in '15 3 * * *' ({reason})") from error
         if self.webhook is not None and urlsplit(self.webhook).scheme not in ("http", "https"):
             raise ValueError("webhook is no URL of http or https")
 
@@ -110,7 +113,8 @@ def _job(path: Path, name: str, table: object) -> Job:
         job = msgspec.convert(table, Job)
     except msgspec.ValidationError as error:
         raise SettingError(f"{path}: the job {name!r} is not usable: {error}") from error
-    return msgspec.structs.replace(job, files=[str(path.resolve().parent / one) for one in job.files])
+    folder = Path(glob.escape(str(path.resolve().parent)))
+    return msgspec.structs.replace(job, files=[str(folder / one) for one in job.files])
 
 
 def _small(names: Names) -> Names:

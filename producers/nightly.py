@@ -6,20 +6,22 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Final
 
 import msgspec
 
-from db.errors import MoodmillError, StoreError
+from db.errors import MoodmillError, SourceError, StoreError
 from db.jobs import JobLedger
 from db.reads import RunStatus
+from db.rollups import refresh
 from db.store import Store
 from producers import labelling
 from producers.jobs import Job
 from producers.labelling import Workplace
 from producers.options import RunOptions
 from producers.run import OnProgress
-from producers.watched import files_to_label
+from producers.watched import look_at_files
 
 logger = logging.getLogger(__name__)
 
@@ -88,9 +90,15 @@ def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions
             runs.append(labelling.resume(store, run_id, workplace, on_progress))
         except StoppedError:
             raise
+        except SourceError as error:
+            # Its file is not what it was. What lies there now has another fingerprint, and is labelled below.
+            ledger.disown(run_id)
+            errors.append(f"run {run_id} is given up: {error}")
         except MoodmillError as error:
             errors.append(f"run {run_id}: {error}")
-    for file in files_to_label(job, ledger.labelled(name)):
+    watched = look_at_files(job, ledger.labelled(name))
+    errors += watched.errors
+    for file in watched.files:
         logger.info("job %s: labelling %s", name, file)
         try:
             options = job.options(base)
@@ -101,6 +109,7 @@ def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions
             raise
         except MoodmillError as error:
             errors.append(f"{file.name}: {error}")
+    refresh(store)  # of what others have enqueued, too
     for run in runs:
         errors += [f"{source}: {error}" for source, error in run.source_errors.items()]
         if run.dead:
@@ -113,10 +122,11 @@ def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions
 
 
 def _conclude(ledger: JobLedger, number: int, job: Job, outcome: Outcome) -> None:
-    ledger.end(number, "succeeded" if outcome.succeeded else "failed", str(outcome))
-    logger.log(logging.INFO if outcome.succeeded else logging.ERROR, "job %s: %s", outcome.job, outcome)
-    if job.webhook is not None and not outcome.succeeded:
+    level = logging.INFO if outcome.succeeded else logging.ERROR
+    logger.log(level, "job %s: %s", outcome.job, outcome)
+    if job.webhook is not None and not outcome.succeeded:  # first: the store may be what failed
         _tell(job.webhook, outcome)
+    ledger.end(number, "succeeded" if outcome.succeeded else "failed", str(outcome))
 
 
 def _tell(webhook: str, outcome: Outcome) -> None:
@@ -128,7 +138,7 @@ def _tell(webhook: str, outcome: Outcome) -> None:
     try:
         with urllib.request.urlopen(request, timeout=WEBHOOK_S):  # noqa: S310
             pass
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         logger.error("job %s: its webhook could not be told: %s", outcome.job, error)  # noqa: TRY400
 
 

@@ -2,35 +2,56 @@
 
 import glob
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from db.errors import SourceError
 from producers.jobs import Job
-from producers.sources import expand, fingerprint
+from producers.sources import EmptyFolderError, expand, fingerprint
 
 
-def files_to_label(job: Job, known: Collection[str]) -> Iterator[Path]:
-    """Yield the files whose fingerprint is none of the known ones, the oldest first.
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What lies in a job's folders now."""
+
+    #: To be labelled, the oldest first.
+    files: tuple[Path, ...]
+    #: What could not be looked at, a line each.
+    errors: tuple[str, ...]
+
+
+def look_at_files(job: Job, known: Collection[str]) -> Watched:
+    """Return the files whose fingerprint is none of the known ones.
 
     One that was written to lately is left for the next time: it may be half-written.
     """
     before = time.time() - job.settled
-    found = [(file.stat().st_mtime, file) for file in _files(job)]
-    for changed, file in sorted(found):
-        if changed <= before and fingerprint(file) not in known:
-            yield file
-
-
-def _files(job: Job) -> list[Path]:
-    """Return the files that the job's patterns find now; none is no error."""
-    # Path.glob takes no absolute patterns.
-    paths = [Path(name) for pattern in job.files for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
-    files: list[Path] = []
-    for path in paths:
+    errors: list[str] = []
+    found: list[tuple[float, Path]] = []
+    for file in _files(job, errors):
         try:
-            files += expand([path])
-        except SourceError:
-            if not path.is_dir():  # an empty folder is one that waits for its first dump
-                raise
+            changed = file.stat().st_mtime
+            if changed <= before and fingerprint(file) not in known:
+                found.append((changed, file))
+        except FileNotFoundError:
+            continue  # it went since it was listed
+        except (SourceError, OSError) as error:
+            errors.append(str(error))
+    return Watched(files=tuple(file for _, file in sorted(found)), errors=tuple(errors))
+
+
+def _files(job: Job, errors: list[str]) -> list[Path]:
+    """Return the files that the job's patterns find now; a pattern or a folder without any is no error."""
+    files: list[Path] = []
+    for pattern in job.files:
+        # Path.glob takes no absolute patterns.
+        paths = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
+        for path in paths:
+            try:
+                files += expand([Path(path)], lambda error: errors.append(f"{error.filename}: {error.strerror}"))
+            except EmptyFolderError:
+                continue  # it waits for its first dump
+            except SourceError as error:
+                errors.append(str(error))
     return list(dict.fromkeys(files))

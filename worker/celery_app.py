@@ -4,7 +4,7 @@ The ledger in SQL makes a run complete; the broker is the fast path. The setting
 threads pool: one process holds one model, and its task threads share it.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from celery import Celery
 from kombu.entity import Queue
@@ -26,47 +26,38 @@ SOCKET_TIMEOUT_S: Final = 30
 settings = read_settings(WorkerSettings)
 put_up_door()
 
-
-def make_app(name: str, queue: str, **own: Any) -> Celery:
-    """Return an application that sends to one queue and takes from it; `own` settings go before the common ones."""
-    made = Celery(name)
-    common: dict[str, Any] = {
-        "broker_url": settings.redis_url or LOCAL_REDIS,
-        "task_default_queue": queue,
-        "task_queues": [Queue(queue)],  # type: ignore[no-untyped-call]
-        "task_create_missing_queues": False,  # a misspelt queue is an error, not a place where chunks vanish
-        # A chunk is acknowledged when its results are committed; a failure is in the ledger by then, which retries it.
-        "task_acks_late": True,
-        "task_acks_on_failure_or_timeout": True,
-        "task_reject_on_worker_lost": False,  # does nothing on threads
-        "worker_prefetch_multiplier": 1,  # waiting chunks stay in Redis, off the visibility clock, free for others
-        "task_ignore_result": True,  # results live in SQL
-        "task_serializer": "json",
-        "accept_content": ["json"],  # never pickle
-        "worker_pool": "threads",
-        "worker_concurrency": settings.moodmill_threads,
-        "worker_enable_remote_control": False,
-        "worker_send_task_events": False,
-        "worker_hijack_root_logger": True,
-        "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,
-        # On threads this would end the worker at any break of the connection.
-        "worker_cancel_long_running_tasks_on_connection_loss": False,
-        "broker_transport_options": {
-            "visibility_timeout": VISIBILITY_TIMEOUT_S,
-            "global_keyprefix": KEY_PREFIX,
-            "socket_timeout": SOCKET_TIMEOUT_S,
-            "socket_connect_timeout": SOCKET_TIMEOUT_S,
-            "socket_keepalive": True,
-            # Seconds; below SOCKET_TIMEOUT_S, so that a dead peer is noticed when idle too.
-            "health_check_interval": 25,
-        },
-    }
-    made.conf.update(common | own)
-    return made
-
-
-app: Final = make_app("moodmill", QUEUE, include=["worker.task"])
+app: Final = Celery("moodmill", include=["worker.task"])
+app.conf.update(
+    broker_url=settings.redis_url or LOCAL_REDIS,
+    task_default_queue=QUEUE,
+    task_queues=[Queue(QUEUE)],  # type: ignore[no-untyped-call]
+    task_create_missing_queues=False,  # a misspelt queue is an error, not a place where chunks vanish
+    # A chunk is acknowledged when its results are committed; a failure is in the ledger by then, which retries it.
+    task_acks_late=True,
+    task_acks_on_failure_or_timeout=True,
+    task_reject_on_worker_lost=False,  # does nothing on threads
+    worker_prefetch_multiplier=1,  # waiting chunks stay in Redis, off the visibility clock, and free for other workers
+    task_ignore_result=True,  # results live in SQL
+    task_serializer="json",
+    accept_content=["json"],  # never pickle
+    worker_pool="threads",
+    worker_concurrency=settings.moodmill_threads,
+    worker_enable_remote_control=False,
+    worker_send_task_events=False,
+    worker_hijack_root_logger=True,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    # On threads this would end the worker at any break of the connection.
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        "global_keyprefix": KEY_PREFIX,
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "socket_connect_timeout": SOCKET_TIMEOUT_S,
+        "socket_keepalive": True,
+        "health_check_interval": 25,  # seconds; below SOCKET_TIMEOUT_S, so that a dead peer is noticed when idle too
+    },
+)
 
 
 def use_broker(redis_url: str) -> None:

@@ -18,7 +18,7 @@ from db.comment import Comment
 from db.emotions import EMOTIONS
 from db.models import register_model
 from db.results import write_rows
-from db.rollups import mark_days, refresh, stale
+from db.rollups import mark_all, mark_days, refresh, stale
 from db.schema import comment_emotion, rollup_day, rollup_mark, rollup_subreddit_day, rollup_subreddit_month
 from db.store import Store
 from tests.db.builders import NOON, at_once, classified, comments, matrix, stored
@@ -146,6 +146,14 @@ def test_a_day_begins_at_midnight_in_utc(labelled: Store) -> None:
     assert sorted(days) == [date(2024, 1, 31), date(2024, 2, 1), date(2024, 2, 2)]
 
 
+def test_a_comment_of_the_last_day_that_there_is_hinders_nothing(labelled: Store) -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    moments = [last, last - timedelta(days=3), NOON]
+    add(labelled, [replace(one, created_at=at) for one, at in zip(comments(range(3)), moments, strict=True)])
+    refresh(labelled)
+    assert_exact(labelled)
+
+
 def test_rows_that_are_gone_are_gone_from_the_roll_ups_of_a_marked_day(labelled: Store) -> None:
     add(labelled, comments(range(10)))
     refresh(labelled)
@@ -155,6 +163,17 @@ def test_rows_that_are_gone_are_gone_from_the_roll_ups_of_a_marked_day(labelled:
     refresh(labelled)
     assert_exact(labelled)
     assert everything(labelled, rollup_subreddit_month) == []
+
+
+def test_rows_that_came_and_went_without_a_mark_are_added_up_when_all_is(labelled: Store) -> None:
+    add(labelled, comments(range(3)))
+    refresh(labelled)
+    with labelled.writing() as connection:
+        connection.execute(delete(comment_emotion))
+        write_rows(connection, classified(scattered(20, seed=1)))
+    mark_all(labelled)
+    refresh(labelled)
+    assert_exact(labelled)
 
 
 @pytest.mark.parametrize("statement", [2, 5, 6, 7, 8, 9, 12, 13])

@@ -16,25 +16,26 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
+from db.jobs import JobLedger
 from db.schema import job_run
 from db.store import Store
+from producers.options import RunOptions
+from producers.run import open_run
 from producers.sample import SAMPLE
 from tests.end_to_end.conftest import Fleet
 from tests.support import clean_environment, moodmill, moodmill_here, wait_until, write_dump
 from worker.supervisor import local_worker
 
-JOBS = """
-[nightly]
-cron = "15 3 * * *"
-files = ["dumps"]
-settled = 0
-"""
+
+def jobs(folder: Path) -> str:
+    """Describe a job that is named as the folder: tests share a store, and no two of them a job."""
+    return f'[{folder.name}]\ncron = "15 3 * * *"\nfiles = ["dumps"]\nsettled = 0\n'
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "dumps").mkdir()
-    (tmp_path / "jobs.toml").write_text(JOBS)
+    (tmp_path / "jobs.toml").write_text(jobs(tmp_path))
     return tmp_path
 
 
@@ -83,7 +84,7 @@ def asked(store: Store, sql: str) -> list[Any]:
 
 
 def run(folder: Path, fleet: Fleet) -> dict[str, Any]:
-    done = moodmill_here("schedule", "run", "nightly", "--json", cwd=folder, settings=fleet.settings)
+    done = moodmill_here("schedule", "run", folder.name, "--json", cwd=folder, settings=fleet.settings)
     said: dict[str, Any] = json.loads(done.stdout)
     assert done.returncode == (0 if said["succeeded"] else 1), done.stderr
     return said
@@ -105,7 +106,7 @@ def test_a_file_that_cannot_be_read_fails_the_job_and_not_the_other_files(folder
     os.utime(broken, (0, 0))
     write_dump(folder / "dumps" / "RC_2032-01.ndjson", ["one", "two"])
     with webhook() as (url, told):
-        (folder / "jobs.toml").write_text(f'{JOBS}webhook = "{url}"\n')
+        (folder / "jobs.toml").write_text(f'{jobs(folder)}webhook = "{url}"\n')
         said = run(folder, fleet)
         assert not said["succeeded"]
         assert len(said["runs"]) == 2
@@ -118,11 +119,28 @@ def test_a_file_that_cannot_be_read_fails_the_job_and_not_the_other_files(folder
         assert run(folder, fleet)["succeeded"]
 
 
+def test_a_run_whose_file_is_not_what_it_was_is_given_up_once(folder: Path, fleet: Fleet) -> None:
+    # given a run of the job that was broken off before anything was read, and whose file has grown since
+    dump = write_dump(folder / "dumps" / "RC_2033-01.ndjson", ["one"])
+    store = Store(fleet.settings["DATABASE_URL"])
+    store.prepare()
+    broken_off = open_run(store, [dump], RunOptions())
+    JobLedger(store).own(folder.name, broken_off)
+    store.close()
+    write_dump(dump, ["one", "two"])
+
+    # then that is told, and what lies there now is labelled
+    said = run(folder, fleet)
+    assert (broken_off in " ".join(said["errors"]), said["comments"]) == (True, 2)
+    assert run(folder, fleet)["succeeded"]
+
+
 def test_a_job_that_runs_already_is_left_alone(folder: Path, fleet: Fleet) -> None:
     store, now = Store(fleet.settings["DATABASE_URL"]), datetime.now(UTC)
+    store.prepare()
     with store.writing() as connection:
-        connection.execute(insert(job_run).values(job="nightly", started_at=now, alive_at=now, state="running"))
-    done = moodmill_here("schedule", "run", "nightly", cwd=folder, settings=fleet.settings)
+        connection.execute(insert(job_run).values(job=folder.name, started_at=now, alive_at=now, state="running"))
+    done = moodmill_here("schedule", "run", folder.name, cwd=folder, settings=fleet.settings)
     with store.writing() as connection:
         connection.execute(job_run.delete())
     store.close()
@@ -133,10 +151,10 @@ def test_a_job_that_runs_already_is_left_alone(folder: Path, fleet: Fleet) -> No
 def test_list_and_next_show_when_jobs_are_due_and_what_came_of_them(folder: Path, fleet: Fleet) -> None:
     run(folder, fleet)
     (one,) = json.loads(moodmill_here("schedule", "list", "--json", cwd=folder, settings=fleet.settings).stdout)
-    assert (one["job"], one["last"]["state"], one["last"]["outcome"]) == ("nightly", "succeeded", "nothing new")
+    assert (one["job"], one["last"]["state"], one["last"]["outcome"]) == (folder.name, "succeeded", "nothing new")
     assert datetime.now(UTC) < datetime.fromisoformat(one["next"]) <= datetime.now(UTC) + timedelta(days=1)
     for command in ("list", "next"):
-        assert "nightly" in moodmill_here("schedule", command, cwd=folder, settings=fleet.settings).stdout
+        assert folder.name[:8] in moodmill_here("schedule", command, cwd=folder, settings=fleet.settings).stdout
 
 
 def test_a_schedule_without_a_broker_or_with_a_broken_job_does_not_start(folder: Path) -> None:
@@ -153,14 +171,14 @@ def test_what_is_dropped_into_a_watched_folder_is_in_the_roll_ups_at_the_next_ti
     # given a job that missed a night, one that is due each minute, and a fleet with a worker
     (folder / "late").mkdir()
     (folder / "jobs.toml").write_text(
-        f'{JOBS}[minutely]\ncron = "* * * * *"\nfiles = ["late"]\nsettled = 0\nhonour_deletions = true\n'
+        f'{jobs(folder)}[minutely]\ncron = "* * * * *"\nfiles = ["late"]\nsettled = 0\nhonour_deletions = true\n'
     )
     write_dump(folder / "dumps" / "RC_2031-01.ndjson", ["one", "two"])
     long_ago = datetime.now(UTC) - timedelta(days=2)
     with postgres_store.writing() as connection:
         connection.execute(
             insert(job_run).values(
-                job="nightly", started_at=long_ago, alive_at=long_ago, ended_at=long_ago, state="succeeded"
+                job=folder.name, started_at=long_ago, alive_at=long_ago, ended_at=long_ago, state="succeeded"
             )
         )
     settings = {
@@ -193,7 +211,7 @@ def test_a_job_that_is_stopped_in_the_middle_is_finished_by_the_next_start(
     with sqlite_store.writing() as connection:
         connection.execute(
             insert(job_run).values(
-                job="nightly", started_at=long_ago, alive_at=long_ago, ended_at=long_ago, state="lost"
+                job=folder.name, started_at=long_ago, alive_at=long_ago, ended_at=long_ago, state="lost"
             )
         )
     with serving(folder, settings):
