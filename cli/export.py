@@ -62,9 +62,9 @@ def export(
 
     with opened_store() as store, stoppable(), REMARKS.status("exporting") as shown:
         if to == _STDOUT:
-            with _told(to):
-                export_file(store, wanted, form, sys.stdout.buffer, show)
-                sys.stdout.buffer.flush()
+            # sys.stdout may be unbuffered: it then writes less than it is given where its reader goes, in silence.
+            with _told(to), open(sys.stdout.fileno(), "wb", closefd=False) as out:
+                export_file(store, wanted, form, out, show)
             return
         with _whole(to) as part:
             if by_month:

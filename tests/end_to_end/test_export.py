@@ -1,6 +1,8 @@
 """`moodmill export` as its users run it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -9,7 +11,7 @@ from pyarrow import dataset, parquet
 
 from db.store import Store
 from tests.db.builders import classified, comments, stored
-from tests.support import moodmill, moodmill_here
+from tests.support import clean_environment, moodmill, moodmill_here
 
 
 @pytest.fixture
@@ -39,6 +41,19 @@ def test_a_file_is_what_its_suffix_says(folder: Path) -> None:
 def test_standard_output_gets_the_rows_and_nothing_else(folder: Path) -> None:
     done = moodmill("export", "-", "--format", "ndjson", cwd=folder)
     assert [json.loads(line)["comment_id"] for line in done.stdout.splitlines()] == [f"c{n}" for n in range(20)]
+
+
+def test_a_reader_that_goes_is_noticed(folder: Path) -> None:
+    store = Store(f"sqlite:///{folder}/moodmill.db")
+    stored(store, classified(comments(range(100, 1_100))))
+    store.close()
+    command = [sys.executable, "-m", "cli.main", "export", "-", "--format", "ndjson"]
+    environment = clean_environment(PYTHONUNBUFFERED="1")
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.wait(60) != 0
 
 
 def test_a_folder_by_month_is_a_dataset(folder: Path) -> None:
