@@ -2,7 +2,6 @@ import multiprocessing
 import os
 import platform
 import resource
-import threading
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
@@ -18,24 +17,16 @@ ROUNDS = 10
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left to their own ways")
 def test_memory_that_a_micro_batch_freed_is_there_for_the_next_without_page_faults() -> None:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        faults = pool.submit(_faults_of_a_model_thread).result()
+        faults = pool.submit(_faults).result()
     assert faults < 40_000  # anew each time, it would be 120,000: 12,288 pages a round
 
 
-def _faults_of_a_model_thread() -> int:
-    """Take and free memory in a thread, as a model does; return the page faults after the first time."""
+def _faults() -> int:
+    """Take and free memory as a model does; return the page faults after the first time."""
     os.environ["THP_MEM_ALLOC_ENABLE"] = "0"  # pages of 2 MiB would hide that memory is given back
     keep_memory(torch.device("cpu"))
-    found: list[int] = []
-
-    def work() -> None:
+    torch.ones(NUMBERS)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(ROUNDS):
         torch.ones(NUMBERS)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        for _ in range(ROUNDS):
-            torch.ones(NUMBERS)
-        found.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    return found[0]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
