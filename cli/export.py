@@ -45,7 +45,7 @@ def export(
     until: datetime | None,
     as_json: bool,
 ) -> None:
-    """Write the rows of `comment_emotion` to the file TO, - for standard output, by model and time.
+    """Write the rows of `comment_emotion` to the file TO, - for standard output, by time.
 
     What is there already is not overwritten, and a file has its name only once it is whole.
     """

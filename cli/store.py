@@ -1,15 +1,18 @@
-"""`moodmill db`: the schema of the store, and its roll-ups."""
+"""`moodmill db`: the schema of the store, its roll-ups, its models, and what of it is kept."""
+
+from datetime import UTC, datetime
 
 import click
+from rich.text import Text
 
 from cli.opening import opened_store
 from cli.options import json_option, store_options
 from cli.printing import OUTPUT, REMARKS, print_json
 
 
-@click.group(short_help="Upgrade or show the store's schema; bring its roll-ups up to date.")
+@click.group(short_help="Look after the store: schema, roll-ups, models, retention.")
 def db() -> None:
-    """Upgrade the store's schema, show its revision, and bring its roll-ups up to date."""
+    """Look after the store: its schema, its roll-ups, the model that views show, and old comments that can go."""
 
 
 @db.command()
@@ -64,3 +67,68 @@ def rollup(every: bool, as_json: bool) -> None:
             print_json({"store": store.shown, "added_up": done})
         else:
             OUTPUT.print(f"{store.shown}: {done} days and months added up")
+
+
+@db.command()
+@store_options
+@json_option
+def models(as_json: bool) -> None:
+    """List the models that have labelled into the store, and which of them the views show."""
+    from db.models import known_models
+
+    with opened_store() as store:
+        known = known_models(store)
+    if as_json:
+        print_json([{"model": name, "shown": shown} for name, shown in known.items()])
+        return
+    for name, shown in known.items():
+        OUTPUT.print(Text(f"{'shown' if shown else '     '}  {name}"), soft_wrap=True)
+
+
+@db.command()
+@click.argument("model")
+@store_options
+def show(model: str) -> None:
+    """Have the views show MODEL from now on. The rows of every model stay where they are."""
+    from db.models import show_model
+
+    with opened_store() as store:
+        show_model(store, model)
+    OUTPUT.print(Text(f"{store.shown}: the views show {model}"), soft_wrap=True)
+
+
+@db.command()
+@click.option("--keep-months", type=click.IntRange(1), metavar="N", help="Keep so many months, this one among them.")
+@click.option("--before", type=click.DateTime(["%Y-%m"]), metavar="YYYY-MM", help="Let go what is before this month.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@store_options
+@json_option
+def prune(keep_months: int | None, before: datetime | None, yes: bool, as_json: bool) -> None:
+    """Let the comments of old months go for good. What the roll-ups say of that time stays.
+
+    MOODMILL_KEEP_MONTHS has the schedule's jobs do it.
+    """
+    from db.retention import first_kept
+    from db.retention import prune as let_go
+
+    if (keep_months is None) == (before is None):
+        raise click.UsageError("expected one of --keep-months and --before")
+    today = datetime.now(UTC).date()
+    first = before.date() if before is not None else first_kept(today, keep_months or 1)
+    if first > today:
+        raise click.BadParameter(f"{first:%Y-%m} is still to come", param_hint="--before")
+    with opened_store() as store:
+        if not yes:
+            click.confirm(f"Delete all comments of before {first:%Y-%m} from {store.shown}?", abort=True, err=True)
+        months: list[str] = []
+        with REMARKS.status("letting go") as shown:
+
+            def tell(month: str) -> None:
+                months.append(month)
+                shown.update(f"let go: {month}")
+
+            let_go(store, first, tell)
+    if as_json:
+        print_json({"store": store.shown, "before": f"{first:%Y-%m}", "let_go": months})
+    else:
+        OUTPUT.print(Text(f"{store.shown}: {len(months)} months let go, all of before {first:%Y-%m}"), soft_wrap=True)

@@ -14,6 +14,7 @@ from typing import IO, Any, Final, Literal
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv, parquet
 from sqlalchemy import Select, func, select
 
@@ -57,7 +58,7 @@ class Wanted:
     until: datetime | None = None
 
     def query(self) -> Select[Any]:
-        """Return the rows by model and time, in an order that is the same each time."""
+        """Return the rows by time, in an order that is the same each time."""
         rows = comment_emotion.c
         query = select(*(rows[name] for name in SCHEMA.names))
         if self.models:
@@ -68,7 +69,7 @@ class Wanted:
             query = query.where(rows.created_at >= self.since)
         if self.until is not None:
             query = query.where(rows.created_at < self.until)
-        return query.order_by(rows.model, rows.created_at, rows.comment_id)
+        return query.order_by(rows.created_at, rows.comment_id, rows.model)
 
 
 def export_file(store: Store, wanted: Wanted, form: Form, out: IO[bytes], on_rows: OnRows) -> None:
@@ -85,27 +86,31 @@ def export_file(store: Store, wanted: Wanted, form: Form, out: IO[bytes], on_row
 
 
 def export_folder(store: Store, wanted: Wanted, folder: Path, on_rows: OnRows) -> None:
-    """Write rows as Parquet files into a folder for each month, named as Hive does: month=2024-03."""
-    written: tuple[str, str] | None = None
+    """Write rows as Parquet files into a folder for each month, named as Hive does: month=2024-03; a file a model."""
+    writers: dict[str, parquet.ParquetWriter] = {}
+    written: str | None = None
     with ExitStack() as stack:
         for batch in _batches(store, wanted, on_rows):
-            for part, rows in _parts(batch):
-                if part != written:  # they come by model and time: one file is open at a time
+            for month, rows in _months(batch):
+                if month != written:  # they come by time: the files of one month are open at once
                     stack.close()
-                    file = folder / f"month={part[1]}" / f"{sha256(part[0].encode()).hexdigest()[:12]}.parquet"
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    writer, written = stack.enter_context(parquet.ParquetWriter(file, SCHEMA)), part
-                writer.write_batch(rows)
+                    writers.clear()
+                    written = month
+                for model in pc.unique(rows.column("model")).to_pylist():
+                    if model not in writers:
+                        file = folder / f"month={month}" / f"{sha256(model.encode()).hexdigest()[:12]}.parquet"
+                        file.parent.mkdir(parents=True, exist_ok=True)
+                        writers[model] = stack.enter_context(parquet.ParquetWriter(file, SCHEMA))
+                    writers[model].write_batch(rows.filter(pc.equal(rows.column("model"), model)))
 
 
-def _parts(batch: pa.RecordBatch) -> Iterator[tuple[tuple[str, str], pa.RecordBatch]]:
-    """Yield the rows of each model and month in a batch, which has them one after the other."""
-    times = batch.column("created_at").to_pylist()
-    months = [f"{one:%Y-%m}" if one else NO_MONTH for one in times]
+def _months(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield the rows of each month in a batch, which has them one after the other."""
+    months = [f"{one:%Y-%m}" if one else NO_MONTH for one in batch.column("created_at").to_pylist()]
     start = 0
-    for part, found in groupby(zip(batch.column("model").to_pylist(), months, strict=True)):
+    for month, found in groupby(months):
         rows = sum(1 for _ in found)
-        yield part, batch.slice(start, rows)
+        yield month, batch.slice(start, rows)
         start += rows
 
 

@@ -6,6 +6,7 @@ for PostgreSQL; either is five to ten times as fast as SQLAlchemy's insert.
 
 from collections.abc import Sequence
 
+from psycopg.errors import CheckViolation
 from sqlalchemy import Connection, delete
 
 from db import ledger
@@ -13,6 +14,7 @@ from db.classified import Classified
 from db.copy import copy_rows
 from db.emotions import EMOTIONS
 from db.ledger import DeadLetter
+from db.partitions import UNDATED, make_months
 from db.rollups import mark_days
 from db.schema import dead_letter
 from db.store import Store
@@ -31,6 +33,20 @@ def store_chunk(
     dead: Sequence[DeadLetter] = (),
 ) -> bool:
     """Store a chunk's outcome and mark it done; return False, and change nothing, where it was done already."""
+    try:
+        return _store_chunk(store, run_id, number, source_number, classified, dead)
+    except CheckViolation as error:
+        if error.diag.table_name != UNDATED:
+            raise
+    # The first comments of a month: rare enough to begin again for them, instead of asking before each chunk.
+    with store.writing() as connection:
+        make_months(connection, (comment.created_at for comment in classified.comments))
+    return _store_chunk(store, run_id, number, source_number, classified, dead)
+
+
+def _store_chunk(
+    store: Store, run_id: str, number: int, source_number: int, classified: Classified, dead: Sequence[DeadLetter]
+) -> bool:
     with store.writing() as connection:
         if ledger.is_done(connection, run_id, number):
             return False

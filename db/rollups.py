@@ -2,7 +2,8 @@
 
 Whoever adds rows marks their days, in the same transaction. `refresh` takes the marks of a day away and then, in the
 same transaction, adds up the day anew: the rows of a mark that it took are there, and a mark that comes later stays. So
-the sums are exact after late and repeated comments and after a kill.
+the sums are exact after late and repeated comments and after a kill. Those of a time whose comments were let go
+(db.retention) stay as they were.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -34,6 +35,7 @@ from db.emotions import EMOTIONS
 from db.schema import (
     comment_emotion,
     model_threshold,
+    retention,
     rollup_day,
     rollup_mark,
     rollup_subreddit_day,
@@ -113,6 +115,9 @@ def _add_up(connection: Connection, period: Period) -> None:
     marks = rollup_mark.c
     mine = (marks.grain == period.grain) & (marks.model == period.model) & _is(marks.start, period.start)
     connection.execute(delete(rollup_mark).where(mine))
+    horizon = connection.scalar(select(retention.c.horizon))
+    if period.start is not None and horizon is not None and period.start < horizon:
+        return  # most of its comments are gone, and what they added up to is to stay
     if period.grain == "day":
         _add_up_day(connection, period.model, period.start)
     else:

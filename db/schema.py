@@ -131,6 +131,15 @@ dead_letter = Table(
     UniqueConstraint("run_id", "source_number", "position", name="dead_letter_record"),
 )
 
+#: The models that have labelled into this store. The one that is shown is the one whose rows the views hold.
+model = Table(
+    "model",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("shown", Boolean, nullable=False),
+    Index("model_shown", "shown", unique=True, sqlite_where=text("shown"), postgresql_where=text("shown")),
+)
+
 #: What a model calls an emotion present: probability above its threshold.
 model_threshold = Table(
     "model_threshold",
@@ -141,12 +150,13 @@ model_threshold = Table(
     Column("threshold", REAL, nullable=False),
 )
 
-#: A row a comment and model: the 27 probabilities as the model gave them.
+#: A row a comment and model: the 27 probabilities as the model gave them. In PostgreSQL partitioned by the month of
+#: `created_at` (db.partitions): so the time is part of what tells rows apart, in SQLite as well.
 comment_emotion = Table(
     "comment_emotion",
     metadata,
-    Column("comment_id", Text, primary_key=True),
-    Column("model", Text, primary_key=True),
+    Column("comment_id", Text, nullable=False),
+    Column("model", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("subreddit", Text),
     Column("author", Text),
@@ -158,8 +168,22 @@ comment_emotion = Table(
     Column("truncated", Boolean, nullable=False),
     #: Kept only if the run asked for it.
     Column("text", Text),
+    Index(
+        "comment_emotion_key",
+        "comment_id",
+        "model",
+        "created_at",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
+    # To SQLite no unknown time is like another.
+    Index(
+        "comment_emotion_undated_key", "comment_id", "model", unique=True, sqlite_where=text("created_at is null")
+    ).ddl_if(dialect="sqlite"),
     # What is of one day is added up anew where something of it changed.
-    Index("comment_emotion_by_time", "model", "created_at"),
+    Index("comment_emotion_by_time", "created_at"),
+    Index("comment_emotion_by_subreddit", "subreddit", "created_at"),
+    postgresql_partition_by="range (created_at)",
 )
 
 
@@ -200,6 +224,9 @@ rollup_mark = Table(
     Column("start", Date),
     Index("rollup_mark_period", "grain", "model", "start"),
 )
+
+#: One row at most: comments of before this day were let go. Roll-ups of that time stay as they were then.
+retention = Table("retention", metadata, Column("horizon", Date, primary_key=True))
 
 #: A row each time that a job of the schedule was begun.
 job_run = Table(

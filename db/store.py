@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from psycopg.errors import ProgramLimitExceeded
+from psycopg.errors import DependentObjectsStillExist, ProgramLimitExceeded
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from db.errors import SettingError, StoreError
 from db.schema import metadata
+from db.views import create_views
 
 #: Milliseconds a SQLite connection waits for another's write before it gives up.
 SQLITE_BUSY_MS: Final = 60_000
@@ -89,13 +90,26 @@ class Store:
         return ScriptDirectory.from_config(_alembic()).get_current_head() or ""
 
     def upgrade(self, revision: str = "head") -> None:
-        """Bring the schema to this version's revision, or an older one; nothing happens where it is there already."""
-        with self.writing() as connection:
-            if not self.is_sqlite:
-                connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
-            config = _alembic()
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+        """Bring the schema to this version's revision, or an older one; nothing happens where it is there already.
+
+        Raises StoreError where views of somebody's own stand in the way.
+        """
+        config = _alembic()
+        try:
+            with self.writing() as connection:
+                if not self.is_sqlite:
+                    connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+                config.attributes["connection"] = connection
+                command.upgrade(config, revision)
+                if MigrationContext.configure(connection).get_current_revision() == self.newest():
+                    create_views(connection)
+        except DBAPIError as error:
+            if not isinstance(error.orig, DependentObjectsStillExist):
+                raise
+            found = " ".join((error.orig.diag.message_detail or "").split())
+            raise StoreError(
+                f"views of your own in {self.shown} read what changes: drop them, upgrade, create them again ({found})"
+            ) from error
 
     def prepare(self) -> None:
         """Create the schema in an empty database, and refuse one of another version with a StoreError."""

@@ -1,9 +1,57 @@
-"""The views dashboards read: derived values, never stored twice."""
+"""The views dashboards read: derived values, never stored twice. They show the model that is marked as shown.
+
+Views are code, not state: each upgrade of a store puts those of this version in.
+"""
+
+from typing import Final
+
+from sqlalchemy import Connection, text
 
 from db.emotions import EMOTIONS
 
+#: Later ones read earlier ones.
+VIEWS: Final = (
+    "comment_top_emotion",
+    "comment_emotion_long",
+    "comment_label",
+    "emotion_by_day",
+    "emotion_by_subreddit_day",
+    "emotion_by_subreddit_month",
+)
+_SHOWN = "(select m.name from model m where m.shown)"
 _ROW = "c.comment_id, c.model, c.source, c.subreddit, c.author, c.created_at"
 _PROBABILITY = "case t.emotion " + " ".join(f"when '{name}' then c.{name}" for name in EMOTIONS) + " end"
+
+
+def drop_views(connection: Connection) -> None:
+    """Drop all views, for a migration that changes what they read."""
+    for name in reversed(VIEWS):
+        connection.execute(text(f"drop view if exists {name}"))
+
+
+def create_views(connection: Connection) -> None:
+    """Create every view, or put it in the place of the one that is there.
+
+    comment_top_emotion: the most probable emotion of each comment; comment_emotion_long: a row a comment and emotion;
+    comment_label: of these, the ones above the model's threshold. emotion_by_day, emotion_by_subreddit_day,
+    emotion_by_subreddit_month: a row a period and emotion, with the number of comments, how many of them are above the
+    model's threshold, and the mean probability.
+    """
+    dialect = connection.dialect.name
+    queries = (
+        _top_emotion(dialect),
+        _long_form(),
+        "select * from comment_emotion_long where probability > threshold",
+        _of_rollup("rollup_day", "day"),
+        _of_rollup("rollup_subreddit_day", "day, r.subreddit"),
+        _of_rollup("rollup_subreddit_month", "month, r.subreddit"),
+    )
+    for name, query in zip(VIEWS, queries, strict=True):
+        if dialect == "sqlite":
+            connection.execute(text(f"drop view if exists {name}"))
+            connection.execute(text(f"create view {name} as {query}"))
+        else:  # which would not drop one that somebody's own view reads
+            connection.execute(text(f"create or replace view {name} as {query}"))
 
 
 def _top_emotion(dialect: str) -> str:
@@ -11,50 +59,25 @@ def _top_emotion(dialect: str) -> str:
     columns = ", ".join(f"c.{name}" for name in EMOTIONS)
     cases = " ".join(f"when m.{name} = m.probability then '{name}'" for name in EMOTIONS)
     return f"""
-        create view comment_top_emotion as
         select m.comment_id, m.model, m.source, m.subreddit, m.author, m.created_at,
                case {cases} end as emotion, m.probability
-        from (select {_ROW}, {columns}, {greatest}({columns}) as probability from comment_emotion c) m
+        from (select {_ROW}, {columns}, {greatest}({columns}) as probability
+              from comment_emotion c where c.model = {_SHOWN}) m
     """  # noqa: S608 - built from the constant names of the emotions alone
 
 
 def _long_form() -> str:
     return f"""
-        create view comment_emotion_long as
         select {_ROW}, t.emotion, t.emotion_group, {_PROBABILITY} as probability, t.threshold
-        from comment_emotion c join model_threshold t on t.model = c.model
+        from comment_emotion c join model_threshold t on t.model = c.model where c.model = {_SHOWN}
     """  # noqa: S608 - built from the constant names of the emotions alone
 
 
-def create_views(dialect: str) -> list[str]:
-    """Return the statements that create every view, for a migration to run; `dialect` is SQLAlchemy's name of it.
-
-    comment_top_emotion: the most probable emotion of each comment; comment_emotion_long: a row a comment and
-    emotion; comment_label: of these, the ones above the model's threshold.
-    """
-    label = "create view comment_label as select * from comment_emotion_long where probability > threshold"
-    return [_top_emotion(dialect), _long_form(), label]
-
-
-def create_rollup_views() -> list[str]:
-    """Return the statements that create the views of the roll-ups, for a migration to run.
-
-    emotion_by_day, emotion_by_subreddit_day, emotion_by_subreddit_month: a row a period and emotion, with the number of
-    comments, how many of them are above the model's threshold, and the mean probability.
-    """
-    return [
-        _of_rollup("emotion_by_day", "rollup_day", "day"),
-        _of_rollup("emotion_by_subreddit_day", "rollup_subreddit_day", "day, r.subreddit"),
-        _of_rollup("emotion_by_subreddit_month", "rollup_subreddit_month", "month, r.subreddit"),
-    ]
-
-
-def _of_rollup(view: str, table: str, key: str) -> str:
+def _of_rollup(table: str, key: str) -> str:
     above = " ".join(f"when '{name}' then r.above_{name}" for name in EMOTIONS)
     total = " ".join(f"when '{name}' then r.sum_{name}" for name in EMOTIONS)
     return f"""
-        create view {view} as
         select r.model, r.{key}, t.emotion, t.emotion_group, r.comments,
                case t.emotion {above} end as above, case t.emotion {total} end / r.comments as mean
-        from {table} r join model_threshold t on t.model = r.model
+        from {table} r join model_threshold t on t.model = r.model where r.model = {_SHOWN}
     """  # noqa: S608 - built from constant names alone

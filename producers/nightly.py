@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import Final
 
@@ -14,13 +15,16 @@ import msgspec
 from db.errors import MoodmillError, SourceError, StoreError
 from db.jobs import JobLedger
 from db.reads import RunStatus
+from db.retention import first_kept, prune
 from db.rollups import refresh
+from db.settings import read_settings
 from db.store import Store
 from producers import labelling
 from producers.jobs import Job
 from producers.labelling import Workplace
 from producers.options import RunOptions
 from producers.run import OnProgress
+from producers.settings import ProducerSettings
 from producers.watched import look_at_files
 
 logger = logging.getLogger(__name__)
@@ -109,7 +113,7 @@ def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions
             raise
         except MoodmillError as error:
             errors.append(f"{file.name}: {error}")
-    refresh(store)  # of what others have enqueued, too
+    _look_after(store)
     for run in runs:
         errors += [f"{source}: {error}" for source, error in run.source_errors.items()]
         if run.dead:
@@ -119,6 +123,14 @@ def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions
     return Outcome(
         job=name, runs=tuple(run.id for run in runs), comments=sum(run.classified for run in runs), errors=tuple(errors)
     )
+
+
+def _look_after(store: Store) -> None:
+    """Bring the roll-ups up to date, also with what others have enqueued, and let old comments go."""
+    refresh(store)
+    months = read_settings(ProducerSettings).moodmill_keep_months
+    if months is not None:
+        prune(store, first_kept(datetime.now(UTC).date(), months), lambda month: logger.info("let go: %s", month))
 
 
 def _conclude(ledger: JobLedger, number: int, job: Job, outcome: Outcome) -> None:

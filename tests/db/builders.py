@@ -14,7 +14,8 @@ from db.classified import Classified
 from db.comment import Comment
 from db.emotions import EMOTIONS
 from db.ledger import Chunk, Cut, DeadLetter, Ledger, SourceFile
-from db.results import store_chunk
+from db.partitions import make_months
+from db.results import store_chunk, write_rows
 from db.schema import comment_emotion
 from db.store import Store
 
@@ -115,6 +116,14 @@ class Made:
         return store_chunk(self.store, self.id, number, 0, of, dead)
 
 
+def add_rows(store: Store, of: Classified) -> int:
+    """Add rows that are of no chunk; return how many were new."""
+    with store.writing() as connection:
+        if not store.is_sqlite:
+            make_months(connection, [comment.created_at for comment in of.comments])
+        return write_rows(connection, of)
+
+
 def stored(store: Store, of: Classified) -> Made:
     """Return a sealed run of one chunk whose comments are in the store."""
     made = Made(store, [of.source])
@@ -124,9 +133,9 @@ def stored(store: Store, of: Classified) -> Made:
 
 
 def rows(store: Store, table: Table = comment_emotion) -> list[dict[str, Any]]:
-    """Return a table's rows, in the order of its primary key."""
+    """Return a table's rows, in the order of its first columns, which tell them apart."""
     with store.reading() as connection:
-        found = connection.execute(select(table).order_by(*table.primary_key.columns))
+        found = connection.execute(select(table).order_by(*list(table.c)[:3]))
         return [dict(row._mapping) for row in found]
 
 

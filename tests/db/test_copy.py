@@ -7,10 +7,11 @@ from sqlalchemy import text
 
 from db.comment import Comment
 from db.copy import encode
-from db.results import COLUMNS, write_rows
+from db.partitions import make_months
+from db.results import COLUMNS
 from db.schema import comment_emotion
 from db.store import Store
-from tests.db.builders import classified, comments, probabilities, rows
+from tests.db.builders import add_rows, classified, comments, probabilities, rows
 
 
 @pytest.fixture
@@ -33,6 +34,7 @@ def test_the_server_reads_the_stream_and_writes_it_back_byte_for_byte(
     of = classified(of_every_kind, keep_text=keep_text)
     stream = encode(of, len(COLUMNS))
     with store.writing() as connection:
+        make_months(connection, [comment.created_at for comment in of_every_kind])
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         with driver.cursor() as cursor:
@@ -57,8 +59,7 @@ def test_rows_are_gone_from_the_temporary_table_when_the_next_chunk_comes(postgr
     store = Store(postgres_url)
     store.prepare()
     for start in (0, 5):
-        with store.writing() as connection:
-            assert write_rows(connection, classified(comments(range(start, start + 5)))) == 5
+        assert add_rows(store, classified(comments(range(start, start + 5)))) == 5
     with store.reading() as connection:
         assert connection.scalar(text("select to_regclass('incoming')")) is None
     store.close()

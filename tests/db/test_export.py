@@ -51,7 +51,7 @@ def expected(store: Store) -> list[dict[str, Any]]:
     last = datetime.max.replace(tzinfo=UTC)
     first = datetime.min.replace(tzinfo=UTC)
     unknown = first if store.is_sqlite else last
-    found = sorted(rows(store), key=lambda row: (row["model"], row["created_at"] or unknown, row["comment_id"]))
+    found = sorted(rows(store), key=lambda row: (row["created_at"] or unknown, row["comment_id"], row["model"]))
     # What is REAL in the store comes as the shortest decimals from PostgreSQL: the single that they stand for is meant.
     return [
         {name: float(np.float32(row[name])) if name in EMOTIONS else row[name] for name in SCHEMA.names}

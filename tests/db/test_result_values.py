@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from db.comment import Comment
-from db.results import write_rows
 from db.store import Store
-from tests.db.builders import classified, comments, matrix, probabilities, rows
+from tests.db.builders import add_rows, classified, comments, matrix, probabilities, rows
 
 ODD_TEXTS = [
     "",
@@ -37,8 +36,7 @@ MOMENTS = [
 
 def kept(store: Store, of: list[Comment], keep_text: bool = True) -> list[dict[str, Any]]:
     """Write these comments and return their rows in the same order."""
-    with store.writing() as connection:
-        assert write_rows(connection, classified(of, keep_text=keep_text)) == len(of)
+    assert add_rows(store, classified(of, keep_text=keep_text)) == len(of)
     by_id = {row["comment_id"]: row for row in rows(store)}
     return [by_id[comment.id] for comment in of]
 
@@ -46,8 +44,7 @@ def kept(store: Store, of: list[Comment], keep_text: bool = True) -> list[dict[s
 def test_probabilities_come_back_to_the_bit(store: Store) -> None:
     values = matrix(5)
     values[0, :6] = [0, 1, 1e-30, 1e-7, 0.1, np.nextafter(np.float32(1), np.float32(0))]
-    with store.writing() as connection:
-        write_rows(connection, classified(comments(range(5)), values))
+    add_rows(store, classified(comments(range(5)), values))
     found = probabilities(rows(store))
     np.testing.assert_allclose(found, values, rtol=0, atol=1e-7)
     np.testing.assert_array_equal(found.astype(np.float32), values)

@@ -15,7 +15,19 @@ from db.reads import dead_letters, status
 from db.results import store_chunk, write_rows
 from db.schema import chunk
 from db.store import Store
-from tests.db.builders import Made, at_once, classified, comments, letter, matrix, one_line, probabilities, rows, stored
+from tests.db.builders import (
+    Made,
+    add_rows,
+    at_once,
+    classified,
+    comments,
+    letter,
+    matrix,
+    one_line,
+    probabilities,
+    rows,
+    stored,
+)
 
 
 def test_storing_a_chunk_writes_its_rows_and_marks_it_done(store: Store) -> None:
@@ -197,8 +209,7 @@ def test_a_full_disk_while_rows_go_in_is_a_store_error(sqlite_url: str) -> None:
 
 def test_every_emotion_goes_into_its_own_column(store: Store) -> None:
     of: Classified = classified(comments(range(27)), np.eye(27, dtype=np.float32))
-    with store.writing() as connection:
-        write_rows(connection, of)
+    add_rows(store, of)
     found = {row["comment_id"]: row for row in rows(store)}
     for number, name in enumerate(EMOTIONS):
         assert [other for other in EMOTIONS if found[f"c{number}"][other] == 1] == [name]

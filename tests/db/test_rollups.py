@@ -12,16 +12,23 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
-from sqlalchemy import Table, delete, select, text
+from sqlalchemy import Table, delete, insert, select, text
 
 from db.comment import Comment
 from db.emotions import EMOTIONS
-from db.models import register_model
+from db.models import register_model, show_model, shown_model
 from db.results import write_rows
 from db.rollups import mark_all, mark_days, refresh, stale
-from db.schema import comment_emotion, rollup_day, rollup_mark, rollup_subreddit_day, rollup_subreddit_month
+from db.schema import (
+    comment_emotion,
+    model_threshold,
+    rollup_day,
+    rollup_mark,
+    rollup_subreddit_day,
+    rollup_subreddit_month,
+)
 from db.store import Store
-from tests.db.builders import NOON, at_once, classified, comments, matrix, stored
+from tests.db.builders import NOON, add_rows, at_once, classified, comments, matrix, stored
 from tests.support import clean_environment
 
 THRESHOLDS = {
@@ -74,6 +81,10 @@ def scattered(count: int, seed: int, days: int = 70) -> list[Comment]:
 
 def add(store: Store, of: list[Comment], model: str = "m", seed: int = 0) -> None:
     stored(store, classified(of, matrix(len(of), seed), model=model))
+
+
+def by_id(row: dict[str, Any]) -> str:
+    return str(row["comment_id"])
 
 
 def everything(store: Store, table: Table) -> list[dict[str, Any]]:
@@ -170,7 +181,7 @@ def test_rows_that_came_and_went_without_a_mark_are_added_up_when_all_is(labelle
     refresh(labelled)
     with labelled.writing() as connection:
         connection.execute(delete(comment_emotion))
-        write_rows(connection, classified(scattered(20, seed=1)))
+    add_rows(labelled, classified(scattered(20, seed=1)))
     mark_all(labelled)
     refresh(labelled)
     assert_exact(labelled)
@@ -220,9 +231,11 @@ def test_workers_add_rows_while_several_processes_refresh(labelled: Store) -> No
     assert_exact(labelled)
 
 
-def test_views_give_a_row_a_period_and_emotion(labelled: Store) -> None:
+def test_views_give_a_row_a_period_and_emotion_of_the_model_that_is_shown(labelled: Store) -> None:
     add(labelled, scattered(50, seed=1))
+    add(labelled, scattered(90, seed=2), "other")
     refresh(labelled)
+    show_model(labelled, "other")
     for view, table in {
         "emotion_by_day": rollup_day,
         "emotion_by_subreddit_day": rollup_subreddit_day,
@@ -230,7 +243,7 @@ def test_views_give_a_row_a_period_and_emotion(labelled: Store) -> None:
     }.items():
         with labelled.reading() as connection:
             found = connection.execute(text(f"select * from {view}")).all()
-        wanted = everything(labelled, table)
+        wanted = [row for row in everything(labelled, table) if row["model"] == "other"]
         assert len(found) == len(EMOTIONS) * len(wanted)
         assert sum(row.above for row in found) == sum(row[f"above_{name}"] for row in wanted for name in EMOTIONS)
         means = [row[f"sum_{name}"] / row["comments"] for row in wanted for name in EMOTIONS]
@@ -247,10 +260,14 @@ def old(database_url: str) -> Iterator[Store]:
 
 
 def test_an_upgrade_adds_up_the_rows_that_are_there(old: Store) -> None:
-    register_model(old, "m", THRESHOLDS["m"])
     with old.writing() as connection:
+        limits = [{"model": "m", "emotion": name, "threshold": limit} for name, limit in THRESHOLDS["m"].items()]
+        connection.execute(insert(model_threshold).values(emotion_group=""), limits)
         write_rows(connection, classified(scattered(100, seed=1)))
+    before = everything(old, comment_emotion)
     old.upgrade()
+    assert sorted(everything(old, comment_emotion), key=by_id) == sorted(before, key=by_id)
+    assert shown_model(old) == "m"
     assert len(everything(old, rollup_mark)) == len({day(row) for row in everything(old, comment_emotion)})
     refresh(old)
     assert_exact(old)

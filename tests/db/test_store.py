@@ -6,6 +6,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -13,6 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Column, Integer, MetaData, Table, inspect, make_url, text
+from sqlalchemy.schema import SchemaItem
 
 from db.errors import StoreError
 from db.schema import UtcDateTime, metadata
@@ -38,8 +40,15 @@ def execute(store: Store, statement: str) -> None:
 
 
 def tables(store: Store) -> set[str]:
+    """Return the names of the tables, but those of parts of another."""
     with store.reading() as connection:
-        return set(inspect(connection).get_table_names())
+        return {name for name in inspect(connection).get_table_names() if not name.startswith("comment_emotion_")}
+
+
+def is_here(store: Store, thing: SchemaItem, name: str, kind: str, *_: object) -> bool:
+    """Leave out the parts of a table, and what is made for another database only."""
+    is_part = kind == "table" and name.startswith("comment_emotion_")
+    return not is_part and (store.is_sqlite or name != "comment_emotion_undated_key")
 
 
 @pytest.fixture
@@ -67,7 +76,8 @@ def test_preparing_again_changes_nothing(store: Store) -> None:
 
 def test_migrations_make_the_tables_of_the_schema(store: Store) -> None:
     with store.reading() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        context = MigrationContext.configure(connection, opts={"include_object": partial(is_here, store)})
+        assert compare_metadata(context, metadata) == []
 
 
 def test_threads_prepare_one_database_at_once(database_url: str) -> None:

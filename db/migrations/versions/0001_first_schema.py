@@ -1,11 +1,10 @@
-"""The first schema: runs and their chunks, results, skips, dead letters, and the views."""
+"""The first schema: runs and their chunks, results, skips, dead letters."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from db.emotions import EMOTIONS
 from db.schema import UtcDateTime
-from db.views import create_views
 
 revision = "0001"
 down_revision = None
@@ -93,5 +92,3 @@ def upgrade() -> None:
         sa.Column("truncated", sa.Boolean, nullable=False),
         sa.Column("text", sa.Text),
     )
-    for statement in create_views(op.get_bind().dialect.name):
-        op.execute(sa.text(statement))

@@ -1,4 +1,4 @@
-"""Roll-ups by day and month, to be added up from the rows that are there, and their views."""
+"""Roll-ups by day and month, to be added up from the rows that are there."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ import sqlalchemy as sa
 from alembic import op
 
 from db.emotions import EMOTIONS
-from db.views import create_rollup_views
 
 revision = "0003"
 down_revision = "0002"
@@ -49,5 +48,3 @@ def upgrade() -> None:
             "from comment_emotion"
         )
     )
-    for statement in create_rollup_views():
-        op.execute(sa.text(statement))

@@ -1,0 +1,82 @@
+"""Old comments go, the roll-ups of their time stay, and new ones are counted as ever."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import func, select
+
+from db.comment import Comment
+from db.emotions import EMOTIONS
+from db.models import register_model
+from db.retention import first_kept, prune
+from db.rollups import mark_all, refresh, stale
+from db.schema import comment_emotion, rollup_day
+from db.store import Store
+from tests.db.builders import classified, comments, rows, stored
+
+MOMENTS = [
+    datetime(1985, 5, 5, tzinfo=UTC),
+    datetime(2023, 12, 31, 23, 59, 59, tzinfo=UTC),
+    datetime(2024, 1, 15, tzinfo=UTC),
+    datetime(2024, 2, 29, 12, tzinfo=UTC),
+    datetime(2024, 3, 1, tzinfo=UTC),
+    None,
+]
+
+
+def dated(first: int = 0) -> list[Comment]:
+    of = comments(range(first, first + len(MOMENTS)))
+    return [replace(one, created_at=moment) for one, moment in zip(of, MOMENTS, strict=True)]
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    """A store with a comment of each of the moments, not rolled up yet."""
+    register_model(store, "m", dict.fromkeys(EMOTIONS, 0.5))
+    stored(store, classified(dated()))
+    return store
+
+
+def counted(store: Store) -> int:
+    with store.reading() as connection:
+        return int(connection.scalar(select(func.sum(rollup_day.c.comments))) or 0)
+
+
+def test_comments_of_before_a_month_go_and_their_roll_ups_stay(filled: Store) -> None:
+    heard: list[str] = []
+    assert prune(filled, date(2024, 3, 1), heard.append) == 4
+    assert heard[1:] == ["2023-12", "2024-01", "2024-02"]
+    assert [row["created_at"] for row in rows(filled)] == MOMENTS[4:]
+    assert (counted(filled), stale(filled)) == (6, [])
+    assert prune(filled, date(2024, 3, 1)) == 0
+
+
+def test_what_comes_late_for_a_time_that_was_let_go_is_stored_and_changes_no_roll_up(filled: Store) -> None:
+    prune(filled, date(2024, 3, 1))
+    stored(filled, classified(dated(first=10)))
+    refresh(filled)
+    mark_all(filled)
+    refresh(filled)
+    assert counted(filled) == 8  # one more of March, one more undated
+    with filled.reading() as connection:
+        assert connection.scalar(select(func.count()).select_from(comment_emotion)) == 8
+    assert stale(filled) == []
+    assert prune(filled, date(2024, 3, 1)) == 4
+    assert counted(filled) == 8
+
+
+def test_an_earlier_month_does_not_open_what_is_closed(filled: Store) -> None:
+    prune(filled, date(2024, 3, 1))
+    prune(filled, date(2024, 1, 1))
+    mark_all(filled)
+    refresh(filled)
+    assert counted(filled) == 6
+
+
+@pytest.mark.parametrize(
+    ("months", "first"),
+    [(1, date(2024, 3, 1)), (3, date(2024, 1, 1)), (4, date(2023, 12, 1)), (10**6, date(1, 1, 1))],
+)
+def test_months_to_keep_are_counted_from_this_one(months: int, first: date) -> None:
+    assert first_kept(date(2024, 3, 31), months) == first

@@ -1,0 +1,53 @@
+"""`moodmill db` as its users run it."""
+
+import json
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from db.emotions import EMOTIONS
+from db.models import register_model
+from db.store import Store
+from tests.db.builders import classified, comments, stored
+from tests.support import moodmill_here
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a store in which two models have labelled 20 comments of March 2024."""
+    store = Store(f"sqlite:///{tmp_path}/moodmill.db")
+    store.prepare()
+    for model in ("small", "large"):
+        register_model(store, model, dict.fromkeys(EMOTIONS, 0.5))
+        stored(store, classified(comments(range(20)), model=model))
+    store.close()
+    return tmp_path
+
+
+def db(folder: Path, *arguments: str) -> CompletedProcess[str]:
+    return moodmill_here("db", *arguments, cwd=folder)
+
+
+def test_the_model_that_views_show_can_be_changed(folder: Path) -> None:
+    assert db(folder, "show", "large").returncode == 0
+    assert json.loads(db(folder, "models", "--json").stdout) == [
+        {"model": "large", "shown": True},
+        {"model": "small", "shown": False},
+    ]
+    refused = db(folder, "show", "huge")
+    assert (refused.returncode, "large, small" in refused.stderr) == (1, True)
+
+
+def test_roll_ups_are_brought_up_to_date_and_added_up_anew(folder: Path) -> None:
+    assert json.loads(db(folder, "rollup", "--json").stdout)["added_up"] == 4
+    assert json.loads(db(folder, "rollup", "--json").stdout)["added_up"] == 0
+    assert json.loads(db(folder, "rollup", "--all", "--json").stdout)["added_up"] == 4
+
+
+def test_old_months_go_only_when_that_is_meant(folder: Path) -> None:
+    for wrong in ((), ("--keep-months", "3", "--before", "2024-04"), ("--before", "3024-04")):
+        assert db(folder, "prune", "--yes", *wrong).returncode == 2
+    assert db(folder, "prune", "--before", "2024-04").returncode != 0  # nobody says yes
+    assert json.loads(db(folder, "prune", "--before", "2024-03", "--yes", "--json").stdout)["let_go"] == []
+    assert json.loads(db(folder, "prune", "--keep-months", "1", "--yes", "--json").stdout)["let_go"] == ["2024-03"]
