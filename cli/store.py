@@ -98,6 +98,21 @@ def show(model: str) -> None:
 
 
 @db.command()
+@click.argument("emotions", nargs=-1, required=True, metavar="EMOTION...")
+@store_options
+def index(emotions: tuple[str, ...]) -> None:
+    """Index the comments that show EMOTIONs, for queries like `where joy > 0.5 order by joy desc`.
+
+    Takes its time in a large store, and workers wait meanwhile.
+    """
+    from db.indexes import index_emotions
+
+    with opened_store() as store, REMARKS.status("making indexes"):
+        made = index_emotions(store, emotions)
+    OUTPUT.print(Text(f"{store.shown}: made {', '.join(made) or 'none, they are there'}"), soft_wrap=True)
+
+
+@db.command()
 @click.option("--keep-months", type=click.IntRange(1), metavar="N", help="Keep so many months, this one among them.")
 @click.option("--before", type=click.DateTime(["%Y-%m"]), metavar="YYYY-MM", help="Let go what is before this month.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -1,6 +1,7 @@
 """`moodmill db` as its users run it."""
 
 import json
+import sqlite3
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -43,6 +44,17 @@ def test_roll_ups_are_brought_up_to_date_and_added_up_anew(folder: Path) -> None
     assert json.loads(db(folder, "rollup", "--json").stdout)["added_up"] == 4
     assert json.loads(db(folder, "rollup", "--json").stdout)["added_up"] == 0
     assert json.loads(db(folder, "rollup", "--all", "--json").stdout)["added_up"] == 4
+
+
+def test_comments_that_show_an_emotion_are_found_by_an_index_that_was_asked_for(folder: Path) -> None:
+    made = db(folder, "index", "joy", "anger")
+    assert "comment_emotion_above_joy" in made.stdout
+    assert "they are there" in db(folder, "index", "joy").stdout
+    assert "happiness" in db(folder, "index", "happiness").stderr
+    with sqlite3.connect(folder / "moodmill.db") as connection:
+        plan = connection.execute("explain query plan select * from comment_emotion where joy > 0.6 order by joy desc")
+        assert "comment_emotion_above_joy" in str(plan.fetchall())
+    connection.close()
 
 
 def test_old_months_go_only_when_that_is_meant(folder: Path) -> None:
