@@ -35,6 +35,7 @@ LONG_AGO: Final = timedelta(days=5 * 365)
 STOP_S: Final = 20.0
 
 app.conf.beat_scheduler = f"{__name__}:JobScheduler"
+app.conf.include = ()  # the workers' task, which needs torch
 
 
 class JobScheduler(Scheduler):  # type: ignore[misc]

