@@ -1,8 +1,10 @@
 """Where the store is. Settings come from the environment and a `.env` file, named as they are there."""
 
-from typing import TypeVar
+from pathlib import Path
+from typing import Annotated, TypeVar
+from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from db.errors import SettingError
@@ -13,13 +15,58 @@ SOURCES = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=T
 Settings = TypeVar("Settings", bound=BaseSettings)
 
 
+def password_in(file: Path) -> str:
+    """Return the password that a file holds, without the end of its line. Raises ValueError where it holds none."""
+    try:
+        password = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise ValueError(f"{error.strerror}; expected a file that holds a password") from error
+    except UnicodeDecodeError as error:
+        raise ValueError("expected a file that holds a password in UTF-8") from error
+    if not password:
+        raise ValueError("the file is empty; expected one that holds a password")
+    return password
+
+
+def _checked(file: Path) -> Path:
+    password_in(file)
+    return file
+
+
+#: A file that holds a password, as container engines hand them out.
+PasswordFile = Annotated[Path, AfterValidator(_checked)]
+
+
+def with_password(url: str, file: Path | None) -> str:
+    """Return a URL with the password of a file in it, %-encoded; as it is where it names no host to log in to.
+
+    Raises ValueError where it has another password. The same one is no clash: who starts a worker hands it the whole
+    URL, and the worker finds the file too.
+    """
+    if file is None or not (parts := urlsplit(url)).netloc:
+        return url
+    password = password_in(file)
+    login, _, host = parts.netloc.rpartition("@")
+    user, _, given = login.partition(":")
+    if "password" in parse_qs(parts.query) or (given and unquote(given) != password):
+        raise ValueError("it has a password, and the file holds another one: leave one of them out")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+
 class StoreSettings(BaseSettings):
     """Settings of the store."""
 
     model_config = SOURCES
 
+    #: Holds the password that is put into the URL.
+    database_password_file: PasswordFile | None = None
     #: SQLAlchemy URL: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.
     database_url: str = "sqlite:///moodmill.db"
+
+    @field_validator("database_url")
+    @classmethod
+    def _with_password(cls, url: str, info: ValidationInfo) -> str:
+        return with_password(url, info.data.get("database_password_file"))
 
 
 def read_settings(kind: type[Settings]) -> Settings:

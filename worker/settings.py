@@ -5,10 +5,10 @@ from typing import Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import platformdirs
-from pydantic import PositiveFloat, PositiveInt, field_validator
+from pydantic import PositiveFloat, PositiveInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
-from db.settings import SOURCES
+from db.settings import SOURCES, PasswordFile, with_password
 from worker.watchdog import LIMIT_S
 
 #: Names the bundled model, and the embedded broker, as a setting that is given: over one in `.env`, say.
@@ -23,6 +23,8 @@ class WorkerSettings(BaseSettings):
 
     model_config = SOURCES
 
+    #: Holds the password that is put into the URL.
+    redis_password_file: PasswordFile | None = None
     #: redis://…, rediss://… or redis+socket:///…; None: `moodmill label` starts an embedded server.
     redis_url: str | None = None
     #: A Hub repository or a local folder.
@@ -49,7 +51,7 @@ class WorkerSettings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _of_redis(cls, url: str | None) -> str | None:
+    def _of_redis(cls, url: str | None, info: ValidationInfo) -> str | None:
         if url is None or url == EMBEDDED_BROKER:
             return None
         url = url.replace("unix://", "redis+socket://", 1)  # as other Redis clients spell it
@@ -63,6 +65,8 @@ class WorkerSettings(BaseSettings):
                 "expected redis://:PASSWORD@HOST:PORT/DB, rediss://… (TLS) or unix:///PATH, special characters of the "
                 "password %-encoded"
             )
+        url = with_password(url, info.data.get("redis_password_file"))
+        parts = urlsplit(url)
         if parts.scheme == "rediss" and "ssl_cert_reqs" not in parts.query:
             # kombu would believe whoever answers.
             checked = "ssl_cert_reqs=required&ssl_check_hostname=true"
