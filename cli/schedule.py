@@ -130,6 +130,19 @@ def serve() -> None:
     os.execv(sys.executable, command)  # noqa: S606 - our own command takes this process's place, and its signals
 
 
+@schedule.command()
+@broker_options
+def check() -> None:
+    """Tell whether `moodmill schedule serve` goes on on this machine, by its sign of life in the broker.
+
+    Exits with 0 only if it looked lately what is due: for health checks of containers, and for service managers.
+    """
+    from worker.broker import check_alive
+
+    check_alive("beat")
+    OUTPUT.print("alive")
+
+
 def _jobs() -> "dict[str, Job]":
     from db.settings import read_settings
     from producers.jobs import read_jobs

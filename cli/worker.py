@@ -5,7 +5,9 @@ import sys
 
 import click
 
+from cli.opening import opened_store
 from cli.options import broker_options, device_options, model_options, store_options
+from cli.printing import OUTPUT
 from db.errors import SettingError
 
 
@@ -15,12 +17,16 @@ from db.errors import SettingError
 @store_options
 @broker_options
 @click.option("--name", help="The worker's node name; needed when several run on one machine.")
-def worker(name: str | None) -> None:
+@click.option("--check", is_flag=True, help="Only tell whether a worker of this machine lives, by the exit status.")
+def worker(name: str | None, check: bool) -> None:
     """Classify chunks from the broker in REDIS_URL until told to stop (SIGTERM finishes what is in work).
 
     One process a GPU: start one for each, with --device cuda:0, cuda:1, … When the process dies, of a text that kills
     it or because a step in it hangs, another one starts. The plain `celery -A worker worker` works too, without that.
     """
+    if check:
+        _check()
+        return
     from db.ledger import count_done
     from db.settings import StoreSettings, read_settings
     from db.store import Store
@@ -37,3 +43,14 @@ def worker(name: str | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, lambda given, _frame: supervisor.signal(given))
     sys.exit(supervisor.wait())
+
+
+def _check() -> None:
+    """Raise unless a worker of this machine has its model loaded and lives, and store and broker take its chunks."""
+    from worker.broker import check_alive, check_broker
+
+    check_broker()
+    check_alive("worker")
+    with opened_store():
+        pass
+    OUTPUT.print("alive")

@@ -6,6 +6,8 @@ was missed, wherever it starts again.
 """
 
 import logging
+import os
+import socket
 import sys
 import threading
 import time
@@ -14,7 +16,7 @@ from typing import Any, Final
 
 from celery.beat import ScheduleEntry, Scheduler
 
-from db.errors import MoodmillError, StoreError
+from db.errors import BrokerError, MoodmillError, StoreError
 from db.jobs import LEASE, JobLedger, JobRun
 from db.patience import patiently
 from db.settings import StoreSettings, read_settings
@@ -24,6 +26,7 @@ from producers.nightly import StoppedError, run_job
 from producers.options import run_defaults
 from producers.run import Progress
 from producers.settings import ProducerSettings
+from worker.broker import forget, sign_of_life
 from worker.celery_app import app
 from worker.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
 
@@ -33,9 +36,12 @@ logger = logging.getLogger(__name__)
 LONG_AGO: Final = timedelta(days=5 * 365)
 #: Seconds that jobs get to stop where they are. One that waits for a server meanwhile is broken off.
 STOP_S: Final = 20.0
+#: Seconds between two looks at what is due, at most: some of them in the time that a sign of life is good for.
+LOOK_S: Final = 4.0
 
 app.conf.beat_scheduler = f"{__name__}:JobScheduler"
 app.conf.include = ()  # the workers' task, which needs torch
+app.conf.beat_max_loop_interval = LOOK_S
 
 
 class JobScheduler(Scheduler):  # type: ignore[misc]
@@ -47,6 +53,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self._stopping = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
+        self._name: Final = f"{socket.gethostname()}:{os.getpid()}"
         super().__init__(*arguments, **named)
 
     def setup_schedule(self) -> None:
@@ -69,6 +76,14 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
             )
         store.close()
 
+    def tick(self, *arguments: Any, **named: Any) -> Any:
+        """Begin what is due, and give a sign of life: what says that the schedule goes on is that it looked."""
+        try:
+            sign_of_life(self._name, "beat")
+        except BrokerError as error:
+            logger.debug("no sign of life: %s", error)
+        return super().tick(*arguments, **named)
+
     def apply_async(self, entry: Any, **_: Any) -> None:
         """Run a job, unless it still runs since the last time."""
         name = entry.name
@@ -85,6 +100,10 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         deadline = time.monotonic() + STOP_S
         for thread in self._threads.values():
             thread.join(max(0.0, deadline - time.monotonic()))
+        try:
+            forget(self._name, "beat")
+        except BrokerError as error:
+            logger.debug("the last sign of life stays: %s", error)
 
     def _run(self, name: str) -> None:
         store = Store(read_settings(StoreSettings).database_url)

@@ -1,9 +1,10 @@
 """What we ask the broker besides Celery: is it there, and how much waits in it."""
 
+import socket
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,8 +19,11 @@ from worker.message import ChunkMessage
 
 #: Messages read from the broker at once; each holds some 100 KB.
 PAGE: Final = 16
-#: Seconds that a worker's sign of life is good for: some of its beats.
+#: Seconds that a sign of life is good for: some beats of who gives it.
 LIFE_S: Final = 15
+
+#: What gives signs of life: a worker, once its model is loaded, and the schedule, each time that it looks what is due.
+Part = Literal["worker", "beat"]
 
 
 def broker_shown() -> str:
@@ -95,16 +99,24 @@ def _chunk_of(item: bytes, kind: Any) -> tuple[str, int] | None:
     return (run, int(number)) if number.isdecimal() else None
 
 
-def sign_of_life(worker: str) -> None:
-    """Note that a worker lives, for LIFE_S."""
+def sign_of_life(name: str, part: Part = "worker") -> None:
+    """Note that a part, named HOST:…, lives, for LIFE_S."""
     with _client() as client:
-        client.set(f"worker:{worker}", 1, ex=LIFE_S)
+        client.set(f"{part}:{name}", 1, ex=LIFE_S)
 
 
-def forget_worker(worker: str) -> None:
-    """Note that a worker has ended."""
+def forget(name: str, part: Part = "worker") -> None:
+    """Note that a part has ended."""
     with _client() as client:
-        client.delete(f"worker:{worker}")
+        client.delete(f"{part}:{name}")
+
+
+def check_alive(part: Part) -> None:
+    """Raise BrokerError unless such a part of this machine, or container, gave a sign of life lately."""
+    host = socket.gethostname()
+    with _client() as client:
+        if not any(client.scan_iter(f"{KEY_PREFIX}{part}:{host}:*")):
+            raise BrokerError(f"no {part} of {host} gave a sign of life to the broker {broker_shown()} for {LIFE_S} s")
 
 
 def alive(workers: Iterable[str]) -> set[str]:

@@ -5,7 +5,7 @@ import threading
 from typing import Final
 
 from db.errors import BrokerError
-from worker.broker import forget_worker, sign_of_life
+from worker.broker import forget, sign_of_life
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,6 @@ class Pulse:
             if self._ended.wait(BEAT_S):
                 break
         try:
-            forget_worker(self._worker)
+            forget(self._worker)
         except BrokerError as error:
             logger.debug("the last sign of life stays: %s", error)

@@ -1,11 +1,14 @@
 """A worker's sign of life is there as long as it lives."""
 
+import socket
+
 import pytest
 import redis
 
+from db.errors import BrokerError
 from tests.support import wait_until
 from worker import pulse
-from worker.broker import LIFE_S, alive
+from worker.broker import LIFE_S, alive, check_alive
 from worker.celery_app import use_broker
 from worker.pulse import BEAT_S, Pulse
 
@@ -26,3 +29,13 @@ def test_a_broker_that_is_away_for_a_while_hears_of_it_later(
     with Pulse("a"):
         use_broker(redis_url)
         wait_until(lambda: alive(["a"]) == {"a"})
+
+
+def test_a_machine_is_asked_for_its_own_worker(broker: redis.Redis) -> None:
+    broker.set("moodmill:worker:elsewhere:1", 1)
+    broker.set(f"moodmill:beat:{socket.gethostname()}:1", 1)
+    with pytest.raises(BrokerError, match=f"no worker of {socket.gethostname()} gave a sign of life"):
+        check_alive("worker")
+    with Pulse(f"{socket.gethostname()}:1:a"):
+        wait_until(lambda: len(list(broker.scan_iter("moodmill:worker:*"))) == 2)
+        check_alive("worker")
