@@ -1,6 +1,7 @@
 """`moodmill db`: the schema of the store, its roll-ups, its models, and what of it is kept."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 from rich.text import Text
@@ -17,15 +18,26 @@ def db() -> None:
 
 @db.command()
 @store_options
-def upgrade() -> None:
-    """Bring the store's schema to this version of moodmill. Does nothing where it is there."""
+@click.option("--reader", metavar="ROLE", help="A role of PostgreSQL that may read the views then, for dashboards.")
+@click.option("--reader-password-file", type=click.Path(path_type=Path), help="Holds the password of the reader.")
+def upgrade(reader: str | None, reader_password_file: Path | None) -> None:
+    """Bring the store's schema to this version of moodmill. Does nothing where it is there.
+
+    With --reader, a role is made, or given its password anew, that may read the views and nothing else.
+    """
     from db.settings import StoreSettings, read_settings
     from db.store import Store
 
+    password = _reader_password(reader, reader_password_file)
     store = Store(read_settings(StoreSettings).database_url)
     before = store.current()
     store.upgrade()
     OUTPUT.print(f"{store.shown}: schema {before or 'none'} -> {store.current()}")
+    if reader is not None:
+        from db.reader import let_read
+
+        let_read(store, reader, password)
+        OUTPUT.print(f"{store.shown}: {reader} may read the views")
     store.close()
 
 
@@ -147,3 +159,14 @@ def prune(keep_months: int | None, before: datetime | None, yes: bool, as_json: 
         print_json({"store": store.shown, "before": f"{first:%Y-%m}", "let_go": months})
     else:
         OUTPUT.print(Text(f"{store.shown}: {len(months)} months let go, all of before {first:%Y-%m}"), soft_wrap=True)
+
+
+def _reader_password(reader: str | None, file: Path | None) -> str:
+    from db.settings import password_in
+
+    if (reader is None) != (file is None):
+        raise click.UsageError("--reader ROLE and --reader-password-file FILE go together")
+    try:
+        return password_in(file) if file else ""
+    except ValueError as error:
+        raise click.BadParameter(f"{file}: {error}", param_hint="--reader-password-file") from error
