@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -80,9 +81,9 @@ def server_url(postgres_server: str) -> URL:
     return make_url(postgres_server).set(drivername="postgresql+psycopg")
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """A database of this test's own."""
+@contextmanager
+def postgres_database(postgres_server: str) -> Iterator[str]:
+    """A database of its own, as long as the context lasts: its URL."""
     name = f"moodmill_test_{uuid4().hex[:12]}"
     url = server_url(postgres_server)
     admin = create_engine(url, isolation_level="AUTOCOMMIT")
@@ -92,6 +93,13 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     with admin.connect() as connection:
         connection.execute(text(f"drop database {name} with (force)"))
     admin.dispose()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """A database of this test's own."""
+    with postgres_database(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import pytest
 import redis
 from sqlalchemy import create_engine, make_url, text
 
@@ -29,6 +31,14 @@ def wait_until(predicate: Callable[[], Any], timeout: float = 60.0) -> None:
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout:.0f} s for {predicate.__name__}")
         time.sleep(0.05)
+
+
+def program(name: str) -> str:
+    """Return where a program of the system is; without it a test is skipped, but in continuous integration it fails."""
+    found = shutil.which(name)
+    if found is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"the program {name} is not installed")
+    return found
 
 
 def clean_environment(**settings: str) -> dict[str, str]:
