@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults storm check format model clean
+.PHONY: help setup demo test faults storm check format model secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ format: $(READY) ## Format the code
 model: $(READY) ## Train the bundled model again (over an hour on two cores; GOEMOTIONS=folder saves the download)
 	$(BIN)/moodmill train build/model --recipe worker/bundled/recipe.json $(if $(GOEMOTIONS),--data '$(GOEMOTIONS)')
 	cd build/model && cp config.json model.safetensors thresholds.json tokenizer.json tokenizer_config.json ../../worker/bundled
+
+secrets: ## Make the passwords that docker-compose.yml reads, in ./secrets
+	@deploy/make-secrets.sh
 
 clean: ## Remove the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info

@@ -1,0 +1,55 @@
+# Three images from one file:
+#   docker build --target producer .   what needs no model: migrations, schedule, producers
+#   docker build --target cpu .        a worker on a CPU
+#   docker build --target cuda .       a worker on an NVIDIA GPU
+# Everything is installed by stages that are thrown away; what is left is Python, one folder of packages and a user.
+
+FROM python:3.12.13-slim-bookworm AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /src
+RUN python -m venv /opt/moodmill
+ENV PATH=/opt/moodmill/bin:$PATH
+COPY constraints.txt .
+
+FROM build AS wheel
+COPY . .
+RUN pip wheel --no-deps --wheel-dir /wheels .
+
+# Wheels only, so that nothing has to be compiled; each in the version that the test suite passed with.
+FROM build AS build-producer
+COPY --from=wheel /wheels /wheels
+RUN pip install --only-binary :all: --constraint constraints.txt /wheels/*.whl
+
+# PyPI's torch for Linux brings CUDA: some gigabytes that a CPU has no use for.
+FROM build AS build-cpu
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN pip install --no-deps --index-url "$TORCH_INDEX" --constraint constraints.txt torch
+COPY --from=wheel /wheels /wheels
+RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[worker]"
+
+# The same on a GPU, but for PyPI's torch. First torch alone: that layer stays when the code changes.
+FROM build AS build-cuda
+RUN pip install --only-binary :all: --constraint constraints.txt torch
+COPY --from=wheel /wheels /wheels
+RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[worker]"
+
+FROM python:3.12.13-slim-bookworm AS run
+# Its folder holds what is kept: fetched models, what is fastest on this CPU, spooled input. A new volume takes its owner.
+RUN useradd --uid 10001 --user-group --create-home moodmill
+ENV PATH=/opt/moodmill/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /home/moodmill
+VOLUME /home/moodmill
+USER 10001:10001
+ENTRYPOINT ["moodmill"]
+CMD ["--help"]
+
+FROM run AS producer
+COPY --from=build-producer /opt/moodmill /opt/moodmill
+
+FROM run AS cpu
+COPY --from=build-cpu /opt/moodmill /opt/moodmill
+
+# No image of NVIDIA's below it: torch brings the CUDA libraries, and the container engine the driver.
+FROM run AS cuda
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+COPY --from=build-cuda /opt/moodmill /opt/moodmill
