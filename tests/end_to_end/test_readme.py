@@ -22,7 +22,8 @@ COMMANDS = [block for language, block in BLOCKS if language == "bash"]
 MAKE = [block for block in COMMANDS if block.startswith("make ")]
 FLEET = [block for block in COMMANDS if "worker &" in block]
 TRAINING = [block for block in COMMANDS if "moodmill train" in block]
-ALONE = [block for block in COMMANDS if block not in (*MAKE, *FLEET, *TRAINING)]
+CONTAINERS = [block for block in COMMANDS if "docker compose" in block]
+ALONE = [block for block in COMMANDS if block not in (*MAKE, *FLEET, *TRAINING, *CONTAINERS)]
 
 
 def run(block: str, folder: Path, model: Path, **settings: str) -> None:
@@ -98,8 +99,22 @@ def test_the_settings_it_lists_are_those_there_are() -> None:
     assert listed == known - {"MOODMILL_EXIT_WITH_PARENT"}  # which is between a run and its worker
 
 
-def test_the_compose_file_offers_the_servers_it_names() -> None:
+@pytest.mark.parametrize("block", CONTAINERS)
+def test_every_service_and_profile_that_it_names_is_in_the_compose_file(block: str) -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    assert services["redis"]["ports"] == ["127.0.0.1:6379:6379"]
-    assert services["postgres"]["ports"] == ["127.0.0.1:5432:5432"]
+    profiles = {profile for one in services.values() for profile in one.get("profiles", [])}
+    assert set(re.findall(r"--profile (\w+)", block)) <= profiles
+    for command in re.findall(r"docker compose (?:.* )?run ([^\n]+)", block):
+        assert next(word for word in command.split() if not word.startswith("-")) in services
+    for command in re.findall(r"docker compose (?:.* )?(?:up|logs|stop) ([^\n#]+)", block):
+        assert {word for word in command.split() if not word.startswith("-")} <= set(services)
+
+
+def test_redis_and_postgres_of_the_compose_file_may_be_had_on_this_machine() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    ports = yaml.safe_load((ROOT / "deploy" / "compose.ports.yml").read_text())["services"]
     assert services["postgres"]["environment"]["POSTGRES_USER"] == "moodmill"
+    assert {name: one["ports"] for name, one in ports.items()} == {
+        "redis": ["127.0.0.1:6379:6379"],
+        "postgres": ["127.0.0.1:5432:5432"],
+    }

@@ -165,42 +165,10 @@ def test_a_schedule_without_a_broker_or_with_a_broken_job_does_not_start(folder:
     assert (done.returncode, "nightly" in done.stderr) == (2, True)
 
 
-def test_what_is_dropped_into_a_watched_folder_is_in_the_roll_ups_at_the_next_tick(
-    folder: Path, postgres_store: Store, own_redis_url: str, tiny_model: Path
-) -> None:
-    # given a job that missed a night, one that is due each minute, and a fleet with a worker
-    (folder / "late").mkdir()
-    (folder / "jobs.toml").write_text(
-        f'{jobs(folder)}[minutely]\ncron = "* * * * *"\nfiles = ["late"]\nsettled = 0\nhonour_deletions = true\n'
-    )
-    write_dump(folder / "dumps" / "RC_2031-01.ndjson", ["one", "two"])
-    long_ago = datetime.now(UTC) - timedelta(days=2)
-    with postgres_store.writing() as connection:
-        connection.execute(
-            insert(job_run).values(
-                job=folder.name, started_at=long_ago, alive_at=long_ago, ended_at=long_ago, state="succeeded"
-            )
-        )
-    settings = {
-        "REDIS_URL": own_redis_url,
-        "DATABASE_URL": postgres_store.url.render_as_string(hide_password=False),
-        "HF_MODEL_REPO": str(tiny_model),
-    }
-    with local_worker(clean_environment(**settings)), serving(folder, settings):
-        # then the missed night is made up for at once
-        wait_until(lambda: asked(postgres_store, "select comments from rollup_day") == [(2,)])
-
-        # and a dump that comes in later, with one comment more, is labelled at the next minute
-        dump = folder / "late" / ".RC_2031-02.ndjson"
-        write_dump(dump, ["three", "four", "five"], created_utc=1_930_000_000)
-        dump.rename(folder / "late" / "RC_2031-02.ndjson")
-        wait_until(lambda: asked(postgres_store, "select sum(comments) from rollup_day") == [(3,)], timeout=120)
-
-
-def test_a_job_that_is_stopped_in_the_middle_is_finished_by_the_next_start(
+def test_a_missed_night_is_made_up_for_and_a_job_that_is_stopped_in_the_middle_is_finished_by_the_next_start(
     folder: Path, sqlite_store: Store, own_redis_url: str, tiny_model: Path
 ) -> None:
-    # given a job that waits for a worker which is not there
+    # given a job that missed a night, and waits for a worker which is not there
     write_dump(folder / "dumps" / "RC_2031-01.ndjson", ["one", "two"])
     settings = {
         "REDIS_URL": own_redis_url,
@@ -211,10 +179,11 @@ def test_a_job_that_is_stopped_in_the_middle_is_finished_by_the_next_start(
     with sqlite_store.writing() as connection:
         connection.execute(
             insert(job_run).values(
-                job=folder.name, started_at=long_ago, alive_at=long_ago, ended_at=long_ago, state="lost"
+                job=folder.name, started_at=long_ago, alive_at=long_ago, ended_at=long_ago, state="succeeded"
             )
         )
     with serving(folder, settings):
+        # when beat starts, then the job is begun at once
         wait_until(lambda: asked(sqlite_store, "select count(*) from run where sealed_at is not null") == [(1,)])
     assert asked(sqlite_store, "select state from job_run order by id desc limit 1") == [("stopped",)]
 

@@ -1,0 +1,110 @@
+"""The Dockerfile: what its images hold, and what they do not. No container engine is needed."""
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.service import ROOT, SERVICES
+
+IMAGES = sorted({service["build"]["target"] for service in SERVICES.values() if "build" in service})
+
+
+@dataclass
+class Stage:
+    """A FROM, and what follows it, each as a word and its rest."""
+
+    base: str
+    steps: list[tuple[str, str]] = field(default_factory=list)
+
+
+def read_stages() -> dict[str, Stage]:
+    lines = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    stages: dict[str, Stage] = {}
+    for line in filter(None, lines.replace("\\\n", " ").split("\n")):
+        word, rest = line.split(" ", 1)
+        if word == "FROM":
+            base, _, name = rest.split(" ")
+            stages[name] = Stage(base)
+        else:
+            stages[name].steps.append((word, rest))
+    return stages
+
+
+STAGES = read_stages()
+
+
+def steps_of(name: str) -> list[tuple[str, str]]:
+    """All steps that an image is made of, those of its base first."""
+    stage = STAGES[name]
+    return [*(steps_of(stage.base) if stage.base in STAGES else []), *stage.steps]
+
+
+def test_images_are_those_of_the_services() -> None:
+    assert IMAGES == ["cpu", "cuda", "producer"]
+    assert set(IMAGES) <= set(STAGES)
+    pinned = {stage.base for stage in STAGES.values()} - set(STAGES)
+    assert len(pinned) == 1
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", pinned.pop())
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_is_python_and_the_packages_of_a_stage_that_is_thrown_away(image: str) -> None:
+    steps = steps_of(image)
+    assert [rest for word, rest in steps if word == "RUN"] == [
+        "useradd --uid 10001 --user-group --create-home moodmill"
+    ]
+    assert [rest for word, rest in steps if word == "COPY"] == [f"--from=build-{image} /opt/moodmill /opt/moodmill"]
+    assert [rest for word, rest in steps if word == "USER"] == ["10001:10001"]
+    assert [rest for word, rest in steps if word == "ENTRYPOINT"] == ['["moodmill"]']
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_its_packages_are_wheels_in_the_versions_of_the_constraints(image: str) -> None:
+    installs = [rest for word, rest in steps_of(f"build-{image}") if word == "RUN" and "pip install" in rest]
+    assert installs
+    for install in installs:
+        assert "--constraint constraints.txt" in install
+        assert "--only-binary :all:" in install or "--no-deps" in install
+    assert any("PIP_NO_CACHE_DIR=1" in rest for word, rest in steps_of("build") if word == "ENV")
+    extra = "" if image == "producer" else "[worker]"
+    assert installs[-1].rstrip('"').endswith(f"/wheels/*.whl{extra and ')' + extra}")
+
+
+def test_users_and_folders_of_the_services_are_those_of_the_images() -> None:
+    home = dict(steps_of("run"))["VOLUME"]
+    for service in (one for one in SERVICES.values() if "build" in one):
+        assert service["user"] == "10001:10001"
+        assert f"moodmill:{home}" in service["volumes"]
+
+
+def test_the_wheel_that_is_built_of_the_context_is_whole(tmp_path: Path) -> None:
+    # given what .dockerignore lets through
+    let_in = [line[1:] for line in (ROOT / ".dockerignore").read_text().split("\n") if line.startswith("!")]
+    for name in let_in:
+        source, target = ROOT / name, tmp_path / "src" / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy(source, target)
+
+    # when the command of the Dockerfile builds it
+    (command,) = [rest for word, rest in STAGES["wheel"].steps if word == "RUN"]
+    arguments = command.replace("/wheels", str(tmp_path / "wheels")).split()
+    subprocess.run([sys.executable, "-m", *arguments], cwd=tmp_path / "src", check=True, capture_output=True)
+
+    # then all that is data is in there, too
+    (wheel,) = (tmp_path / "wheels").iterdir()
+    with zipfile.ZipFile(wheel) as opened:
+        held = set(opened.namelist())
+    tracked = subprocess.run(["git", "ls-files", *let_in], cwd=ROOT, check=True, capture_output=True, text=True)
+    ours_alone = {"bench/measured.svg", "db/migrations/script.py.mako"}  # for those who work on it
+    wanted = {name for name in tracked.stdout.split("\n") if "/" in name} - ours_alone
+    assert wanted
+    assert wanted - held == set()
