@@ -1,10 +1,6 @@
 """`moodmill export`: result rows into files."""
 
-import os
-import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +12,7 @@ from cli.interruption import stoppable
 from cli.opening import opened_store
 from cli.options import json_option, small_names, store_options, subreddit_option, time_options
 from cli.printing import OUTPUT, REMARKS, print_json
+from cli.whole import told, whole
 from db.errors import SettingError
 
 if TYPE_CHECKING:
@@ -63,10 +60,10 @@ def export(
     with opened_store() as store, stoppable(), REMARKS.status("exporting") as shown:
         if to == _STDOUT:
             # sys.stdout may be unbuffered: it then writes less than it is given where its reader goes, in silence.
-            with _told(to), open(sys.stdout.fileno(), "wb", closefd=False) as out:
+            with told(to), open(sys.stdout.fileno(), "wb", closefd=False) as out:
                 export_file(store, wanted, form, out, show)
             return
-        with _whole(to) as part:
+        with whole(to) as part:
             if by_month:
                 export_folder(store, wanted, part, show)
             else:
@@ -88,29 +85,3 @@ def _form(to: Path, form: "Form | None", *, by_month: bool) -> "Form":
     if found is None:
         raise SettingError(f"{to} says no format: expected .parquet, .csv or .ndjson, or --format or --by-month")
     return found
-
-
-@contextmanager
-def _told(to: Path) -> Iterator[None]:
-    """Say in a line what cannot be written."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise SettingError(f"cannot write {to}: {error.strerror or error}") from error
-
-
-@contextmanager
-def _whole(to: Path) -> Iterator[Path]:
-    """Yield another name to write under; what is written gets its own once it is whole, and is deleted otherwise."""
-    part = to.with_name(f"{to.name}.{os.getpid()}.part")
-    try:
-        with _told(to):
-            yield part
-            part.rename(to)
-    finally:
-        if part.is_dir():
-            shutil.rmtree(part)
-        else:
-            part.unlink(missing_ok=True)

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 import numpy as np
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import REAL, ColumnElement, Connection, cast, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db.emotions import EMOTIONS, GROUP_OF
-from db.errors import StoreError
+from db.errors import SettingError, StoreError
+from db.schema import comment_emotion, model_threshold, rollup_day
 from db.schema import model as models
-from db.schema import model_threshold
 from db.store import Store
 
 
@@ -59,3 +59,30 @@ def _alone(store: Store, connection: Connection) -> None:
     """Have nobody else change which models there are, until this transaction ends."""
     if not store.is_sqlite:  # where whoever writes is alone
         connection.execute(text(f"lock table {models.name} in share row exclusive mode"))
+
+
+def thresholds_of(connection: Connection, model: str) -> dict[str, float]:
+    """Return a model's threshold of each emotion."""
+    rows = connection.execute(select(model_threshold).where(model_threshold.c.model == model))
+    return {row.emotion: row.threshold for row in rows}
+
+
+def is_above(emotion: str, threshold: float) -> ColumnElement[bool]:
+    """Tell in SQL whether a row's probability is above a threshold."""
+    # PostgreSQL would compare with a double.
+    return comment_emotion.c[emotion] > cast(threshold, REAL)
+
+
+def choose_model(store: Store, named: str | None) -> str:
+    """Return the model to show: the one that is named, or the one that views show. The roll-ups have to know it.
+
+    Raises StoreError where there are no rows, and SettingError where that model has none.
+    """
+    wanted = named or shown_model(store)
+    with store.reading() as connection:
+        there = list(connection.scalars(select(rollup_day.c.model).distinct().order_by(rollup_day.c.model)))
+    if not there:
+        raise StoreError(f"the store {store.shown} holds no classified comments: `moodmill label` brings some")
+    if wanted is None or wanted not in there:
+        raise SettingError(f"no comments of the model {wanted!r} in the store: expected one of {', '.join(there)}")
+    return wanted

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import REAL, Connection, Double, case, cast, func, select, text
+from sqlalchemy import Connection, Double, case, cast, func, select, text
 
 from db.emotions import GROUP_OF, Group
 from db.errors import RunError
+from db.models import is_above
 from db.schema import chunk, comment_emotion, dead_letter, model_threshold, run, skipped, source
 from db.store import Store
 
@@ -182,9 +183,8 @@ def emotion_shares(store: Store, run_id: str) -> list[EmotionShare]:
             sums = [func.count().label("rows")]
             for name in GROUP_OF:
                 column = comment_emotion.c[name]
-                # PostgreSQL would compare with a double, and add up singles in a single.
-                above = column > cast(limits[name], REAL)
-                sums += [func.sum(case((above, 1), else_=0)).label(f"{name}_found")]
+                # PostgreSQL would add up singles in a single.
+                sums += [func.sum(case((is_above(name, limits[name]), 1), else_=0)).label(f"{name}_found")]
                 sums += [func.sum(cast(column, Double)).label(f"{name}_total")]
             query = select(*sums).where(comment_emotion.c.model == model, comment_emotion.c.source.in_(of_run))
             counted = connection.execute(query).one()._mapping

@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Literal
 
 from sqlalchemy import (
-    REAL,
     Column,
     ColumnElement,
     Connection,
@@ -32,9 +31,9 @@ from sqlalchemy import (
 )
 
 from db.emotions import EMOTIONS
+from db.models import is_above, thresholds_of
 from db.schema import (
     comment_emotion,
-    model_threshold,
     retention,
     rollup_day,
     rollup_mark,
@@ -128,9 +127,9 @@ def _add_up_day(connection: Connection, model: str, day: date | None) -> None:
     rows, days = comment_emotion.c, rollup_subreddit_day.c
     after = _later(day, 1)
     of_day = (rows.model == model) & _within(rows.created_at, day and _midnight(day), after and _midnight(after))
-    fresh = _select(model, day, rows.subreddit, *_measures(_thresholds(connection, model))).where(of_day)
+    fresh = _select(model, day, rows.subreddit, *_measures(thresholds_of(connection, model))).where(of_day)
     _replace(connection, rollup_subreddit_day, rollup_subreddit_day.c.day, model, day, fresh.group_by(rows.subreddit))
-    every = _select(model, day, *_sums(rollup_subreddit_day)).where(days.model == model, _is(days.day, day))
+    every = _select(model, day, *sums_of(rollup_subreddit_day)).where(days.model == model, _is(days.day, day))
     _replace(connection, rollup_day, rollup_day.c.day, model, day, every.group_by(days.model))
     connection.execute(insert(rollup_mark).values(grain="month", model=model, start=day and day.replace(day=1)))
 
@@ -140,7 +139,7 @@ def _add_up_month(connection: Connection, model: str, month: date | None) -> Non
     after = _later(month, 31)
     after = after and after.replace(day=1)
     of_month = (days.model == model) & _within(days.day, month, after)
-    fresh = _select(model, month, days.subreddit, *_sums(rollup_subreddit_day)).where(of_month)
+    fresh = _select(model, month, days.subreddit, *sums_of(rollup_subreddit_day)).where(of_month)
     _replace(connection, table, table.c.month, model, month, fresh.group_by(days.subreddit))
 
 
@@ -159,20 +158,15 @@ def _replace(
 def _measures(thresholds: Mapping[str, float]) -> list[ColumnElement[Any]]:
     """What is added up of comments, in the order of the tables' columns."""
     rows = comment_emotion.c
-    # PostgreSQL would add up singles in a single, and compare with a double.
+    # PostgreSQL would add up singles in a single.
     sums = [func.sum(cast(rows[name], Double)) for name in EMOTIONS]
-    counts = [func.sum(case((rows[name] > cast(thresholds[name], REAL), 1), else_=0)) for name in EMOTIONS]
+    counts = [func.sum(case((is_above(name, thresholds[name]), 1), else_=0)) for name in EMOTIONS]
     return [func.count(), *sums, *counts]
 
 
-def _sums(table: Table) -> list[ColumnElement[Any]]:
+def sums_of(table: Table) -> list[ColumnElement[Any]]:
     """What is added up of finer sums, in the order of the tables' columns."""
     return [func.sum(table.c[name]) for name in _MEASURES]
-
-
-def _thresholds(connection: Connection, model: str) -> dict[str, float]:
-    rows = connection.execute(select(model_threshold).where(model_threshold.c.model == model))
-    return {row.emotion: row.threshold for row in rows}
 
 
 def _later(start: date | None, days: int) -> date | None:

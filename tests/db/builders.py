@@ -7,6 +7,7 @@ from threading import Barrier
 from typing import Any, TypeVar
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from sqlalchemy import Table, select
 
@@ -37,6 +38,17 @@ def comments(ids: Sequence[int]) -> list[Comment]:
         )
         for n in ids
     ]
+
+
+def scattered(count: int, seed: int, days: int = 70) -> list[Comment]:
+    """Return comments of some subreddits over some days, at any moment of them; of some neither is known."""
+    dice = np.random.default_rng(seed)
+    found = []
+    for one in comments(range(seed * 10_000, seed * 10_000 + count)):
+        moment = datetime(2023, 12, 20, tzinfo=UTC) + timedelta(microseconds=int(dice.integers(days * 86_400_000_000)))
+        subreddit = ("cats", "dogs", "", None)[dice.integers(4)]
+        found.append(replace(one, created_at=None if dice.random() < 0.1 else moment, subreddit=subreddit))
+    return found
 
 
 def matrix(rows: int, seed: int = 0) -> NDArray[np.float32]:

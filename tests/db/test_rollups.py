@@ -28,7 +28,7 @@ from db.schema import (
     rollup_subreddit_month,
 )
 from db.store import Store
-from tests.db.builders import NOON, add_rows, at_once, classified, comments, matrix, stored
+from tests.db.builders import NOON, add_rows, at_once, classified, comments, matrix, scattered, stored
 from tests.support import clean_environment
 
 THRESHOLDS = {
@@ -66,17 +66,6 @@ def labelled(store: Store) -> Store:
 
 def day(row: Mapping[str, Any]) -> Any:
     return row["created_at"] and row["created_at"].date()
-
-
-def scattered(count: int, seed: int, days: int = 70) -> list[Comment]:
-    """Return comments of some subreddits over some days, at any moment of them; of some neither is known."""
-    dice = np.random.default_rng(seed)
-    found = []
-    for one in comments(range(seed * 10_000, seed * 10_000 + count)):
-        moment = datetime(2023, 12, 20, tzinfo=UTC) + timedelta(microseconds=int(dice.integers(days * 86_400_000_000)))
-        subreddit = ("cats", "dogs", "", None)[dice.integers(4)]
-        found.append(replace(one, created_at=None if dice.random() < 0.1 else moment, subreddit=subreddit))
-    return found
 
 
 def add(store: Store, of: list[Comment], model: str = "m", seed: int = 0) -> None:
