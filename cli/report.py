@@ -1,0 +1,108 @@
+"""`moodmill report`: one page that shows what was found."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from cli.interruption import stoppable
+from cli.opening import opened_store
+from cli.options import json_option, small_names, store_options, subreddit_option, time_options
+from cli.printing import OUTPUT, REMARKS, print_json
+from cli.whole import told, whole
+from db.errors import SettingError
+
+
+@click.command(short_help="Show what was found, on one HTML page.")
+@click.argument("out", required=False, metavar="[OUT.html]", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--model", metavar="NAME", help="Of this model's rows; needed where several have labelled.")
+@subreddit_option
+@time_options
+@click.option(
+    "--top-subreddits",
+    "subreddits_shown",
+    type=click.IntRange(1, 200),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Show the N with most comments one by one.",
+)
+@click.option(
+    "--examples",
+    type=click.IntRange(0, 20),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Comments shown for each emotion; 0 for a page without any.",
+)
+@store_options
+@json_option
+def report(
+    out: Path | None,
+    model: str | None,
+    subreddits: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    subreddits_shown: int,
+    examples: int,
+    as_json: bool,
+) -> None:
+    """Make a page of the emotions in the store: how often, over time, by subreddit, together, and clear examples.
+
+    The page is one file that loads nothing from elsewhere. Counts are by whole days in UTC: --since and --until take
+    days. An older page of the same name is replaced. --json prints the numbers, with or without a page.
+    """
+    from db.models import choose_model
+    from db.portrait import portray
+    from db.rollups import refresh
+    from db.scope import Scope
+
+    if out is None and not as_json:
+        raise click.UsageError("expected a file to write, OUT.html, or --json for the numbers alone")
+    if out is not None:
+        _check(out)
+    names, first, stop = small_names(subreddits), _day(since, "--since"), _day(until, "--until")
+    with opened_store() as store, stoppable(), REMARKS.status("adding up") as shown:
+        refresh(store, lambda period: shown.update(f"added up {period}"))
+        portrait = portray(
+            store,
+            Scope(model=choose_model(store, model), subreddits=names, since=first, until=stop),
+            subreddits=subreddits_shown,
+            examples=examples if out else 0,
+            on_rows=lambda rows: shown.update(f"counted {rows:,} comments"),
+        )
+        if out is not None:
+            from cli.page import render
+
+            with whole(out) as part:
+                part.write_text(render(portrait, datetime.now(UTC)), encoding="utf-8")
+    if as_json:
+        print_json(portrait.as_json())
+    else:
+        OUTPUT.print(Text(f"{out}: {portrait.total.comments:,} comments"), soft_wrap=True)
+
+
+def _check(out: Path) -> None:
+    """Refuse what cannot be written before minutes are spent on its content."""
+    from cli.page import is_page
+
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise SettingError(f"expected a name that ends in .html, got {out}")
+    with told(out):
+        if not out.parent.is_dir():
+            raise SettingError(f"cannot write {out}: the folder {out.parent} does not exist")
+        if out.exists() and not is_page(out):
+            raise SettingError(f"{out} is there already, and no report: name another one, or delete it")
+
+
+def _day(moment: datetime | None, option: str) -> date | None:
+    """Return the day that begins at a moment; raises BadParameter where none does."""
+    if moment is None:
+        return None
+    utc = moment.astimezone(UTC)
+    if utc != utc.replace(hour=0, minute=0, second=0, microsecond=0):
+        raise click.BadParameter(
+            f"expected a day as 2024-03-31, since counts are by day in UTC, got {moment.isoformat()}", param_hint=option
+        )
+    return utc.date()
