@@ -16,7 +16,7 @@ from db.errors import SettingError
 
 @click.command(short_help="Show what was found, on one HTML page.")
 @click.argument("out", required=False, metavar="[OUT.html]", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--model", metavar="NAME", help="Of this model's rows; needed where several have labelled.")
+@click.option("--model", metavar="NAME", help="Of this model's rows; without it, of the model that views show.")
 @subreddit_option
 @time_options
 @click.option(

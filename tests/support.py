@@ -67,14 +67,6 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def program(name: str) -> str:
-    """Return the path of a program that a test needs; where it is missing, CI fails and others skip the test."""
-    path = shutil.which(name)
-    if path is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"the program {name} is not installed")
-    return path
-
-
 def forget(client: redis.Redis) -> None:
     """Delete what moodmill wrote, and nothing else: the server may be somebody's own."""
     for key in client.scan_iter("moodmill:*"):

@@ -15,7 +15,7 @@ from db import scope as scopes
 from db import strongest
 from db.emotions import EMOTIONS, GROUPS
 from db.errors import SettingError, StoreError
-from db.models import choose_model, register_model
+from db.models import choose_model, register_model, show_model
 from db.portrait import BY_DAY, Portrait, Tally, portray
 from db.rollups import refresh
 from db.scope import Scope
@@ -191,7 +191,7 @@ def test_a_scope_without_comments_is_told_in_a_line(filled: Store) -> None:
     assert "no comments" in one_line(caught.value)
 
 
-def test_the_only_model_need_not_be_named(store: Store) -> None:
+def test_the_model_that_views_show_need_not_be_named(store: Store) -> None:
     with pytest.raises(StoreError) as empty:
         choose_model(store, None)
     assert "moodmill label" in one_line(empty.value)
@@ -199,14 +199,18 @@ def test_the_only_model_need_not_be_named(store: Store) -> None:
     stored(store, classified(comments(range(3))))
     refresh(store)
     assert choose_model(store, None) == "m"
+    register_model(store, "other", THRESHOLDS)
+    show_model(store, "other")
+    with pytest.raises(SettingError) as caught:
+        choose_model(store, None)
+    assert "expected one of m" in one_line(caught.value)
 
 
-def test_of_several_models_one_is_named(filled: Store) -> None:
+def test_of_several_models_one_can_be_named(filled: Store) -> None:
     assert choose_model(filled, "other") == "other"
-    for named in (None, "nobody"):
-        with pytest.raises(SettingError) as caught:
-            choose_model(filled, named)
-        assert "m, other" in one_line(caught.value)
+    with pytest.raises(SettingError) as caught:
+        choose_model(filled, "nobody")
+    assert "m, other" in one_line(caught.value)
 
 
 def test_a_comment_at_midnight_is_of_the_day_that_begins(store: Store) -> None:

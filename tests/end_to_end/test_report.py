@@ -239,12 +239,12 @@ def test_what_cannot_be_reported_is_told_and_leaves_nothing(folder: Path, argume
     assert (folder / "mine.html").read_text() == "<!doctype html><p>mine"
 
 
-def test_of_several_models_one_has_to_be_named(folder: Path) -> None:
+def test_of_several_models_one_can_be_named(folder: Path) -> None:
     fill(folder, model="other", ids=range(4))
-    done = report(folder, "out.html")
+    assert report(folder, "out.html", "--model", "other").stdout == "out.html: 4 comments\n"
+    done = report(folder, "out.html", "--model", "nobody")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "m, other" in done.stderr
-    assert report(folder, "out.html", "--model", "other").stdout == "out.html: 4 comments\n"
 
 
 def test_a_store_without_rows_is_told_in_a_line(tmp_path: Path) -> None:
