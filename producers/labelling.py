@@ -18,9 +18,9 @@ from producers.run import Feeder, OnProgress, open_run
 from producers.settings import ProducerSettings
 from producers.sources.spool import forget_spooled, spool
 from worker.broker import check_broker, give_back
-from worker.celery_app import settings as worker_settings
 from worker.celery_app import use_broker
 from worker.embedded import embedded_broker
+from worker.settings import WorkerSettings
 from worker.supervisor import local_worker
 
 #: Raises when a part of ours that a run needs is gone for good; brings back what can be.
@@ -42,13 +42,13 @@ class Workplace:
 
     @property
     def starts_worker(self) -> bool:
-        return self.with_worker or worker_settings.redis_url is None
+        return self.with_worker or read_settings(WorkerSettings).redis_url is None
 
     @contextmanager
     def open(self) -> Iterator[StartWorker]:
         """Reach the broker; yield what starts the worker of a run, where it is ours to start. Raises BrokerError."""
         with ExitStack() as stack:
-            named = worker_settings.redis_url
+            named = read_settings(WorkerSettings).redis_url
             embedded = None if named else stack.enter_context(embedded_broker())
             url = embedded.url if embedded else str(named)
             use_broker(url)
