@@ -25,7 +25,7 @@ _MINUTE: Final = "%Y-%m-%d %H:%M"
 
 @click.group(short_help="Label what is new, at set times.")
 def schedule() -> None:
-    """Label what is new in files and folders, at the times of a schedule.
+    """Label what is new in files, folders and SQL tables, at the times of a schedule.
 
     A TOML file describes the jobs, one table each:
 
@@ -33,9 +33,15 @@ def schedule() -> None:
     [nightly]
     cron = "15 3 * * *"            # in UTC
     files = ["/dumps"]             # files, folders, patterns
+    \b
+    [hourly]
+    cron = "5 * * * *"
+    table = "comments"             # in the database that database_url_env names, or the store's
+    key = "id"                     # grows from row to row
 
     A file that is new or has grown is labelled once, and only when it was not written to for some time (`settled`, in
-    seconds). What was broken off is finished first. Whatever a run could not read or classify makes its job fail.
+    seconds). Of a table, the rows behind the last one that was labelled are read. What was broken off is finished
+    first. Whatever a run could not read or classify makes its job fail.
     """
 
 
@@ -152,4 +158,5 @@ def _jobs() -> "dict[str, Job]":
 
 
 def _json(name: str, job: "Job", now: datetime) -> dict[str, Any]:
-    return {"job": name, "cron": job.cron, "files": job.files, "next": job.due_after(now).isoformat()}
+    read = {"files": job.files, "table": job.table, "key": job.key}
+    return {"job": name, "cron": job.cron, **read, "next": job.due_after(now).isoformat()}

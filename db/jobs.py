@@ -81,15 +81,24 @@ class JobLedger:
             outcome=row.outcome,
         )
 
-    def own(self, job: str, run_id: str) -> None:
-        """Note that a run is a job's."""
-        with self._store.writing() as connection:
-            connection.execute(insert(job_label).values(job=job, run_id=run_id))
-
     def disown(self, run_id: str) -> None:
-        """Note that a run is no job's any more: nothing will finish it."""
+        """Note that a run is no job's any more: nothing will finish it.
+
+        Its rows of a table are new again, and those of the job's later runs too: none below a watermark is left out.
+        """
+        given_up = select(job_label.c.job, run.c.created_at).join(run).where(run.c.id == run_id)
         with self._store.writing() as connection:
+            job, created_at = connection.execute(given_up).one()
+            later = job_label.c.run_id.in_(select(run.c.id).where(run.c.created_at >= created_at))
+            connection.execute(update(job_label).where(job_label.c.job == job, later).values(watermark=None))
             connection.execute(delete(job_label).where(job_label.c.run_id == run_id))
+
+    def watermark(self, job: str) -> str | None:
+        """Return the watermark of the job's latest run that has one."""
+        mark = job_label.c.watermark
+        marks = select(mark).join(run).where(job_label.c.job == job, mark.is_not(None))
+        with self._store.reading() as connection:
+            return connection.scalar(marks.order_by(run.c.created_at.desc(), run.c.id).limit(1))
 
     def unfinished(self, job: str) -> list[str]:
         """Return the ids of a job's runs that were broken off, the oldest first: not all is read, or not all done."""

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from db.errors import RunError, StoreError
-from db.schema import chunk, dead_letter, run, skipped, source
+from db.schema import chunk, dead_letter, job_label, run, skipped, source
 from db.store import Store
 
 Stage = Literal["read", "classify"]
@@ -31,6 +31,15 @@ class SourceFile:
     fingerprint: str
     #: Whether all its records are in chunks.
     ended: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """The job of the schedule that a run is for."""
+
+    job: str
+    #: Of a run over new rows of a table: the last of them, as JSON.
+    watermark: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,14 +94,19 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def create_run(self, options: Mapping[str, Any], sources: Sequence[SourceFile]) -> str:
-        """Open a run over these files and return its id: the day and a few random letters."""
+    def create_run(self, options: Mapping[str, Any], sources: Sequence[SourceFile], owner: Owner | None = None) -> str:
+        """Open a run over these files and return its id: the day and a few random letters.
+
+        A job's run is its own from the first moment: killed at any, the job finds it again.
+        """
         now = datetime.now(UTC)
         run_id = f"{now:%Y%m%d}-{secrets.token_hex(3)}"
         with self._store.writing() as connection:
             opened = {"id": run_id, "created_at": now, "options": msgspec.json.encode(options).decode()}
             connection.execute(insert(run).values(opened))
             connection.execute(insert(source), [{"run_id": run_id, **one.__dict__} for one in sources])
+            if owner is not None:
+                connection.execute(insert(job_label).values(run_id=run_id, **owner.__dict__))
         return run_id
 
     def run(self, run_id: str) -> Run:

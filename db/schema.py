@@ -259,4 +259,6 @@ job_label = Table(
     metadata,
     Column("run_id", Text, ForeignKey("run.id"), primary_key=True),
     Column("job", Text, nullable=False),
+    #: Of a run over new rows of a table: the last of them, as JSON. The job goes on behind that of its latest run.
+    Column("watermark", Text),
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, create_model, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from db.errors import SettingError
@@ -79,3 +79,15 @@ def read_settings(kind: type[Settings]) -> Settings:
         shown = "not usable" if name.endswith("URL") else repr(first["input"])  # a URL may hold a password
         reason = first["msg"].removeprefix("Value error, ")
         raise SettingError(f"{name} is {shown}: {reason}") from error
+
+
+class _Named(BaseSettings):
+    model_config = SOURCES
+
+    value: str | None = None
+
+
+def read_named(name: str) -> str | None:
+    """Return a setting whose name somebody chose; None where it is not given."""
+    kind = create_model("Named", __base__=_Named, value=(str | None, Field(None, validation_alias=name)))
+    return read_settings(kind).value

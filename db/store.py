@@ -136,17 +136,27 @@ class Store:
 def _checked_url(database_url: str) -> URL:
     examples = "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
     try:
-        url = make_url(database_url)
+        url = with_driver(make_url(database_url))
         backend = url.get_backend_name()
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise SettingError(f"DATABASE_URL is no database URL: {examples}") from None
-    if backend == "postgres":  # the spelling that hosting services hand out
-        url, backend = url.set(drivername="postgresql"), "postgresql"
     if backend not in ("sqlite", "postgresql"):
         raise SettingError(f"DATABASE_URL names the database {backend!r}: {examples}")
     if backend == "sqlite" and url.database in (None, "", ":memory:"):
         raise SettingError(f"DATABASE_URL names no SQLite file, and several processes share the store: {examples}")
-    return url.set(drivername="postgresql+psycopg" if backend == "postgresql" else "sqlite")
+    return url.set(drivername="sqlite") if backend == "sqlite" else url
+
+
+def with_driver(url: URL) -> URL:
+    """Return a URL of PostgreSQL with the driver that we install, and any other as it is."""
+    # Hosting services hand out the spelling without an end.
+    is_postgres = url.get_backend_name() in ("postgres", "postgresql")
+    return url.set(drivername="postgresql+psycopg") if is_postgres else url
+
+
+def postgres_options(url: URL) -> dict[str, int]:
+    """Return what a connection to PostgreSQL is made with besides what the URL says."""
+    return {name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query}
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -184,8 +194,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    options = {name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query}
-    return create_engine(url, pool_pre_ping=True, connect_args=options, **_pool())
+    return create_engine(url, pool_pre_ping=True, connect_args=postgres_options(url), **_pool())
 
 
 def _pool() -> dict[str, Any]:

@@ -4,6 +4,12 @@
 cron = "15 3 * * *"                   # minute, hour, day of month, month, day of week (0-6); UTC
 files = ["/dumps", "extra/RC_*.zst"]  # files, folders, patterns; relative to this file
 honour_deletions = true
+
+[new_comments]
+cron = "*/30 * * * *"
+table = "comments"                    # or a view, of any database that SQLAlchemy has a driver for
+key = "id"                            # the column by which new rows are told, and in whose order they are read
+database_url_env = "COMMENTS_URL"     # the setting with its URL; without it, DATABASE_URL
 """
 
 import glob
@@ -25,16 +31,23 @@ from producers.sources import Columns
 #: Seconds that a file has to be left alone before it counts as whole.
 SETTLED_S: Final = 60.0
 
+Name = Annotated[str, msgspec.Meta(min_length=1)]
 Names = frozenset[str]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which files are labelled, when and how."""
+    """Which files, or which rows of a table, are labelled, when and how."""
 
     cron: str
     #: Patterns, absolute once they are read from a file.
-    files: Annotated[list[str], msgspec.Meta(min_length=1)]
-    #: Seconds.
+    files: Annotated[list[str], msgspec.Meta(min_length=1)] | None = None
+    #: A table or view, of a schema if it says so: "archive.comments".
+    table: Name | None = None
+    #: The column of the table by which new rows are told.
+    key: Name | None = None
+    #: Names the setting that holds the URL of the table's database; None: the store's own.
+    database_url_env: Name | None = None
+    #: Seconds that a file, or a row whose key is a time, is left alone.
     settled: Annotated[float, msgspec.Meta(ge=0)] = SETTLED_S
     #: Gets a POST with what came of it, as JSON, each time that the job fails.
     webhook: str | None = None
@@ -58,6 +71,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         except (ParseException, ValueError) as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"cron is {self.cron!r}: expected five fields, as in '15 3 * * *' ({reason})") from error
+        if (self.files is None) == (self.table is None):
+            raise ValueError(f"expected either files or table, found {'neither' if self.table is None else 'both'}")
+        if self.table is None and (self.key is not None or self.database_url_env is not None):
+            raise ValueError("key and database_url_env say how a table is read: expected table, found files")
+        if self.table is not None and self.key is None:
+            raise ValueError("a table needs a key: the column by which new rows are told, as in key = 'id'")
+        if self.table is not None and self.format is not None:
+            raise ValueError("format says how files are read: expected files, found table")
         if self.webhook is not None and urlsplit(self.webhook).scheme not in ("http", "https"):
             raise ValueError("webhook is no URL of http or https")
 
@@ -72,9 +93,16 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         wait: timedelta = schedule.remaining_estimate(moment)
         return (moment + wait).astimezone(UTC)
 
+    @property
+    def columns(self) -> Columns:
+        return Columns(**{field.name: getattr(self, f"{field.name}_column") for field in fields(Columns)})
+
     def options(self, base: RunOptions) -> RunOptions:
-        """Return how its files are read; the model and the size of chunks are those of `base`."""
-        columns = Columns(**{field.name: getattr(self, f"{field.name}_column") for field in fields(Columns)})
+        """Return how its files are read; the model and the size of chunks are those of `base`.
+
+        A table's rows come in Parquet files whose columns have the usual names.
+        """
+        kind, columns = (self.format, self.columns) if self.table is None else ("parquet", Columns())
         filters = Filters(
             subreddits=_small(self.subreddits) or None,
             authors=_small(self.authors) or None,
@@ -82,9 +110,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             min_length=self.min_length,
             honour_deletions=self.honour_deletions,
         )
-        return msgspec.structs.replace(
-            base, kind=self.format, columns=columns, filters=filters, keep_text=self.keep_text
-        )
+        return msgspec.structs.replace(base, kind=kind, columns=columns, filters=filters, keep_text=self.keep_text)
 
 
 def read_jobs(path: Path) -> dict[str, Job]:
@@ -113,6 +139,8 @@ def _job(path: Path, name: str, table: object) -> Job:
         job = msgspec.convert(table, Job)
     except msgspec.ValidationError as error:
         raise SettingError(f"{path}: the job {name!r} is not usable: {error}") from error
+    if job.files is None:
+        return job
     folder = Path(glob.escape(str(path.resolve().parent)))
     return msgspec.structs.replace(job, files=[str(folder / one) for one in job.files])
 

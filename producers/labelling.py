@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from db.errors import RunError
-from db.ledger import Ledger, count_done
+from db.ledger import Ledger, Owner, count_done
 from db.reads import Letter, RunStatus, status
 from db.settings import StoreSettings, read_settings
 from db.store import Store
@@ -92,8 +92,11 @@ def label(
     workplace: Workplace,
     on_run: Callable[[str], None],
     on_progress: OnProgress,
+    owner: Owner | None = None,
 ) -> RunStatus:
     """Label sources: a new run, from its first record to its last row. `on_run` is told its id as soon as it has one.
+
+    `owner` is the job that it is for, if it is for one.
 
     Raises a MoodmillError when it cannot begin or go on; what was done by then stays done, and `resume` does the rest.
     """
@@ -101,7 +104,8 @@ def label(
     with workplace.open() as start_worker:
         spooled = spool(sys.stdin.buffer, settings.moodmill_spool) if STDIN in paths else None
         try:
-            run_id = open_run(store, [spooled if spooled and path == STDIN else path for path in paths], options)
+            sources = [spooled if spooled and path == STDIN else path for path in paths]
+            run_id = open_run(store, sources, options, owner)
         except BaseException:
             if spooled:
                 forget_spooled(spooled)

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPException
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from db.errors import MoodmillError, SourceError, StoreError
 from db.jobs import JobLedger
+from db.ledger import Owner
 from db.reads import RunStatus
 from db.retention import first_kept, prune
 from db.rollups import refresh
@@ -59,7 +61,7 @@ class Outcome:
     def __str__(self) -> str:
         if self.busy:
             return "it runs already"
-        said = [f"{len(self.runs)} files, {self.comments:,} comments" if self.runs else "nothing new", *self.errors]
+        said = [f"{len(self.runs)} runs, {self.comments:,} comments" if self.runs else "nothing new", *self.errors]
         return "; ".join(said)
 
 
@@ -91,7 +93,7 @@ def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions
     workplace, runs, errors = Workplace(), list[RunStatus](), list[str]()
     for run_id in ledger.unfinished(name):
         try:
-            runs.append(labelling.resume(store, run_id, workplace, on_progress))
+            runs.append(_read(ledger, job, labelling.resume(store, run_id, workplace, on_progress)))
         except StoppedError:
             raise
         except SourceError as error:
@@ -100,15 +102,11 @@ def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions
             errors.append(f"run {run_id} is given up: {error}")
         except MoodmillError as error:
             errors.append(f"run {run_id}: {error}")
-    watched = look_at_files(job, ledger.labelled(name))
-    errors += watched.errors
-    for file in watched.files:
+    for file, owner in _new(store, ledger, name, job, errors):
         logger.info("job %s: labelling %s", name, file)
         try:
-            options = job.options(base)
-            runs.append(
-                labelling.label(store, [file], options, workplace, lambda run_id: ledger.own(name, run_id), on_progress)
-            )
+            run = labelling.label(store, [file], job.options(base), workplace, lambda _: None, on_progress, owner)
+            runs.append(_read(ledger, job, run))
         except StoppedError:
             raise
         except MoodmillError as error:
@@ -131,6 +129,29 @@ def _look_after(store: Store) -> None:
     months = read_settings(ProducerSettings).moodmill_keep_months
     if months is not None:
         prune(store, first_kept(datetime.now(UTC).date(), months), lambda month: logger.info("let go: %s", month))
+
+
+def _read(ledger: JobLedger, job: Job, run: RunStatus) -> RunStatus:
+    """Give up a run that could not read all of its rows of a table: they are read from there once more."""
+    if job.table is not None and run.source_errors:
+        ledger.disown(run.id)
+    return run
+
+
+def _new(store: Store, ledger: JobLedger, name: str, job: Job, errors: list[str]) -> Iterator[tuple[Path, Owner]]:
+    """Yield the files to be labelled, each with what its run is to be owned by; add to the errors what is wrong."""
+    if job.table is None:
+        watched = look_at_files(job, ledger.labelled(name))
+        errors += watched.errors
+        yield from ((file, Owner(job=name)) for file in watched.files)
+        return
+    from producers.newrows import spool_rows  # pyarrow's import takes a while: only its users pay
+
+    try:
+        for file, watermark in spool_rows(store, ledger, name, job):
+            yield file, Owner(job=name, watermark=watermark)
+    except MoodmillError as error:
+        errors.append(str(error))
 
 
 def _conclude(ledger: JobLedger, number: int, job: Job, outcome: Outcome) -> None:

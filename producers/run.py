@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from db.comment import Comment
 from db.errors import BrokerError, SourceError, StoreError
-from db.ledger import Chunk, Ledger, Run, SourceFile
+from db.ledger import Chunk, Ledger, Owner, Run, SourceFile
 from db.patience import patiently
 from db.rollups import refresh
 from db.store import Store
@@ -52,7 +52,7 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
-def open_run(store: Store, paths: Sequence[Path], options: RunOptions) -> str:
+def open_run(store: Store, paths: Sequence[Path], options: RunOptions, owner: Owner | None = None) -> str:
     """Check the sources, write the run into the ledger and return its id.
 
     Raises SourceError before anything is written when one of them is no source.
@@ -67,7 +67,7 @@ def open_run(store: Store, paths: Sequence[Path], options: RunOptions) -> str:
                 number=number, path=str(path.resolve()), name=opened.name, size=size, fingerprint=fingerprint(path)
             )
         )
-    return Ledger(store).create_run(options.to_json(), files)
+    return Ledger(store).create_run(options.to_json(), files, owner)
 
 
 class Feeder:

@@ -21,7 +21,7 @@ class ProducerSettings(BaseSettings):
     moodmill_chunks_in_flight: PositiveInt = 256
     #: Seconds without a finished chunk after which the broker is searched for chunks that it lost.
     moodmill_look_seconds: PositiveFloat = 15.0
-    #: Where standard input is kept until its run is finished.
+    #: Where standard input, and new rows of tables, are kept until their run is finished.
     moodmill_spool: Path = platformdirs.user_data_path("moodmill") / "spool"
     #: Months whose comments are kept, this one among them: the schedule's jobs let older ones go. None keeps all.
     moodmill_keep_months: PositiveInt | None = None

@@ -44,7 +44,7 @@ def look_at_files(job: Job, known: Collection[str]) -> Watched:
 def _files(job: Job, errors: list[str]) -> list[Path]:
     """Return the files that the job's patterns find now; a pattern or a folder without any is no error."""
     files: list[Path] = []
-    for pattern in job.files:
+    for pattern in job.files or ():
         # Path.glob takes no absolute patterns.
         paths = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
         for path in paths:

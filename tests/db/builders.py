@@ -14,7 +14,7 @@ from sqlalchemy import Table, select
 from db.classified import Classified
 from db.comment import Comment
 from db.emotions import EMOTIONS
-from db.ledger import Chunk, Cut, DeadLetter, Ledger, SourceFile
+from db.ledger import Chunk, Cut, DeadLetter, Ledger, Owner, SourceFile
 from db.partitions import make_months
 from db.results import store_chunk, write_rows
 from db.schema import comment_emotion
@@ -91,10 +91,12 @@ def source_file(number: int = 0, name: str = "dump", ended: bool = False) -> Sou
 class Made:
     """A run in the making over one or more sources: chunks are numbered and placed one after another."""
 
-    def __init__(self, store: Store, sources: Sequence[str] = ("dump",), **options: Any) -> None:
+    def __init__(
+        self, store: Store, sources: Sequence[str] = ("dump",), owner: Owner | None = None, **options: Any
+    ) -> None:
         self.store = store
         self.ledger = Ledger(store)
-        self.id = self.ledger.create_run(options, [source_file(n, name) for n, name in enumerate(sources)])
+        self.id = self.ledger.create_run(options, [source_file(n, name) for n, name in enumerate(sources)], owner)
 
     def add(
         self,
@@ -136,9 +138,9 @@ def add_rows(store: Store, of: Classified) -> int:
         return write_rows(connection, of)
 
 
-def stored(store: Store, of: Classified) -> Made:
+def stored(store: Store, of: Classified, owner: Owner | None = None) -> Made:
     """Return a sealed run of one chunk whose comments are in the store."""
-    made = Made(store, [of.source])
+    made = Made(store, [of.source], owner)
     made.store_chunk(made.add(len(of.comments)).number, of)
     made.ledger.seal(made.id)
     return made

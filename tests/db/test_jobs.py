@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from db.jobs import LEASE, JobLedger
+from db.ledger import Owner
 from db.store import Store
 from tests.db.builders import NOON, Made, at_once, classified, comments, stored
 
@@ -53,19 +54,36 @@ def test_a_job_that_never_ran_has_no_latest(store: Store) -> None:
 
 
 def test_runs_that_were_broken_off_are_found_and_others_are_not(store: Store) -> None:
-    ledger = JobLedger(store)
-    done = stored(store, classified(comments(range(3))))
-    reading, pending, other = Made(store), Made(store), Made(store)
+    mine = Owner(job="a")
+    stored(store, classified(comments(range(3))), mine)
+    reading, pending = Made(store, owner=mine), Made(store, owner=mine)
+    Made(store, owner=Owner(job="b"))
     pending.add(2)
     pending.ledger.seal(pending.id)
-    for made in (done, reading, pending):
-        ledger.own("a", made.id)
-    ledger.own("b", other.id)
-    assert set(ledger.unfinished("a")) == {reading.id, pending.id}
+    assert set(JobLedger(store).unfinished("a")) == {reading.id, pending.id}
 
 
 def test_the_files_of_a_job_are_known_by_their_fingerprints(store: Store) -> None:
-    ledger = JobLedger(store)
     for job, names in {"a": ["x", "y"], "b": ["z"]}.items():
-        ledger.own(job, Made(store, names).id)
-    assert ledger.labelled("a") == {"f-x", "f-y"}
+        Made(store, names, Owner(job=job))
+    assert JobLedger(store).labelled("a") == {"f-x", "f-y"}
+
+
+def test_the_watermark_of_a_job_is_that_of_its_latest_run(store: Store) -> None:
+    ledger = JobLedger(store)
+    assert ledger.watermark("a") is None
+    for job, watermark in [("a", "1"), ("a", "2"), ("a", None), ("b", "3")]:
+        Made(store, owner=Owner(job=job, watermark=watermark))
+    assert ledger.watermark("a") == "2"
+
+
+def test_a_run_that_is_given_up_takes_the_watermark_back_to_before_it(store: Store) -> None:
+    ledger = JobLedger(store)
+    runs = [Made(store, owner=Owner(job="a", watermark=str(n))).id for n in range(4)]
+    other = Made(store, owner=Owner(job="b", watermark="other")).id
+    ledger.disown(runs[2])
+    assert ledger.watermark("a") == "1"
+    assert set(ledger.unfinished("a")) == {runs[0], runs[1], runs[3]}
+    ledger.disown(runs[0])
+    assert ledger.watermark("a") is None
+    assert (ledger.watermark("b"), ledger.unfinished("b")) == ("other", [other])

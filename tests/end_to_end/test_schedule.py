@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
-from db.jobs import JobLedger
+from db.ledger import Owner
 from db.schema import job_run
 from db.store import Store
 from producers.options import RunOptions
@@ -124,8 +124,7 @@ def test_a_run_whose_file_is_not_what_it_was_is_given_up_once(folder: Path, flee
     dump = write_dump(folder / "dumps" / "RC_2033-01.ndjson", ["one"])
     store = Store(fleet.settings["DATABASE_URL"])
     store.prepare()
-    broken_off = open_run(store, [dump], RunOptions())
-    JobLedger(store).own(folder.name, broken_off)
+    broken_off = open_run(store, [dump], RunOptions(), Owner(job=folder.name))
     store.close()
     write_dump(dump, ["one", "two"])
 

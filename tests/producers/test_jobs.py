@@ -8,6 +8,7 @@ import pytest
 from db.errors import SettingError
 from producers.jobs import find_job, read_jobs
 from producers.options import RunOptions
+from producers.sources import Columns
 
 GOOD = """
 [nightly]
@@ -52,6 +53,14 @@ def test_a_job_says_how_its_files_are_read_and_the_settings_which_model(file: Pa
     assert tables.columns.text == "message"
 
 
+def test_rows_of_a_table_are_read_as_the_parquet_file_they_are_kept_in(file: Path) -> None:
+    file.write_text("[a]\ncron = '15 3 * * *'\ntable = 'posts'\nkey = 'n'\ntext_column = 'message'\nmin_length = 9\n")
+    job = read_jobs(file)["a"]
+    assert (job.files, job.table, job.key, job.columns.text) == (None, "posts", "n", "message")
+    options = job.options(RunOptions())
+    assert (options.kind, options.columns, options.filters.min_length) == ("parquet", Columns(), 9)
+
+
 @pytest.mark.parametrize(
     ("moment", "due"),
     [
@@ -69,7 +78,13 @@ def test_a_job_is_due_at_its_next_time_in_utc(file: Path, moment: datetime, due:
         ("[a]\ncron = '15 3 * *'\nfiles = ['x']", "five fields"),
         ("[a]\ncron = '75 3 * * *'\nfiles = ['x']", "five fields"),
         ("[a]\nfiles = ['x']", "cron"),
-        ("[a]\ncron = '15 3 * * *'", "files"),
+        ("[a]\ncron = '15 3 * * *'", "either files or table, found neither"),
+        ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\ntable = 'x'\nkey = 'id'", "either files or table, found both"),
+        ("[a]\ncron = '15 3 * * *'\ntable = 'x'", "a table needs a key"),
+        ("[a]\ncron = '15 3 * * *'\ntable = ''\nkey = 'id'", "table"),
+        ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\nkey = 'id'", "found files"),
+        ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\ndatabase_url_env = 'X'", "found files"),
+        ("[a]\ncron = '15 3 * * *'\ntable = 'x'\nkey = 'id'\nformat = 'csv'", "found table"),
         ("[a]\ncron = '15 3 * * *'\nfiles = []", "files"),
         ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\nsubredits = ['b']", "subredits"),
         ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\nwebhook = 'file:///etc/passwd'", "webhook"),
