@@ -8,6 +8,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from cli.interruption import interruptible
+from cli.observation import observed
 from cli.opening import opened_store
 from cli.options import broker_options, device_options, json_option, store_options, with_worker_option
 from cli.printing import OUTPUT, REMARKS, print_json, print_status, shortened, status_json
@@ -80,7 +81,7 @@ def replay(ids: tuple[int, ...], run: str | None, with_worker: bool, as_json: bo
 
     if not ids and run is None:
         raise click.UsageError("expected the IDs of dead letters, or --run RUN: `moodmill dead list` shows both")
-    with opened_store() as store:
+    with opened_store() as store, observed():
         letters = dead_letters(store, run, ids)
         _require_all(ids, [letter.id for letter in letters])
         workplace = labelling.Workplace(with_worker=with_worker)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.interruption import interruptible
+from cli.observation import observed
 from cli.opening import opened_store
 from cli.options import (
     broker_options,
@@ -82,7 +83,7 @@ def resume(run: str, with_worker: bool, as_json: bool) -> None:
     from db.ledger import Ledger
     from producers import labelling
 
-    with opened_store() as store:
+    with opened_store() as store, observed():
         Ledger(store).run(run)  # an id that is none is told before anything starts
         workplace = labelling.Workplace(with_worker=with_worker)
         with interruptible([run]), shown_progress(REMARKS, own_worker=workplace.starts_worker) as show:
@@ -97,6 +98,7 @@ def _label(sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, 
     runs: list[str] = []
     with (
         opened_store(create=True) as store,
+        observed(),
         interruptible(runs),
         shown_progress(REMARKS, own_worker=workplace.starts_worker) as show,
     ):

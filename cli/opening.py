@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from db.errors import StoreError
 from db.settings import StoreSettings, read_settings
 from db.store import Store
 
@@ -12,8 +11,8 @@ from db.store import Store
 def opened_store(*, create: bool = False) -> Iterator[Store]:
     """Yield the store, its schema ready. Raises SettingError or StoreError, also where there is none to read."""
     store = Store(read_settings(StoreSettings).database_url)
-    if not create and not store.exists():
-        raise StoreError(f"no store at {store.shown}: `moodmill label` makes one, DATABASE_URL names another")
+    if not create:
+        store.require()
     try:
         store.prepare()
         yield store

@@ -10,6 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from cli.interruption import stoppable
+from cli.observation import observed
 from cli.opening import opened_store
 from cli.options import broker_options, json_option, model_options, setting, store_options
 from cli.printing import OUTPUT, REMARKS, print_json
@@ -102,7 +103,12 @@ def run_job(name: str, as_json: bool) -> None:
 
     job = find_job(read_settings(ProducerSettings).moodmill_jobs, name)
     own_worker = labelling.Workplace().starts_worker
-    with opened_store(create=True) as store, stoppable(), shown_progress(REMARKS, own_worker=own_worker) as show:
+    with (
+        opened_store(create=True) as store,
+        observed(),
+        stoppable(),
+        shown_progress(REMARKS, own_worker=own_worker) as show,
+    ):
         outcome = nightly.run_job(store, name, job, run_defaults(), show)
     if as_json:
         print_json({**vars(outcome), "succeeded": outcome.succeeded})

@@ -1,9 +1,9 @@
 """The ledger of the schedule's jobs: when each ran, what came of it, which runs and files are its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -12,6 +12,8 @@ from db.schema import chunk, job_label, job_run, run, source
 from db.store import Store
 
 State = Literal["running", "succeeded", "failed", "stopped", "lost"]
+STATES: Final[tuple[State, ...]] = get_args(State)
+ENDED: Final[tuple[State, ...]] = tuple(one for one in STATES if one != "running")
 
 #: After so long without a sign of life the process that runs a job counts as gone.
 LEASE: Final = timedelta(minutes=2)
@@ -65,9 +67,10 @@ class JobLedger:
             mine = (job_run.c.id == number) & (job_run.c.state == "running")
             connection.execute(update(job_run).where(mine).values(**values))
 
-    def latest(self, job: str) -> JobRun | None:
-        """Return the last time that a job was begun."""
-        query = select(job_run).where(job_run.c.job == job).order_by(job_run.c.started_at.desc()).limit(1)
+    def latest(self, job: str, states: Sequence[State] = STATES) -> JobRun | None:
+        """Return the last time that a job was begun; of those that are in one of these states."""
+        mine = (job_run.c.job == job) & job_run.c.state.in_(states)
+        query = select(job_run).where(mine).order_by(job_run.c.started_at.desc()).limit(1)
         with self._store.reading() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:

@@ -131,16 +131,20 @@ class Ledger:
             id=run_id, options=msgspec.json.decode(row.options), sealed=row.sealed_at is not None, sources=sources
         )
 
-    def add_chunk(self, run_id: str, added: Chunk, cut: Cut) -> None:
+    def add_chunk(self, run_id: str, added: Chunk, cut: Cut, bytes_read: int | None = None) -> None:
         """Write a chunk with its skips and dead letters; one without comments is done at once.
 
-        Nothing happens where the same chunk is there already, after a commit whose answer was lost, or because another
-        process feeds this run too. Raises RunError where another chunk has its number.
+        `bytes_read` says up to where the source is in chunks with this one. Nothing happens where the same chunk is
+        there already, after a commit whose answer was lost, or because another process feeds this run too. Raises
+        RunError where another chunk has its number.
         """
         try:
             with self._adding(run_id, added) as connection:
                 _insert_chunk(connection, run_id, added, cut.skipped)
                 bury(connection, run_id, added.source_number, cut.dead)
+                if bytes_read is not None:
+                    mine = (source.c.run_id == run_id) & (source.c.number == added.source_number)
+                    connection.execute(update(source).where(mine).values(bytes_read=bytes_read))
         except RunError:
             if self._chunk(run_id, added.number) != added:
                 raise
@@ -242,7 +246,8 @@ class Ledger:
         """Make a chunk pending again if it failed, as if it had never been tried; return whether it had."""
         with self._store.writing() as connection:
             mine = (chunk.c.run_id == run_id) & (chunk.c.number == number) & (chunk.c.state == "failed")
-            changed = connection.execute(update(chunk).where(mine).values(state="pending", error=None, tries=0))
+            anew = {"state": "pending", "added_at": datetime.now(UTC), "error": None, "tries": 0}
+            changed = connection.execute(update(chunk).where(mine).values(anew))
             return changed.rowcount > 0
 
     def fail(self, run_id: str, number: int, error: str) -> None:
@@ -263,7 +268,8 @@ def count_done(store: Store) -> int:
 
 def _insert_chunk(connection: Connection, run_id: str, added: Chunk, skipped_by: Mapping[str, int]) -> None:
     state = "pending" if added.comments else "done"
-    connection.execute(insert(chunk).values(run_id=run_id, state=state, **added.__dict__))
+    values = {"run_id": run_id, "state": state, "added_at": datetime.now(UTC), **added.__dict__}
+    connection.execute(insert(chunk).values(values))
     if skipped_by:
         key = {"run_id": run_id, "chunk_number": added.number}
         connection.execute(insert(skipped), [{**key, "reason": reason, "n": n} for reason, n in skipped_by.items()])

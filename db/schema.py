@@ -1,7 +1,7 @@
 """The tables. Migrations make them; a test holds the two against each other."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     REAL,
@@ -28,6 +28,8 @@ from sqlalchemy import (
 from db.emotions import EMOTIONS
 
 metadata = MetaData()
+#: Of chunks: what is left to do.
+_LEFT: Final = text("state <> 'done'")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -69,6 +71,8 @@ source = Table(
     Column("name", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("fingerprint", Text, nullable=False),
+    #: Bytes up to where its records are in chunks; null where nobody said.
+    Column("bytes_read", BigInteger),
     Column("ended", Boolean, nullable=False, default=False),
     Column("error", Text),
 )
@@ -96,9 +100,13 @@ chunk = Table(
     Column("tries", Integer, nullable=False, server_default="0"),
     #: The worker that began it last.
     Column("worker", Text),
+    #: When it became pending, the last time; null of chunks older than this column.
+    Column("added_at", UtcDateTime),
     ForeignKeyConstraint(["run_id", "source_number"], ["source.run_id", "source.number"]),
     CheckConstraint("state in ('pending', 'done', 'failed')", name="chunk_state"),
     Index("chunk_by_state", "run_id", "state"),
+    # What is watched all the time.
+    Index("chunk_left", "state", "added_at", sqlite_where=_LEFT, postgresql_where=_LEFT),
 )
 
 #: Records that a chunk passed over, counted by reason.

@@ -64,6 +64,11 @@ class Store:
         """Tell whether an SQLite file is there yet; a database on a server always counts as there."""
         return not self.is_sqlite or Path(self.url.database or "").exists()
 
+    def require(self) -> None:
+        """Raise StoreError where there is no store to read: to open an SQLite file would make it."""
+        if not self.exists():
+            raise StoreError(f"no store at {self.shown}: `moodmill label` makes one, DATABASE_URL names another")
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads, and sees one moment. Raises StoreError when the database cannot be reached."""

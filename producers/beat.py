@@ -11,6 +11,8 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -21,13 +23,16 @@ from db.jobs import LEASE, JobLedger, JobRun
 from db.patience import patiently
 from db.settings import StoreSettings, read_settings
 from db.store import Store
-from producers.jobs import find_job, read_jobs
+from producers.gauges import OverviewCollector
+from producers.jobs import Job, find_job, read_jobs
 from producers.nightly import StoppedError, run_job
 from producers.options import run_defaults
+from producers.overview import Lookout
 from producers.run import Progress
 from producers.settings import ProducerSettings
 from worker.broker import forget, sign_of_life
-from worker.celery_app import app
+from worker.celery_app import app, settings
+from worker.exposition import exposed
 from worker.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
 
 logger = logging.getLogger(__name__)
@@ -53,6 +58,8 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self._stopping = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
+        #: What runs as long as the process does: the metrics.
+        self._life = ExitStack()
         self._name: Final = f"{socket.gethostname()}:{os.getpid()}"
         super().__init__(*arguments, **named)
 
@@ -65,6 +72,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
             jobs = read_jobs(read_settings(ProducerSettings).moodmill_jobs)
             store = Store(read_settings(StoreSettings).database_url)
             store.prepare()
+            self._life.enter_context(_shown(jobs))
         except MoodmillError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201 - the process's last word
             raise SystemExit(UNAVAILABLE_STATUS if isinstance(error, StoreError) else UNUSABLE_STATUS) from error
@@ -100,6 +108,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         deadline = time.monotonic() + STOP_S
         for thread in self._threads.values():
             thread.join(max(0.0, deadline - time.monotonic()))
+        self._life.close()
         try:
             forget(self._name, "beat")
         except BrokerError as error:
@@ -128,6 +137,15 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
     def _pause(self, seconds: float) -> None:
         self._stopping.wait(seconds)
         self._go_on()
+
+
+@contextmanager
+def _shown(jobs: Mapping[str, Job]) -> Iterator[None]:
+    """Show metrics of this process, and of store and broker, as long as the context lasts. Raises SettingError."""
+    store = Store(read_settings(StoreSettings).database_url)
+    lookout = Lookout(store, jobs, with_broker=settings.redis_url is not None, with_runs=False)
+    with closing(store), exposed(settings.moodmill_metrics, OverviewCollector(lookout)):
+        yield
 
 
 def _begun(last: JobRun | None) -> datetime | None:

@@ -20,7 +20,7 @@ from producers.sources.spool import forget_spooled, spool
 from worker.broker import check_broker, give_back
 from worker.celery_app import use_broker
 from worker.embedded import embedded_broker
-from worker.settings import WorkerSettings
+from worker.settings import NO_METRICS, WorkerSettings
 from worker.supervisor import local_worker
 
 #: Raises when a part of ours that a run needs is gone for good; brings back what can be.
@@ -63,6 +63,7 @@ class Workplace:
                     "HF_MODEL_REPO": options.model_repo,
                     "HF_MODEL_REVISION": options.model_revision or "",
                     "MOODMILL_LABELS": options.model_labels or "",
+                    "MOODMILL_METRICS": NO_METRICS,  # the address is ours, and two cannot share it
                 }
                 # Chunks that a killed worker took stay hidden in a broker that others use: let it finish or give them
                 # back. An embedded one ends with the run, and whether that is done is in the ledger.

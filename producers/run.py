@@ -14,6 +14,7 @@ from db.ledger import Chunk, Ledger, Owner, Run, SourceFile
 from db.patience import patiently
 from db.rollups import refresh
 from db.store import Store
+from producers import metrics
 from producers.chunks import RecordRange, cut_records
 from producers.options import RunOptions
 from producers.reading import open_again, read_again
@@ -140,10 +141,7 @@ class Feeder:
         classified = self._sent - waiting.comments
         if classified != self._last_done[0]:
             self._last_done = (classified, now)
-        read = self._bytes_ended
-        if self._reading is not None:
-            file, opened = self._reading
-            read += round(file.size * opened.share_read())
+        read = (self._bytes_ended + self._bytes_read()) / self._bytes
         self._check()
         self._on_progress(
             Progress(
@@ -151,11 +149,18 @@ class Feeder:
                 classified=classified,
                 waiting=waiting.comments,
                 pending_chunks=waiting.chunks,
-                share=read / self._bytes * (1 - waiting.records / max(self._records, 1)),
+                share=read * (1 - waiting.records / max(self._records, 1)),
                 idle_s=now - self._last_done[1],
             )
         )
         return waiting.chunks
+
+    def _bytes_read(self) -> int:
+        """Return how many bytes of the source that is being read are read."""
+        if self._reading is None:
+            return 0
+        file, opened = self._reading
+        return round(file.size * opened.share_read())
 
     def _feed_source(self, file: SourceFile) -> None:
         opened = open_again(self._run, file)
@@ -182,7 +187,11 @@ class Feeder:
             records=found.records,
             comments=len(found.comments),
         )
-        self._stored(lambda: self._ledger.add_chunk(self._run.id, added, found.cut))
+        self._stored(lambda: self._ledger.add_chunk(self._run.id, added, found.cut, self._bytes_read()))
+        metrics.READ.inc(found.records)
+        metrics.DEAD_LETTERS.inc(len(found.dead))
+        for reason, n in found.skipped.items():
+            metrics.SKIPPED.labels(reason).inc(n)
         self._records += found.records
         if found.comments:
             self._sent += len(found.comments)
@@ -199,6 +208,7 @@ class Feeder:
             keep_text=self._options.keep_text,
         )
         self._sent_to(lambda: send_chunk(message))
+        metrics.SENT.inc()
 
     def _send_again(self, numbers: Collection[int]) -> None:
         """Read chunks from their sources again, and send them again."""

@@ -48,6 +48,14 @@ def test_imports_go_down_only(floor: int) -> None:
             ("worker/message.py", "worker/celery_app.py", "worker/broker.py", "worker/labels.py", "db"),
             ("torch", "transformers", "plotly", "jinja2"),
         ),
+        (
+            ("producers",),
+            ("torch", "transformers"),
+        ),
+        (
+            ("worker/metrics.py", "worker/exposition.py", "producers/metrics.py"),
+            ("celery", "kombu", "redis", "sqlalchemy", "torch"),
+        ),
     ],
 )
 def test_rooms_know_only_what_they_need(places: tuple[str, ...], unknown: tuple[str, ...]) -> None:

@@ -19,6 +19,8 @@ from worker.message import ChunkMessage
 
 #: Messages read from the broker at once; each holds some 100 KB.
 PAGE: Final = 16
+#: Keys looked at in a step when workers are counted.
+SCAN: Final = 1_000
 #: Seconds that a sign of life is good for: some beats of who gives it.
 LIFE_S: Final = 15
 
@@ -53,6 +55,25 @@ def waiting_messages() -> int:
     """Return how many chunks lie in the broker: queued, or taken by a worker and not acknowledged yet."""
     with _client() as client:
         return int(client.llen(QUEUE)) + int(client.hlen("unacked"))
+
+
+class Traffic(NamedTuple):
+    """What is in the broker, in numbers."""
+
+    #: Chunks in the queue.
+    queued: int
+    #: Chunks that a worker took, and has not acknowledged.
+    taken: int
+    #: Workers that gave a sign of life lately.
+    workers: int
+
+
+def traffic() -> Traffic:
+    """Count what is in the broker, in one connection."""
+    with _client() as client:
+        return Traffic(
+            queued=int(client.llen(QUEUE)), taken=int(client.hlen("unacked")), workers=_count_workers(client)
+        )
 
 
 class Held(NamedTuple):
@@ -128,7 +149,7 @@ def alive(workers: Iterable[str]) -> set[str]:
 def workers_alive() -> int:
     """Return how many workers gave a sign of life lately."""
     with _client() as client:
-        return sum(1 for _ in client.scan_iter(f"{KEY_PREFIX}worker:*"))
+        return _count_workers(client)
 
 
 def give_back(tags: Iterable[str] | None = None) -> None:
@@ -152,6 +173,11 @@ def send_chunk(message: ChunkMessage) -> None:
             app.send_task(TASK, args=[message.to_json()], producer=producer, **shown)
     except (OperationalError, RedisError) as error:
         raise _unreachable(error) from error
+
+
+def _count_workers(client: Any) -> int:
+    # Keys of other programs are passed over, and there may be many.
+    return sum(1 for _ in client.scan_iter(f"{KEY_PREFIX}worker:*", count=SCAN))
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from db.emotions import EMOTIONS
 from db.errors import ModelError
-from worker.memory import keep_memory
+from worker import metrics
+from worker.memory import keep_memory, report_memory
 from worker.microbatch import Batcher, cut
 from worker.model import EmotionModel, choose_device
 from worker.repository import ModelFiles
@@ -134,16 +135,17 @@ class Classifier:
         )
 
     def _classify(self, texts: Sequence[str]) -> Outcome:
-        with self._watchdog.watching("tokenising a chunk"):
+        with self._watchdog.watching("tokenising a chunk"), metrics.timed("tokenise"):
             encoded = self._tokenizer.encode(texts)
         empty = np.full((len(texts), len(EMOTIONS)), np.nan, dtype=np.float32)
         ticket = _Ticket(probabilities=empty, remaining=len(texts))
         if texts:
-            with self._changed:
-                waiting = [_Waiting(text=text, row=row, ticket=ticket) for row, text in enumerate(encoded)]
-                self._batcher.add(waiting, time.monotonic())
-                self._changed.notify()
-            ticket.done.result()
+            with metrics.timed("wait"):
+                with self._changed:
+                    waiting = [_Waiting(text=text, row=row, ticket=ticket) for row, text in enumerate(encoded)]
+                    self._batcher.add(waiting, time.monotonic())
+                    self._changed.notify()
+                ticket.done.result()
         return Outcome(
             probabilities=ticket.probabilities,
             tokens=np.array([text.length for text in encoded], dtype=np.int32),
@@ -204,7 +206,7 @@ class Classifier:
         does not survive, or that a harmless text causes too, is raised.
         """
         try:
-            with self._watchdog.watching("a micro-batch"):
+            with self._watchdog.watching("a micro-batch"), metrics.timed("forward"):
                 found = self._model.probabilities([one.text.ids for one in batch], self._tokenizer.pad_id)
         except torch.OutOfMemoryError:
             if self._leave_to_others():
@@ -221,6 +223,7 @@ class Classifier:
             self._prove()
             self._deliver(batch[0], f"{type(error).__name__}: {error}")
         else:
+            metrics.count_microbatch([one.length for one in batch], self._budget, pads=self._model.pads)
             for one, row in zip(batch, found, strict=True):
                 self._deliver(one, row)
         return ()
@@ -293,4 +296,6 @@ def _load(files: ModelFiles, settings: WorkerSettings, watchdog: Watchdog | None
             f"the tokenizer of the model {files.name} has ids up to {tokenizer.highest_id}, the model knows "
             f"{model.vocabulary}: are they of one model?"
         )
+    metrics.describe_model(files.name, str(model.device), model.precision)
+    report_memory(model.device)
     return Classifier(model, tokenizer, tuning.batch_tokens, watchdog, MODEL_THREADS.get(model.device.type, 1))

@@ -1,4 +1,4 @@
-"""Memory of a process that runs a model on a CPU: what is freed is kept for the next micro-batch.
+"""Memory of a process that runs a model. On a CPU, what is freed is kept for the next micro-batch.
 
 A micro-batch takes and frees tens of megabytes in each layer. The C library gives pieces of that size back to the
 system at once, which hands them out again zeroed, page by page: some 20,000 page faults a micro-batch of 8,192 tokens,
@@ -10,6 +10,8 @@ import os
 from typing import Final
 
 import torch
+
+from worker.metrics import GPU_MEMORY
 
 #: Options of mallopt(3) by their numbers in malloc.h, and what they are set to.
 _MALLOC_OPTIONS: Final = (
@@ -33,3 +35,13 @@ def keep_memory(device: torch.device) -> None:
     if mallopt is not None:
         for option, value in _MALLOC_OPTIONS:
             mallopt(option, value)
+
+
+def report_memory(device: torch.device) -> None:
+    """Let the metrics show the memory of a GPU, read each time that somebody asks for them."""
+    if device.type != "cuda":
+        return
+    total = torch.cuda.get_device_properties(device).total_memory
+    GPU_MEMORY.labels("allocated").set_function(lambda: torch.cuda.memory_allocated(device))
+    GPU_MEMORY.labels("reserved").set_function(lambda: torch.cuda.memory_reserved(device))
+    GPU_MEMORY.labels("total").set(total)

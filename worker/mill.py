@@ -19,6 +19,7 @@ from db.patience import patiently
 from db.results import store_chunk
 from db.settings import StoreSettings
 from db.store import Store
+from worker import metrics
 from worker.classifier import Classifier, Outcome, load_classifier
 from worker.isolation import classify_isolated
 from worker.message import ChunkMessage
@@ -83,17 +84,32 @@ class Mill:
         run, number = message.run, message.number
         nth = self._patiently(lambda: self._ledger.begin(run, number, self.name))
         if nth == 0:
+            metrics.ALREADY_DONE.inc()
             return
         try:
-            outcome = self._classify([comment.text for comment in message.comments], nth)
-            classified, dead = split(message, outcome, self.model)
-            self._patiently(lambda: store_chunk(self._store, run, number, message.source_number, classified, dead))
+            with metrics.CHUNKS_IN_WORK.track_inprogress():
+                self._grind(message, nth)
         except StoppingError:
             raise
         except BaseException as error:
+            metrics.FAILED.inc()
             reason = f"{type(error).__name__}: {error}"
             self._patiently(lambda: self._ledger.fail(run, number, reason))
             raise
+
+    def _grind(self, message: ChunkMessage, nth: int) -> None:
+        run, number, source = message.run, message.number, message.source_number
+        outcome = self._classify([comment.text for comment in message.comments], nth)
+        classified, dead = split(message, outcome, self.model)
+        with metrics.timed("write"):
+            stored = self._patiently(lambda: store_chunk(self._store, run, number, source, classified, dead))
+        if not stored:
+            metrics.ALREADY_DONE.inc()
+            return
+        metrics.DONE.inc()
+        metrics.COMMENTS.inc(len(classified.comments))
+        metrics.TOKENS.inc(int(classified.tokens.sum()))
+        metrics.DEAD_LETTERS.inc(len(dead))
 
     def _classify(self, texts: Sequence[str], nth: int) -> Outcome:
         """Classify texts at the nth try of their chunk."""

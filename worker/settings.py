@@ -1,5 +1,6 @@
 """Where the broker is, which model to load, and how the worker runs it."""
 
+import re
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -14,6 +15,11 @@ from worker.watchdog import LIMIT_S
 #: Names the bundled model, and the embedded broker, as a setting that is given: over one in `.env`, say.
 BUNDLED_MODEL: Final = "bundled"
 EMBEDDED_BROKER: Final = "embedded"
+#: No metrics, as a setting that is given.
+NO_METRICS: Final = "off"
+#: Who may see metrics where a port alone is named: this machine.
+LOCALHOST: Final = "127.0.0.1"
+_ADDRESS: Final = re.compile(r"(?:(?P<host>[\w.-]+|\[[\da-fA-F:.]+\]):)?(?P<port>\d{1,5})")
 #: What kombu connects to with its Redis transport.
 _SCHEMES: Final = ("redis", "rediss", "sentinel", "redis+socket")
 
@@ -46,6 +52,8 @@ class WorkerSettings(BaseSettings):
     moodmill_tuning: Path = platformdirs.user_cache_path("moodmill") / "tuning.json"
     #: Seconds that a micro-batch, or one try to write a chunk, may take; a worker in which it takes longer ends.
     moodmill_stall_seconds: PositiveFloat = LIMIT_S
+    #: HOST:PORT where a process that lasts shows its metrics; a port alone is one of 127.0.0.1. None: nowhere.
+    moodmill_metrics: str | None = None
     #: Set for a worker that somebody started for one run: it ends when its standard input does.
     moodmill_exit_with_parent: bool = False
 
@@ -72,3 +80,13 @@ class WorkerSettings(BaseSettings):
             checked = "ssl_cert_reqs=required&ssl_check_hostname=true"
             url = urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, checked]))))
         return url
+
+    @field_validator("moodmill_metrics")
+    @classmethod
+    def _of_metrics(cls, address: str | None) -> str | None:
+        if address is None or address == NO_METRICS:
+            return None
+        found = _ADDRESS.fullmatch(address)
+        if found is None or not 0 < int(found["port"]) < 65_536:
+            raise ValueError(f"expected HOST:PORT, PORT or {NO_METRICS}")
+        return f"{found['host'] or LOCALHOST}:{found['port']}"

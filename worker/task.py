@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from typing import Any, Final
 
 from celery.exceptions import Reject
@@ -15,6 +16,7 @@ from db.errors import MoodmillError, StoreError
 from db.settings import StoreSettings, read_settings
 from worker.celery_app import app, settings
 from worker.door import TASK
+from worker.exposition import exposed
 from worker.message import NewerMessageError, read_message
 from worker.mill import Mill, StoppingError
 from worker.pulse import Pulse
@@ -26,7 +28,8 @@ logger = logging.getLogger(__name__)
 NEWER_PAUSE_S: Final = 2.0
 
 _mill: Mill | None = None
-_pulse: Pulse | None = None
+#: What runs as long as the process does: the model's threads, the signs of life, the metrics.
+_life: Final = ExitStack()
 
 
 @app.task(name=TASK)  # type: ignore[untyped-decorator]
@@ -56,12 +59,13 @@ def classify(received: Any) -> None:
 @worker_init.connect  # type: ignore[untyped-decorator]
 def load(**_: Any) -> None:
     """Load and warm the model before the first chunk is taken; end the process when that fails."""
-    global _mill, _pulse
+    global _mill
     if settings.moodmill_exit_with_parent:
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     try:
-        _mill = Mill(settings, read_settings(StoreSettings)).__enter__()
-        _pulse = Pulse(_mill.name).__enter__()
+        _mill = _life.enter_context(Mill(settings, read_settings(StoreSettings)))
+        _life.enter_context(exposed(settings.moodmill_metrics))
+        _life.enter_context(Pulse(_mill.name))
     except Exception as error:
         # Celery swallows exceptions of signal receivers, but not SystemExit: a worker without a model must not consume.
         reason = str(error) if isinstance(error, MoodmillError) else f"{type(error).__name__}: {error}"
@@ -85,10 +89,7 @@ def stop_waiting(**_: Any) -> None:
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def unload(**_: Any) -> None:
     """End the model threads. Celery has waited for the task threads by now, so nothing waits for the model."""
-    if _pulse is not None:
-        _pulse.__exit__()
-    if _mill is not None:
-        _mill.__exit__()
+    _life.close()
 
 
 def _end_with_parent() -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 from db.emotions import EMOTIONS
 from producers.sample import SAMPLE
 from tests.end_to_end.conftest import Fleet
-from tests.support import clean_environment, make_model, moodmill, moodmill_here, wait_until, write_dump
+from tests.support import clean_environment, free_port, make_model, moodmill, moodmill_here, wait_until, write_dump
 from worker.repository import BUNDLED
 
 ROWS = f"select comment_id, {', '.join(EMOTIONS)} from comment_emotion order by comment_id"
@@ -131,6 +131,7 @@ def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path) -> None:
         tmp_path / "RC_long", [f"comment number {n}, {'so much of this ' * (n % 20)}" for n in range(2_000)]
     )
     settings = {"MOODMILL_CHUNK_COMMENTS": "32", "MOODMILL_CHUNKS_IN_FLIGHT": "4"}
+    settings["MOODMILL_METRICS"] = str(free_port())  # the producer's: the worker that it starts does not want it too
     quiet, broken = (settings | {"DATABASE_URL": f"sqlite:///{tmp_path / name}.db"} for name in ("quiet", "broken"))
     assert moodmill("label", dump, *model, cwd=tmp_path, settings=quiet).returncode == 0
     process = subprocess.Popen(
