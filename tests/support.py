@@ -73,6 +73,16 @@ def forget(client: redis.Redis) -> None:
         client.delete(key)
 
 
+def program(name: str) -> str:
+    """Return the path of a program that is no Python package. Skips the test where it is missing, but in CI."""
+    path = shutil.which(name)
+    if path is not None:
+        return path
+    if os.environ.get("CI"):
+        pytest.fail(f"{name} is not installed")
+    pytest.skip(f"{name} is not installed")
+
+
 @contextmanager
 def away(postgres_url: str) -> Iterator[Callable[[], None]]:
     """Shut a PostgreSQL database and throw everybody out; yield what opens it again."""
