@@ -6,10 +6,12 @@ from contextlib import contextmanager
 
 @contextmanager
 def observed() -> Iterator[None]:
-    """Show the metrics of this process as long as the context lasts, where the settings say. Raises SettingError."""
+    """Log, and show metrics, as the settings say, as long as the context lasts. Raises SettingError."""
     from db.settings import read_settings
     from worker.exposition import exposed
+    from worker.logs import logging_as
     from worker.settings import WorkerSettings
 
-    with exposed(read_settings(WorkerSettings).moodmill_metrics):
+    settings = read_settings(WorkerSettings)
+    with logging_as(settings.moodmill_log), exposed(settings.moodmill_metrics):
         yield

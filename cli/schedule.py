@@ -100,12 +100,14 @@ def run_job(name: str, as_json: bool) -> None:
     from producers.jobs import find_job
     from producers.options import run_defaults
     from producers.settings import ProducerSettings
+    from worker.logs import about
 
     job = find_job(read_settings(ProducerSettings).moodmill_jobs, name)
     own_worker = labelling.Workplace().starts_worker
     with (
         opened_store(create=True) as store,
         observed(),
+        about(job=name),
         stoppable(),
         shown_progress(REMARKS, own_worker=own_worker) as show,
     ):
@@ -138,7 +140,8 @@ def serve() -> None:
         raise SettingError("a schedule needs a broker: set REDIS_URL, or let cron call `moodmill schedule run`")
     _jobs()
     check_broker()
-    command = [sys.executable, "-m", "celery", "-A", "producers.beat", "beat", "--loglevel", "INFO"]
+    banner = [] if settings.moodmill_log == "text" else ["--quiet"]  # it is a picture, and no JSON
+    command = [sys.executable, "-m", "celery", "-A", "producers.beat", *banner, "beat", "--loglevel", "INFO"]
     os.execv(sys.executable, command)  # noqa: S606 - our own command takes this process's place, and its signals
 
 

@@ -32,6 +32,7 @@ def worker(name: str | None, check: bool) -> None:
     from db.store import Store
     from worker.broker import check_broker
     from worker.celery_app import settings
+    from worker.logs import logging_as
     from worker.supervisor import Supervisor
 
     if settings.redis_url is None:
@@ -42,7 +43,8 @@ def worker(name: str | None, check: bool) -> None:
     supervisor = Supervisor({}, arguments=arguments, count_done=lambda: count_done(store))
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, lambda given, _frame: supervisor.signal(given))
-    sys.exit(supervisor.wait())
+    with logging_as(settings.moodmill_log):
+        sys.exit(supervisor.wait())
 
 
 def _check() -> None:

@@ -165,7 +165,7 @@ def postgres_options(url: URL) -> dict[str, int]:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000}, **_pool())
+    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000}, **_common())
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
@@ -199,11 +199,12 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    return create_engine(url, pool_pre_ping=True, connect_args=postgres_options(url), **_pool())
+    return create_engine(url, pool_pre_ping=True, connect_args=postgres_options(url), **_common())
 
 
-def _pool() -> dict[str, Any]:
-    return {"pool_size": CONNECTIONS, "max_overflow": 0, "pool_timeout": CONNECTION_WAIT_S}
+def _common() -> dict[str, Any]:
+    pool = {"pool_size": CONNECTIONS, "max_overflow": 0, "pool_timeout": CONNECTION_WAIT_S}
+    return {**pool, "hide_parameters": True}  # errors are logged, and parameters hold texts of comments
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from producers.settings import ProducerSettings
 from worker.broker import forget, sign_of_life
 from worker.celery_app import app, settings
 from worker.exposition import exposed
+from worker.logs import set_subject
 from worker.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
 
 logger = logging.getLogger(__name__)
@@ -115,6 +116,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
             logger.debug("the last sign of life stays: %s", error)
 
     def _run(self, name: str) -> None:
+        set_subject(job=name)
         store = Store(read_settings(StoreSettings).database_url)
         try:
             job = find_job(read_settings(ProducerSettings).moodmill_jobs, name)

@@ -20,6 +20,7 @@ from producers.sources.spool import forget_spooled, spool
 from worker.broker import check_broker, give_back
 from worker.celery_app import use_broker
 from worker.embedded import embedded_broker
+from worker.logs import about
 from worker.settings import NO_METRICS, WorkerSettings
 from worker.supervisor import local_worker
 
@@ -149,12 +150,13 @@ def _drive(
     on_progress: OnProgress,
     work: Callable[[Feeder], None],
 ) -> RunStatus:
-    feeder = Feeder(store, run_id, read_settings(ProducerSettings), on_progress, check)
-    work(feeder)
-    if workplace.wait:
-        feeder.wait()
-        feeder.roll_up()
-        _forget_spooled_of(store, run_id)
+    with about(run=run_id):
+        feeder = Feeder(store, run_id, read_settings(ProducerSettings), on_progress, check)
+        work(feeder)
+        if workplace.wait:
+            feeder.wait()
+            feeder.roll_up()
+            _forget_spooled_of(store, run_id)
     return status(store, run_id)
 
 

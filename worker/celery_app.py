@@ -11,6 +11,7 @@ from kombu.entity import Queue
 
 from db.settings import read_settings
 from worker.door import QUEUE, put_up_door
+from worker.logs import teach_celery
 from worker.settings import WorkerSettings
 
 #: The visibility timeout is per Redis database: keep other programs' keys apart.
@@ -25,6 +26,7 @@ SOCKET_TIMEOUT_S: Final = 30
 
 settings = read_settings(WorkerSettings)
 put_up_door()
+teach_celery(settings.moodmill_log)
 
 app: Final = Celery("moodmill", include=["worker.task"])
 app.conf.update(

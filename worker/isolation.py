@@ -18,6 +18,7 @@ import numpy as np
 from db.emotions import EMOTIONS
 from db.errors import MoodmillError, WorkerError
 from worker.classifier import Outcome, load_classifier
+from worker.logs import logging_as
 from worker.repository import find_model
 from worker.settings import WorkerSettings
 from worker.tokens import MAX_TOKENS
@@ -127,7 +128,7 @@ def _serve(pipe: Connection, settings: WorkerSettings) -> None:
     # ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with suppress(EOFError, BrokenPipeError):
+    with suppress(EOFError, BrokenPipeError), logging_as(settings.moodmill_log):
         try:
             classifier = load_classifier(find_model(settings), settings)
         except MoodmillError as error:

@@ -10,6 +10,7 @@ from pydantic import PositiveFloat, PositiveInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
 from db.settings import SOURCES, PasswordFile, with_password
+from worker.logs import Style
 from worker.watchdog import LIMIT_S
 
 #: Names the bundled model, and the embedded broker, as a setting that is given: over one in `.env`, say.
@@ -54,6 +55,8 @@ class WorkerSettings(BaseSettings):
     moodmill_stall_seconds: PositiveFloat = LIMIT_S
     #: HOST:PORT where a process that lasts shows its metrics; a port alone is one of 127.0.0.1. None: nowhere.
     moodmill_metrics: str | None = None
+    #: How processes log: "auto" is text on a terminal, and JSON elsewhere.
+    moodmill_log: Style = "text"
     #: Set for a worker that somebody started for one run: it ends when its standard input does.
     moodmill_exit_with_parent: bool = False
 

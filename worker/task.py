@@ -17,6 +17,7 @@ from db.settings import StoreSettings, read_settings
 from worker.celery_app import app, settings
 from worker.door import TASK
 from worker.exposition import exposed
+from worker.logs import set_subject
 from worker.message import NewerMessageError, read_message
 from worker.mill import Mill, StoppingError
 from worker.pulse import Pulse
@@ -37,8 +38,10 @@ def classify(received: Any) -> None:
     """Classify one chunk. Returns once its results are committed; only then does Celery acknowledge it."""
     if _mill is None:
         raise RuntimeError("the task runs in a worker process: it was called before the model was loaded")
+    set_subject()  # of the chunk before: Celery logs what came of it in this thread, after us
     try:
         message = read_message(received)
+        set_subject(run=message.run, chunk=message.number)
         started = time.monotonic()
         _mill.grind(message)
         seconds = time.monotonic() - started

@@ -1,10 +1,12 @@
 """What others see of real processes: a worker, a producer and the schedule."""
 
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -36,6 +38,9 @@ class Observed:
     done: Samples
     #: What `moodmill label` printed.
     summary: str
+    #: What worker and schedule have logged by then.
+    worker_log: str
+    beat_log: str
 
 
 def scrape(port: int) -> Samples:
@@ -61,6 +66,7 @@ def observed(redis_url: str, tiny_model: Path, tmp_path_factory: pytest.TempPath
         "DATABASE_URL": f"sqlite:///{folder / 'moodmill.db'}",
         "HF_MODEL_REPO": str(tiny_model),
         "MOODMILL_CHUNK_COMMENTS": str(CHUNK),
+        "MOODMILL_LOG": "json",
     }
 
     def of(process: str) -> dict[str, str]:
@@ -86,6 +92,8 @@ def observed(redis_url: str, tiny_model: Path, tmp_path_factory: pytest.TempPath
                 worker=scrape(ports["worker"]),
                 done=scrape(ports["beat"]),
                 summary=summary,
+                worker_log=(folder / "worker.log").read_text(),
+                beat_log=(folder / "serve.log").read_text(),
             )
         finally:
             worker.stop()
@@ -127,3 +135,17 @@ def test_a_worker_shows_its_model_and_what_it_classified(observed: Observed) -> 
     assert seen["moodmill_microbatch_padding_ratio_sum"] == 0, "the tiny model is a BERT, which needs no padding"
     (model,) = (name for name in seen if name.startswith("moodmill_model_info"))
     assert re.search(r'device="cpu",model="tiny",precision="fp32",revision="[0-9a-f]{12}"', model)
+
+
+def test_worker_and_schedule_log_json_that_says_which_chunk_it_is_about(observed: Observed) -> None:
+    worker, beat = ([json.loads(line) for line in log.splitlines()] for log in (observed.worker_log, observed.beat_log))
+    for line in (*worker, *beat):
+        assert datetime.fromisoformat(line["ts"]).tzinfo == UTC
+        assert {"level", "logger", "message", "process"} <= line.keys()
+    assert any("waiting for chunks" in line["message"] for line in worker)
+    ours = [line for line in worker if line["logger"] == "worker.task" and "chunk" in line]
+    assert sorted(line["chunk"] for line in ours) == list(range(COMMENTS // CHUNK))
+    assert {f"chunk {line['run']}/{line['chunk']}" for line in ours} == {line["message"].split(":")[0] for line in ours}
+    # and what Celery says of a task
+    assert all("run" in line for line in worker if "succeeded in" in line["message"])
+    assert not {"love", "thanks"} & set(re.findall(r"\w+", observed.worker_log + observed.beat_log))

@@ -1,0 +1,94 @@
+"""How processes log."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import insert
+
+from db.jobs import JobLedger
+from db.schema import comment_emotion
+from db.store import Store
+from tests.support import moodmill_here
+from worker.logs import Style, about, logging_as, set_subject
+from worker.settings import WorkerSettings
+
+logger = logging.getLogger("tests.logs")
+
+
+def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_a_line_says_when_where_and_what(capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_as("json"):
+        logger.warning("%d chunks \ud83d of\nrun", 7)
+    [line] = logged(capsys)
+    assert datetime.now(UTC) >= datetime.fromisoformat(line.pop("ts"))
+    assert line.pop("process") > 0
+    assert line == {"level": "WARNING", "logger": "tests.logs", "message": "7 chunks \ud83d of\nrun"}
+
+
+def test_a_line_says_what_its_thread_works_on(capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_as("json"):
+        with about(job="nightly"), about(run="r"):
+            logger.warning("both")
+            other = Thread(target=logger.warning, args=["neither"])
+            other.start()
+            other.join()
+        set_subject(run="r", chunk=3)
+        set_subject(chunk=4)
+        logger.warning("the last one")
+        set_subject()
+    assert [{**line, "ts": "", "process": 0} for line in logged(capsys)] == [
+        {"ts": "", "level": "WARNING", "logger": "tests.logs", "process": 0, "message": message, **subject}
+        for message, subject in (
+            ("both", {"job": "nightly", "run": "r"}),
+            ("neither", {}),
+            ("the last one", {"chunk": 4}),
+        )
+    ]
+
+
+def test_an_exception_is_one_field_and_tells_no_parameter_of_a_statement(
+    sqlite_store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with logging_as("json"):
+        try:
+            with sqlite_store.writing() as connection:
+                connection.execute(
+                    insert(comment_emotion).values(comment_id="c", model="m", text="a confidential text")
+                )
+        except Exception:
+            logger.exception("it failed")
+    said = capsys.readouterr().err
+    [line] = map(json.loads, said.splitlines())
+    assert "IntegrityError" in line["exception"]
+    assert "confidential" not in said
+
+
+@pytest.mark.parametrize("style", ["text", "auto", "json"])
+def test_elsewhere_than_on_a_terminal_auto_is_json(style: Style, capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_as(style):
+        handlers = [type(one.formatter).__name__ for one in logging.getLogger().handlers]
+    assert ("JsonFormatter" in handlers) == (style != "text")
+
+
+def test_a_command_warns_in_json_what_it_works_on(sqlite_store: Store, tmp_path: Path) -> None:
+    # given a job that runs already
+    (tmp_path / "jobs.toml").write_text('[nightly]\ncron = "15 3 * * *"\nfiles = ["dumps"]\n')
+    JobLedger(sqlite_store).begin("nightly")
+    settings = {"DATABASE_URL": sqlite_store.url.render_as_string(), "MOODMILL_LOG": "json"}
+    done = moodmill_here("schedule", "run", "nightly", cwd=tmp_path, settings=settings)
+    line = json.loads(done.stderr)
+    assert (line["level"], line["job"], line["message"]) == ("WARNING", "nightly", "job nightly: it runs already")
+
+
+def test_another_style_is_refused() -> None:
+    with pytest.raises(ValidationError, match="'text', 'json' or 'auto'"):
+        WorkerSettings.model_validate({"moodmill_log": "xml"})
