@@ -35,6 +35,7 @@ from worker.celery_app import app, settings
 from worker.exposition import exposed
 from worker.logs import set_subject
 from worker.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
+from worker.tracing import traced
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self._stopping = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
-        #: What runs as long as the process does: the metrics.
+        #: What runs as long as the process does: metrics, traces.
         self._life = ExitStack()
         self._name: Final = f"{socket.gethostname()}:{os.getpid()}"
         super().__init__(*arguments, **named)
@@ -73,6 +74,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
             jobs = read_jobs(read_settings(ProducerSettings).moodmill_jobs)
             store = Store(read_settings(StoreSettings).database_url)
             store.prepare()
+            self._life.enter_context(traced("moodmill-beat"))
             self._life.enter_context(_shown(jobs))
         except MoodmillError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201 - the process's last word

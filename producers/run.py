@@ -24,6 +24,7 @@ from producers.settings import ProducerSettings
 from producers.sources import expand, fingerprint, open_source
 from worker.broker import alive, give_back, held_chunks, send_chunk
 from worker.message import ChunkMessage
+from worker.tracing import chunk_span
 
 logger = logging.getLogger(__name__)
 
@@ -207,7 +208,8 @@ class Feeder:
             comments=comments,
             keep_text=self._options.keep_text,
         )
-        self._sent_to(lambda: send_chunk(message))
+        with chunk_span("send", run=message.run, chunk=number, comments=len(comments)):
+            self._sent_to(lambda: send_chunk(message))
         metrics.SENT.inc()
 
     def _send_again(self, numbers: Collection[int]) -> None:

@@ -16,6 +16,7 @@ from db.errors import BrokerError
 from worker.celery_app import KEY_PREFIX, app
 from worker.door import QUEUE, TASK
 from worker.message import ChunkMessage
+from worker.tracing import carried
 
 #: Messages read from the broker at once; each holds some 100 KB.
 PAGE: Final = 16
@@ -170,7 +171,7 @@ def send_chunk(message: ChunkMessage) -> None:
         with producers[app.connection_for_write()].acquire(block=True) as producer:
             # Celery would put the comments' texts into the header `argsrepr`, for logs: keep them out.
             shown = {"argsrepr": f"{message.run}/{message.number}", "kwargsrepr": ""}
-            app.send_task(TASK, args=[message.to_json()], producer=producer, **shown)
+            app.send_task(TASK, args=[message.to_json()], producer=producer, headers=carried(), **shown)
     except (OperationalError, RedisError) as error:
         raise _unreachable(error) from error
 

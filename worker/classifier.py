@@ -27,6 +27,7 @@ from worker.model import EmotionModel, choose_device
 from worker.repository import ModelFiles
 from worker.settings import WorkerSettings
 from worker.tokens import TextTokenizer, TokenIds
+from worker.tracing import part_span
 from worker.tuning import tuned
 from worker.watchdog import Watchdog
 
@@ -135,12 +136,12 @@ class Classifier:
         )
 
     def _classify(self, texts: Sequence[str]) -> Outcome:
-        with self._watchdog.watching("tokenising a chunk"), metrics.timed("tokenise"):
+        with self._watchdog.watching("tokenising a chunk"), metrics.timed("tokenise"), part_span("tokenise"):
             encoded = self._tokenizer.encode(texts)
         empty = np.full((len(texts), len(EMOTIONS)), np.nan, dtype=np.float32)
         ticket = _Ticket(probabilities=empty, remaining=len(texts))
         if texts:
-            with metrics.timed("wait"):
+            with metrics.timed("wait"), part_span("forward"):
                 with self._changed:
                     waiting = [_Waiting(text=text, row=row, ticket=ticket) for row, text in enumerate(encoded)]
                     self._batcher.add(waiting, time.monotonic())

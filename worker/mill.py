@@ -25,6 +25,7 @@ from worker.isolation import classify_isolated
 from worker.message import ChunkMessage
 from worker.repository import find_model
 from worker.settings import WorkerSettings
+from worker.tracing import part_span
 from worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class Mill:
         run, number, source = message.run, message.number, message.source_number
         outcome = self._classify([comment.text for comment in message.comments], nth)
         classified, dead = split(message, outcome, self.model)
-        with metrics.timed("write"):
+        with metrics.timed("write"), part_span("write"):
             stored = self._patiently(lambda: store_chunk(self._store, run, number, source, classified, dead))
         if not stored:
             metrics.ALREADY_DONE.inc()

@@ -22,6 +22,7 @@ from worker.message import NewerMessageError, read_message
 from worker.mill import Mill, StoppingError
 from worker.pulse import Pulse
 from worker.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
+from worker.tracing import HEADERS, chunk_span, traced
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,9 @@ def classify(received: Any) -> None:
         message = read_message(received)
         set_subject(run=message.run, chunk=message.number)
         started = time.monotonic()
-        _mill.grind(message)
+        headers = {header: classify.request.get(header) for header in HEADERS}
+        with chunk_span("grind", headers, run=message.run, chunk=message.number, comments=len(message.comments)):
+            _mill.grind(message)
         seconds = time.monotonic() - started
         logger.info("chunk %s/%d: %d comments in %.1f s", message.run, message.number, len(message.comments), seconds)
     except NewerMessageError as error:
@@ -66,6 +69,7 @@ def load(**_: Any) -> None:
     if settings.moodmill_exit_with_parent:
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     try:
+        _life.enter_context(traced("moodmill-worker"))
         _mill = _life.enter_context(Mill(settings, read_settings(StoreSettings)))
         _life.enter_context(exposed(settings.moodmill_metrics))
         _life.enter_context(Pulse(_mill.name))

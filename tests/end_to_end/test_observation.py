@@ -12,8 +12,10 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.end_to_end.test_schedule import jobs, serving
+from tests.otlp import receiver
 from tests.support import clean_environment, database_of, free_port, wait_until, write_dump
 from worker.supervisor import Supervisor
 
@@ -29,6 +31,9 @@ Samples = dict[str, float]
 @dataclass(frozen=True, kw_only=True)
 class Observed:
     """What was seen of a run whose worker came late."""
+
+    #: By the service that sent them.
+    spans: list[tuple[str, Span]]
 
     #: While no worker was there.
     producer: Samples
@@ -73,20 +78,24 @@ def observed(redis_url: str, tiny_model: Path, tmp_path_factory: pytest.TempPath
         return settings | {"MOODMILL_METRICS": str(ports[process])}
 
     command = [sys.executable, "-m", "cli.main", "label", str(dump)]
-    environment = clean_environment(**of("producer"))
     with (
+        receiver() as received,
         serving(folder, of("beat")),
-        subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE) as label,
+        subprocess.Popen(
+            command, cwd=folder, env=clean_environment(**of("producer"), **received.settings), stdout=subprocess.PIPE
+        ) as label,
     ):
         wait_until(lambda: scrape(ports["producer"]).get("moodmill_chunks_sent_total") == COMMENTS / CHUNK)
         producer = scrape(ports["producer"])
         wait_until(lambda: scrape(ports["beat"]).get("moodmill_queue_chunks") == COMMENTS / CHUNK)
         waiting = scrape(ports["beat"])
-        worker = Supervisor(clean_environment(**of("worker")), log=folder / "worker.log")
+        worker = Supervisor(clean_environment(**of("worker"), **received.settings), log=folder / "worker.log")
         try:
             summary = label.communicate(timeout=120)[0].decode()
             wait_until(lambda: scrape(ports["beat"]).get("moodmill_taken_chunks") == 0)
+            wait_until(lambda: len(received.spans) >= 5 * COMMENTS / CHUNK)
             yield Observed(
+                spans=received.spans,
                 producer=producer,
                 waiting=waiting,
                 worker=scrape(ports["worker"]),
@@ -149,3 +158,22 @@ def test_worker_and_schedule_log_json_that_says_which_chunk_it_is_about(observed
     # and what Celery says of a task
     assert all("run" in line for line in worker if "succeeded in" in line["message"])
     assert not {"love", "thanks"} & set(re.findall(r"\w+", observed.worker_log + observed.beat_log))
+
+
+def test_a_chunk_is_one_trace_from_producer_to_worker(observed: Observed) -> None:
+    by_trace: dict[bytes, dict[str, tuple[str, Span]]] = {}
+    for service, span in observed.spans:
+        by_trace.setdefault(span.trace_id, {})[span.name] = (service, span)
+    assert len(by_trace) == COMMENTS / CHUNK
+    for steps in by_trace.values():
+        parents = {name: span.parent_span_id for name, (_, span) in steps.items()}
+        ids = {name: span.span_id for name, (_, span) in steps.items()}
+        grind = ids["grind"]
+        assert parents == {"send": b"", "grind": ids["send"], "tokenise": grind, "forward": grind, "write": grind}
+        services = {name: service for name, (service, _) in steps.items()}
+        assert services == {**dict.fromkeys(steps, "moodmill-worker"), "send": "moodmill-producer"}
+        chunks = [
+            {one.key: one.value.int_value for one in steps[name][1].attributes}["moodmill.chunk"]
+            for name in ("send", "grind")
+        ]
+        assert chunks[0] == chunks[1]

@@ -18,6 +18,8 @@ GOOD: dict[str, Any] = {
 
 def test_a_message_of_ours_comes_in() -> None:
     assert why_not(GOOD) is None
+    traced = {"headers": {**GOOD["headers"], "traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}}
+    assert why_not(GOOD | traced) is None
 
 
 @pytest.mark.parametrize(
