@@ -20,6 +20,7 @@ from cli.report import report
 from cli.schedule import schedule
 from cli.status import status
 from cli.store import db
+from cli.top import top
 from cli.train import train
 from cli.worker import worker
 from db.errors import MoodmillError
@@ -49,6 +50,7 @@ for command in (
     worker,
     schedule,
     status,
+    top,
     resume,
     dead,
     export,

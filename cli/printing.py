@@ -17,6 +17,8 @@ OUTPUT = Console(highlight=False)
 REMARKS = Console(stderr=True, highlight=False)
 #: Characters of an example comment shown in a table.
 EXAMPLE = 70
+#: How a moment of the schedule looks.
+MINUTE = "%Y-%m-%d %H:%M"
 
 
 def print_json(value: Any) -> None:
@@ -86,6 +88,13 @@ def print_troubles(status: "RunStatus") -> None:
 
 def _error(message: str) -> None:
     REMARKS.print(Text(f"error: {' '.join(message.split())}"), soft_wrap=True)
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as hours, minutes and seconds."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
 
 
 def shortened(text: str, limit: int = EXAMPLE) -> str:

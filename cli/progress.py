@@ -18,6 +18,8 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from cli.printing import clock
+
 if TYPE_CHECKING:
     from producers.run import Progress
 
@@ -34,9 +36,7 @@ class Eta(ProgressColumn):
         left = task.time_remaining
         if left is None:
             return Text("ETA -", style="progress.remaining")
-        minutes, seconds = divmod(int(left), 60)
-        hours, minutes = divmod(minutes, 60)
-        return Text(f"ETA {hours}:{minutes:02}:{seconds:02}", style="progress.remaining")
+        return Text(f"ETA {clock(left)}", style="progress.remaining")
 
 
 @contextmanager

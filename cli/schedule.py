@@ -3,7 +3,7 @@
 import os
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.table import Column, Table
@@ -12,16 +12,13 @@ from rich.text import Text
 from cli.interruption import stoppable
 from cli.observation import observed
 from cli.opening import opened_store
-from cli.options import broker_options, json_option, model_options, setting, store_options
-from cli.printing import OUTPUT, REMARKS, print_json
+from cli.options import broker_options, jobs_option, json_option, model_options, store_options
+from cli.printing import MINUTE, OUTPUT, REMARKS, print_json
 from cli.progress import shown_progress
 from db.errors import SettingError
 
 if TYPE_CHECKING:
     from producers.jobs import Job
-
-_jobs_option = setting("MOODMILL_JOBS", "--jobs", "The TOML file that describes the jobs; jobs.toml without it.")
-_MINUTE: Final = "%Y-%m-%d %H:%M"
 
 
 @click.group(short_help="Label what is new, at set times.")
@@ -47,7 +44,7 @@ def schedule() -> None:
 
 
 @schedule.command("list")
-@_jobs_option
+@jobs_option
 @store_options
 @json_option
 def list_jobs(as_json: bool) -> None:
@@ -64,13 +61,13 @@ def list_jobs(as_json: bool) -> None:
     table = Table("job", *once, "outcome", box=None)
     for name, job in jobs.items():
         found = last[name]
-        came = (f"{found.started_at:{_MINUTE}}", found.state, found.outcome or "") if found else ("never", "", "")
-        table.add_row(*(Text(one) for one in (name, job.cron, f"{job.due_after(now):{_MINUTE}}", *came)))
+        came = (f"{found.started_at:{MINUTE}}", found.state, found.outcome or "") if found else ("never", "", "")
+        table.add_row(*(Text(one) for one in (name, job.cron, f"{job.due_after(now):{MINUTE}}", *came)))
     OUTPUT.print(table)
 
 
 @schedule.command("next")
-@_jobs_option
+@jobs_option
 @json_option
 def next_jobs(as_json: bool) -> None:
     """Show which job is due when, the next one first."""
@@ -80,12 +77,12 @@ def next_jobs(as_json: bool) -> None:
         print_json([_json(name, job, now) for _, name, job in due])
         return
     for moment, name, _ in due:
-        OUTPUT.print(Text(f"{moment:{_MINUTE}} UTC  {name}"))
+        OUTPUT.print(Text(f"{moment:{MINUTE}} UTC  {name}"))
 
 
 @schedule.command("run")
 @click.argument("name")
-@_jobs_option
+@jobs_option
 @model_options
 @store_options
 @broker_options
@@ -123,7 +120,7 @@ def run_job(name: str, as_json: bool) -> None:
 
 
 @schedule.command()
-@_jobs_option
+@jobs_option
 @model_options
 @store_options
 @broker_options
