@@ -33,6 +33,8 @@ REFRESH_S: Final = 2.0
 PATIENCE_S: Final = 3.0
 #: Columns of a run's bar.
 BAR: Final = 16
+#: Columns of a terminal that has room for it.
+WIDE: Final = 100
 
 
 @click.command(short_help="Watch runs, workers and jobs, live.")
@@ -131,21 +133,24 @@ def _traffic(found: "Traffic | None") -> str:
 def _runs(runs: "Sequence[RunPace]") -> RenderableType:
     if not runs:
         return "no run is under way"
-    table = Table(Column("run", no_wrap=True), Column("sources", no_wrap=True, overflow="ellipsis"), "done", box=None)
-    for title in ("", "comments", "comments/s", "ETA", "pending", "failed"):
+    # Where it is narrow, the names of the sources give way, and then the bar.
+    table = Table(Column("run", no_wrap=True), "sources", box=None)
+    if OUTPUT.width >= WIDE:
+        table.add_column("done", min_width=BAR)
+    for title in ("", "comments", "speed", "ETA", "pending", "failed"):
         table.add_column(title, justify="right", no_wrap=True)
     for one in runs:
-        table.add_row(
-            one.id,
-            Text(", ".join(one.sources)),
-            ProgressBar(total=1.0, completed=one.share, width=BAR),
+        sources = Text(", ".join(one.sources), no_wrap=True, overflow="ellipsis")
+        bar = [ProgressBar(total=1.0, completed=one.share, width=BAR)] if OUTPUT.width >= WIDE else []
+        figures = (
             f"{one.share:.0%}",
             f"{one.classified:,}",
-            f"{one.speed:,.0f}" if one.speed else "-",
+            f"{one.speed:,.0f}/s" if one.speed else "-/s",
             "-" if one.seconds_left is None else clock(one.seconds_left),
             f"{one.pending_chunks:,}",
             f"{one.failed_chunks:,}",
         )
+        table.add_row(one.id, sources, *bar, *figures)
     return table
 
 

@@ -21,14 +21,7 @@ from sqlalchemy import create_engine, make_url, text
 from db.emotions import EMOTIONS
 
 #: Settings that a machine's own environment must not lend to a test.
-SETTINGS = (
-    "DATABASE_URL",
-    "REDIS_URL",
-    "HF_MODEL_REPO",
-    "HF_MODEL_REVISION",
-    "HF_HUB_CACHE",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-)
+SETTINGS = ("DATABASE_URL", "REDIS_URL", "HF_MODEL_REPO", "HF_MODEL_REVISION", "HF_HUB_CACHE")
 
 
 def wait_until(predicate: Callable[[], Any], timeout: float = 60.0) -> None:
@@ -78,6 +71,27 @@ def forget(client: redis.Redis) -> None:
     """Delete what moodmill wrote, and nothing else: the server may be somebody's own."""
     for key in client.scan_iter("moodmill:*"):
         client.delete(key)
+
+
+@contextmanager
+def away(postgres_url: str) -> Iterator[Callable[[], None]]:
+    """Shut a PostgreSQL database and throw everybody out; yield what opens it again."""
+    url = make_url(postgres_url)
+    admin = create_engine(url.set(drivername="postgresql+psycopg", database="postgres"), isolation_level="AUTOCOMMIT")
+
+    def allow(allowed: bool) -> None:
+        with admin.connect() as connection:
+            connection.execute(text(f"alter database {url.database} allow_connections {str(allowed).lower()}"))
+            if not allowed:
+                throw_out = "select pg_terminate_backend(pid) from pg_stat_activity where datname = :name"
+                connection.execute(text(throw_out), {"name": url.database})
+
+    allow(False)
+    try:
+        yield lambda: allow(True)
+    finally:
+        allow(True)
+        admin.dispose()
 
 
 def moodmill(
