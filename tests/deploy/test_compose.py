@@ -13,15 +13,9 @@ from typing import Any
 import redis
 from sqlalchemy import Engine, text
 
-from db.settings import StoreSettings
-from producers.settings import ProducerSettings
 from tests.deploy.conftest import Deployment
 from tests.deploy.service import SECRETS, SERVICES, Service, in_order, wait_until_healthy
 from tests.support import wait_until, write_dump
-from worker.settings import WorkerSettings
-
-#: Whether our processes serve what Prometheus asks for.
-SERVED = any("moodmill_metrics" in kind.model_fields for kind in (StoreSettings, WorkerSettings, ProducerSettings))
 
 
 def test_what_is_dropped_is_in_the_roll_ups_with_nobody_touching_anything(deployment: Deployment) -> None:
@@ -111,6 +105,5 @@ def check_targets(prometheus: Service) -> None:
         with urllib.request.urlopen(f"http://{place}/api/v1/targets") as answer:
             return {one["labels"]["job"]: one["health"] for one in json.load(answer)["data"]["activeTargets"]}
 
-    assert {"worker", "beat", "producer"} <= set(targets())
-    if SERVED:
-        wait_until(lambda: targets()["worker"] == targets()["beat"] == "up")
+    assert set(targets()) == {"worker", "beat", "producer"}
+    wait_until(lambda: targets()["worker"] == targets()["beat"] == "up")

@@ -1,0 +1,72 @@
+"""The pages in docs/ are true as far as a machine can tell: commands exist, queries run, links lead somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+from sqlalchemy import text
+
+from cli.main import moodmill
+from db.store import Store
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+#: `moodmill …` in a block of commands or in a line of text.
+COMMAND = re.compile(r"^\s*(moodmill .*)$|`(moodmill [^`]*)`", re.MULTILINE)
+
+
+def commands(page: Path) -> list[str]:
+    said = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    found = [block or inline for block, inline in COMMAND.findall(said)]
+    return [" ".join(one.split("#")[0].rstrip(" &").split()) for one in found]
+
+
+def unknown_part(command: str) -> str | None:
+    """Return the part of a command that no command or option is named as; values and arguments may be anything."""
+    words = shlex.split(command)[1:]
+    current: click.Command = moodmill
+    for word in words:
+        if word.startswith("--"):
+            names = [name for one in current.params for name in (*one.opts, *one.secondary_opts)]
+            if word.split("=")[0] not in [*names, "--help", "--debug"]:
+                return word
+        elif isinstance(current, click.Group) and not word.startswith("…"):
+            if word not in current.commands:
+                return word
+            current = current.commands[word]
+    return None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_of_a_page_exists(page: Path) -> None:
+    for command in commands(page):
+        assert unknown_part(command) is None, command
+
+
+def test_a_command_that_does_not_exist_is_noticed() -> None:
+    assert unknown_part("moodmill label x.zst --keep-text") is None
+    assert unknown_part("moodmill label x.zst --keep-all") == "--keep-all"
+    assert unknown_part("moodmill db shrink") == "shrink"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_query_of_a_page_runs(page: Path, sqlite_store: Store) -> None:
+    for block in re.findall(r"```sql\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        with sqlite_store.writing() as connection:
+            connection.execute(text(block))
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.name)
+def test_every_link_to_a_page_or_file_leads_there(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_alert_says_what_to_do_in_a_section_of_its_own() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    anchors = {title.lower().replace(" ", "-") for title in re.findall(r"^### (.*)$", page, re.MULTILINE)}
+    rules = (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text(encoding="utf-8")
+    asked = set(re.findall(r"docs/operations\.md#([\w-]+)", rules))
+    assert asked == anchors
