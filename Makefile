@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults storm check format model secrets clean
+.PHONY: help setup demo test faults storm scale check format model secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ faults: $(READY) ## Put each fault into a run on real servers and processes, and
 
 storm: $(READY) ## Put faults into runs in random order for MINUTES (10), and print what struck; SEED=n brings the same again
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.storm --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+scale: $(READY) ## Fill PostgreSQL with ROWS (5000000) made-up rows, and time the dashboards' queries
+	@$(BIN)/python -W ignore -m bench.scale --rows $(or $(ROWS),5000000)
 
 check: $(READY) ## Lint and check types
 	$(BIN)/ruff check .

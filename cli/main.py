@@ -18,6 +18,7 @@ from cli.extra import missing_extra
 from cli.label import enqueue, label, resume
 from cli.report import report
 from cli.schedule import schedule
+from cli.settings import settings
 from cli.status import status
 from cli.store import db
 from cli.top import top
@@ -60,6 +61,7 @@ for command in (
     evaluate,
     bench,
     db,
+    settings,
     doctor,
     demo,
 ):

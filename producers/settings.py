@@ -23,7 +23,7 @@ class ProducerSettings(BaseSettings):
     moodmill_look_seconds: PositiveFloat = 15.0
     #: Where standard input, and new rows of tables, are kept until their run is finished.
     moodmill_spool: Path = platformdirs.user_data_path("moodmill") / "spool"
-    #: Months whose comments are kept, this one among them: the schedule's jobs let older ones go. None keeps all.
+    #: Months whose comments are kept, this one among them: the schedule's jobs let older ones go.
     moodmill_keep_months: PositiveInt | None = None
     #: What describes the jobs of the schedule.
     moodmill_jobs: Path = Path("jobs.toml")

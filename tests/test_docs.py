@@ -1,5 +1,6 @@
 """The pages in docs/ are true as far as a machine can tell: commands exist, queries run, links lead somewhere."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from cli.main import moodmill
+from cli.settings import all_settings, to_markdown
 from db.store import Store
+from tests.support import moodmill_here
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -70,3 +73,15 @@ def test_every_alert_says_what_to_do_in_a_section_of_its_own() -> None:
     rules = (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text(encoding="utf-8")
     asked = set(re.findall(r"docs/operations\.md#([\w-]+)", rules))
     assert asked == anchors
+
+
+def test_the_reference_of_settings_is_that_of_the_code() -> None:
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == to_markdown(all_settings())
+
+
+def test_every_setting_is_described_for_scripts_and_people(tmp_path: Path) -> None:
+    shown = moodmill_here("settings", "--json", cwd=tmp_path)
+    found = {one["name"]: one for one in json.loads(shown.stdout)}
+    assert found["MOODMILL_THREADS"]["default"] == "16"
+    assert all(one["meaning"] for one in found.values())
+    assert "DATABASE_URL" in moodmill_here("settings", cwd=tmp_path).stdout

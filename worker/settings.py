@@ -32,7 +32,7 @@ class WorkerSettings(BaseSettings):
 
     #: Holds the password that is put into the URL.
     redis_password_file: PasswordFile | None = None
-    #: redis://…, rediss://… or redis+socket:///…; None: `moodmill label` starts an embedded server.
+    #: redis://…, rediss://… or redis+socket:///…; without it, `moodmill label` starts an embedded server.
     redis_url: str | None = None
     #: A Hub repository or a local folder.
     hf_model_repo: str = BUNDLED_MODEL
@@ -47,13 +47,13 @@ class WorkerSettings(BaseSettings):
     #: Chunks in work at once: while the model runs some, others are tokenised and written; and the more texts there are
     #: to choose from, the more micro-batches hold texts of one length.
     moodmill_threads: PositiveInt = 16
-    #: Tokens of a micro-batch, padding included; None: by device, on a CPU what is fastest.
+    #: Tokens of a micro-batch, padding included; without it, by device, on a CPU what is fastest.
     moodmill_batch_tokens: PositiveInt | None = None
     #: Where a machine remembers what it found to be fastest on its CPU.
     moodmill_tuning: Path = platformdirs.user_cache_path("moodmill") / "tuning.json"
     #: Seconds that a micro-batch, or one try to write a chunk, may take; a worker in which it takes longer ends.
     moodmill_stall_seconds: PositiveFloat = LIMIT_S
-    #: HOST:PORT where a process that lasts shows its metrics; a port alone is one of 127.0.0.1. None: nowhere.
+    #: HOST:PORT where a process that lasts shows its metrics; a port alone is one of 127.0.0.1.
     moodmill_metrics: str | None = None
     #: How processes log: "auto" is text on a terminal, and JSON elsewhere.
     moodmill_log: Style = "text"
