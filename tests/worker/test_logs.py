@@ -15,7 +15,7 @@ from db.jobs import JobLedger
 from db.schema import comment_emotion
 from db.store import Store
 from tests.support import moodmill_here
-from worker.logs import Style, about, logging_as, set_subject
+from worker.logs import JsonFormatter, Style, about, logging_as, set_subject
 from worker.settings import WorkerSettings
 
 logger = logging.getLogger("tests.logs")
@@ -27,11 +27,18 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 def test_a_line_says_when_where_and_what(capsys: pytest.CaptureFixture[str]) -> None:
     with logging_as("json"):
-        logger.warning("%d chunks \ud83d of\nrun", 7)
+        logger.warning("%d chunks of\nrun", 7)
     [line] = logged(capsys)
     assert datetime.now(UTC) >= datetime.fromisoformat(line.pop("ts"))
     assert line.pop("process") > 0
-    assert line == {"level": "WARNING", "logger": "tests.logs", "message": "7 chunks \ud83d of\nrun"}
+    assert line == {"level": "WARNING", "logger": "tests.logs", "message": "7 chunks of\nrun"}
+
+
+def test_half_a_character_does_not_break_a_line() -> None:
+    record = logging.makeLogRecord({"msg": "a\ud83d b", "levelname": "WARNING"})
+    line = JsonFormatter().format(record)
+    assert line.encode().isascii()
+    assert json.loads(line)["message"] == "a\ud83d b"
 
 
 def test_a_line_says_what_its_thread_works_on(capsys: pytest.CaptureFixture[str]) -> None:

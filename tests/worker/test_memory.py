@@ -11,14 +11,14 @@ from worker.memory import keep_memory
 
 #: Four-byte numbers of what a micro-batch holds between two layers: 48 MiB.
 NUMBERS = 8192 * 1536
-ROUNDS = 10
+ROUNDS = 20
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left to their own ways")
 def test_memory_that_a_micro_batch_freed_is_there_for_the_next_without_page_faults() -> None:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         faults = pool.submit(_faults).result()
-    assert faults < 40_000  # anew each time, it would be 120,000: 12,288 pages a round
+    assert faults < 120_000  # anew each time, it would be 245,000: 12,288 pages a round; the first ones may be
 
 
 def _faults() -> int:
