@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from bench import scale
+from bench.dashboards import panel_queries
 from db.reads import run_ids, status
 from db.store import Store
 
@@ -16,7 +17,7 @@ def test_rows_go_in_whole_and_every_query_of_the_dashboards_is_timed(
     said = capsys.readouterr().out
     assert "3,000 rows of 40 days" in said
     assert "bytes a row" in said
-    assert all(query.title in said for query in scale.panel_queries())
+    assert all(query.title in said for query in panel_queries())
     (run,) = run_ids(postgres_store)
     found = status(postgres_store, run)
     assert (found.succeeded, found.new_rows) == (True, 3_000)
