@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
 
-from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy import delete, func, select, text
 
 from db.partitions import EARLY, LATE, begin_change, months_there, next_month, part_of
-from db.rollups import ALONE, refresh
-from db.schema import comment_emotion, retention
+from db.rollups import freeze, refresh
+from db.schema import comment_emotion
 from db.store import Store
 
 
@@ -25,22 +25,13 @@ def prune(store: Store, before: date, on_month: Callable[[str], None] = lambda _
     """
     before = before.replace(day=1)
     refresh(store)
-    _move_horizon(store, before)
+    freeze(store, before)
+    refresh(store)  # the months of what came in meanwhile
     done = 0
     for month in _delete_months(store, before) if store.is_sqlite else _drop_parts(store, before):
         on_month(month)
         done += 1
     return done
-
-
-def _move_horizon(store: Store, before: date) -> None:
-    with store.writing() as connection:
-        if not store.is_sqlite:  # no day is added up meanwhile
-            connection.execute(ALONE)
-        known = connection.scalar(select(retention.c.horizon))
-        if known is None or known < before:
-            connection.execute(delete(retention))
-            connection.execute(insert(retention).values(horizon=before))
 
 
 def _drop_parts(store: Store, before: date) -> Iterator[str]:

@@ -87,10 +87,21 @@ def mark_all(store: Store) -> None:
 
 def stale(store: Store) -> list[Period]:
     """Return the periods whose roll-ups are behind the rows."""
-    key = (rollup_mark.c.grain, rollup_mark.c.model, rollup_mark.c.start)
     with store.reading() as connection:
-        rows = connection.execute(select(*key).distinct().order_by(*key))
-        return [Period(grain=row.grain, model=row.model, start=row.start) for row in rows]
+        return _stale(connection)
+
+
+def freeze(store: Store, before: date) -> None:
+    """Leave the days before this one as they are from now on: what was added until now is in their sums."""
+    with store.writing() as connection:
+        _alone(store, connection)
+        for period in _stale(connection):
+            if period.grain == "day" and period.start is not None and period.start < before:
+                _add_up(connection, period)
+        known = connection.scalar(select(retention.c.horizon))
+        if known is None or known < before:
+            connection.execute(delete(retention))
+            connection.execute(insert(retention).values(horizon=before))
 
 
 def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) -> int:
@@ -102,25 +113,37 @@ def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) ->
     for grain in GRAINS:
         for period in (one for one in stale(store) if one.grain == grain):
             with store.writing() as connection:
-                if not store.is_sqlite:  # where whoever writes is alone
-                    connection.execute(ALONE)
+                _alone(store, connection)
                 _add_up(connection, period)
             on_done(period)
             done += 1
     return done
 
 
+def _stale(connection: Connection) -> list[Period]:
+    key = (rollup_mark.c.grain, rollup_mark.c.model, rollup_mark.c.start)
+    rows = connection.execute(select(*key).distinct().order_by(*key))
+    return [Period(grain=row.grain, model=row.model, start=row.start) for row in rows]
+
+
+def _alone(store: Store, connection: Connection) -> None:
+    if not store.is_sqlite:  # where whoever writes is alone
+        connection.execute(ALONE)
+
+
 def _add_up(connection: Connection, period: Period) -> None:
     marks = rollup_mark.c
     mine = (marks.grain == period.grain) & (marks.model == period.model) & _is(marks.start, period.start)
     connection.execute(delete(rollup_mark).where(mine))
+    model, start = period.model, period.start
+    if period.grain == "month":
+        _add_up_month(connection, model, start)
+        return
     horizon = connection.scalar(select(retention.c.horizon))
-    if period.start is not None and horizon is not None and period.start < horizon:
-        return  # most of its comments are gone, and what they added up to is to stay
-    if period.grain == "day":
-        _add_up_day(connection, period.model, period.start)
-    else:
-        _add_up_month(connection, period.model, period.start)
+    # Most comments of a frozen day are gone, and what they added up to is to stay.
+    if start is None or horizon is None or start >= horizon:
+        _add_up_day(connection, model, start)
+    connection.execute(insert(rollup_mark).values(grain="month", model=model, start=start and start.replace(day=1)))
 
 
 def _add_up_day(connection: Connection, model: str, day: date | None) -> None:
@@ -131,7 +154,6 @@ def _add_up_day(connection: Connection, model: str, day: date | None) -> None:
     _replace(connection, rollup_subreddit_day, rollup_subreddit_day.c.day, model, day, fresh.group_by(rows.subreddit))
     every = _select(model, day, *sums_of(rollup_subreddit_day)).where(days.model == model, _is(days.day, day))
     _replace(connection, rollup_day, rollup_day.c.day, model, day, every.group_by(days.model))
-    connection.execute(insert(rollup_mark).values(grain="month", model=model, start=day and day.replace(day=1)))
 
 
 def _add_up_month(connection: Connection, model: str, month: date | None) -> None:

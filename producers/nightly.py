@@ -111,7 +111,10 @@ def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions
             raise
         except MoodmillError as error:
             errors.append(f"{file.name}: {error}")
-    _look_after(store)
+    try:
+        _look_after(store)
+    except MoodmillError as error:  # what was labelled is to be told all the same
+        errors.append(f"roll-ups and old months: {error}")
     for run in runs:
         errors += [f"{source}: {error}" for source, error in run.source_errors.items()]
         if run.dead:

@@ -4,14 +4,15 @@ from datetime import UTC, date, datetime
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
+from db import retention
 from db.comment import Comment
 from db.emotions import EMOTIONS
 from db.models import register_model
 from db.retention import first_kept, prune
 from db.rollups import mark_all, refresh, stale
-from db.schema import comment_emotion, rollup_day
+from db.schema import comment_emotion, rollup_day, rollup_subreddit_month
 from db.store import Store
 from tests.db.builders import classified, comments, rows, stored
 
@@ -64,6 +65,31 @@ def test_what_comes_late_for_a_time_that_was_let_go_is_stored_and_changes_no_rol
     assert stale(filled) == []
     assert prune(filled, date(2024, 3, 1)) == 4
     assert counted(filled) == 8
+
+
+def test_what_comes_in_while_roll_ups_are_brought_up_to_date_is_added_up_before_it_goes(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refresh_and_meet_a_writer(store: Store) -> int:
+        done = refresh(store)
+        monkeypatch.setattr(retention, "refresh", refresh)
+        stored(store, classified(dated(first=10)))
+        return done
+
+    monkeypatch.setattr(retention, "refresh", refresh_and_meet_a_writer)
+    prune(filled, date(2024, 3, 1))
+    refresh(filled)
+    assert counted(filled) == 12
+    assert sum(row["comments"] for row in rows(filled, rollup_subreddit_month)) == 12
+
+
+def test_months_of_closed_days_can_be_added_up_anew(filled: Store) -> None:
+    prune(filled, date(2024, 3, 1))
+    with filled.writing() as connection:
+        connection.execute(delete(rollup_subreddit_month))
+    mark_all(filled)
+    refresh(filled)
+    assert sum(row["comments"] for row in rows(filled, rollup_subreddit_month)) == 6
 
 
 def test_an_earlier_month_does_not_open_what_is_closed(filled: Store) -> None:

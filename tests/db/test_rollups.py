@@ -16,6 +16,7 @@ from sqlalchemy import Table, delete, insert, select, text
 
 from db.comment import Comment
 from db.emotions import EMOTIONS
+from db.errors import StoreError
 from db.models import register_model, show_model, shown_model
 from db.results import write_rows
 from db.rollups import mark_all, mark_days, refresh, stale
@@ -28,6 +29,7 @@ from db.schema import (
     rollup_subreddit_month,
 )
 from db.store import Store
+from db.views import create_views
 from tests.db.builders import NOON, add_rows, at_once, classified, comments, matrix, scattered, stored
 from tests.support import clean_environment
 
@@ -246,6 +248,27 @@ def old(database_url: str) -> Iterator[Store]:
     store.upgrade("0002")
     yield store
     store.close()
+
+
+def test_views_of_somebodys_own_outlive_an_upgrade_or_are_named_by_its_error(old: Store) -> None:
+    views = {"mine": "select comment_id from comment_emotion", "yours": "select emotion from comment_label"}
+    old.upgrade("0004")
+    with old.writing() as connection:
+        write_rows(connection, classified(scattered(10, seed=1)))
+        create_views(connection) if old.is_sqlite else None
+        for name, query in views.items():
+            if old.is_sqlite or name == "mine":
+                connection.execute(text(f"create view {name} as {query}"))
+    if old.is_sqlite:
+        old.upgrade()
+        with old.reading() as connection:
+            assert len(connection.execute(text("select * from mine")).all()) == 10
+            assert connection.execute(text("select * from yours")).all() == []
+        return
+    with pytest.raises(StoreError) as refused:
+        old.upgrade()
+    assert "mine" in str(refused.value)
+    assert old.current() == "0004"
 
 
 def test_an_upgrade_adds_up_the_rows_that_are_there(old: Store) -> None:

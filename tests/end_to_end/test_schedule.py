@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
+from db.errors import StoreError
 from db.ledger import Owner
 from db.schema import job_run
 from db.store import Store
+from producers import nightly
 from producers.options import RunOptions
 from producers.run import open_run
 from producers.sample import SAMPLE
@@ -132,6 +134,19 @@ def test_a_run_whose_file_is_not_what_it_was_is_given_up_once(folder: Path, flee
     said = run(folder, fleet)
     assert (broken_off in " ".join(said["errors"]), said["comments"]) == (True, 2)
     assert run(folder, fleet)["succeeded"]
+
+
+def test_what_was_labelled_is_told_although_the_roll_ups_could_not_be_brought_up_to_date(
+    folder: Path, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(_: Store) -> int:
+        raise StoreError("a long query is under way")
+
+    write_dump(folder / "dumps" / "RC_2034-01.ndjson", ["one", "two"])
+    monkeypatch.setattr(nightly, "refresh", busy)
+    said = run(folder, fleet)
+    assert (said["succeeded"], said["comments"], len(said["runs"])) == (False, 2, 1)
+    assert "long query" in " ".join(said["errors"])
 
 
 def test_a_job_that_runs_already_is_left_alone(folder: Path, fleet: Fleet) -> None:

@@ -17,6 +17,13 @@ depends_on = None
 def upgrade() -> None:
     connection = op.get_bind()
     is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite:
+        # Renaming a table would otherwise change what views of somebody's own read, to a table that goes.
+        op.execute("pragma legacy_alter_table = on")
+    else:
+        # All that this and the next revisions change, in the order in which workers take it: what waits waits now, and
+        # not when hours of copying are done.
+        op.execute("lock table chunk, comment_emotion, run, source, job_label in access exclusive mode")
     drop_views(connection)
     op.create_table(
         "model",
@@ -54,6 +61,7 @@ def upgrade() -> None:
         first = "date_trunc('month', created_at at time zone 'UTC') at time zone 'UTC'"
         months = connection.scalars(sa.text(f"select distinct {first} from comment_emotion_old"))  # noqa: S608
         make_months(connection, months.all())
+        op.execute("set local lock_timeout to default")
     columns = (
         f"comment_id, model, source, subreddit, author, created_at, {', '.join(EMOTIONS)}, tokens, truncated, text"
     )
@@ -71,3 +79,5 @@ def upgrade() -> None:
         )
     op.create_index("comment_emotion_by_time", "comment_emotion", ["created_at"])
     op.create_index("comment_emotion_by_subreddit", "comment_emotion", ["subreddit", "created_at"])
+    if is_sqlite:
+        op.execute("pragma legacy_alter_table = off")
