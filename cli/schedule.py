@@ -102,6 +102,7 @@ def run_job(name: str, as_json: bool) -> None:
     job = find_job(read_settings(ProducerSettings).moodmill_jobs, name)
     own_worker = labelling.Workplace().starts_worker
     with (
+        nightly.ending_told(name, job),
         opened_store(create=True) as store,
         observed(),
         about(job=name),

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, get_args
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Update, case, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from db.schema import chunk, job_label, job_run, run, source
+from db.schema import chunk, dead_letter, job_label, job_run, run, source
 from db.store import Store
 
 State = Literal["running", "succeeded", "failed", "stopped", "lost"]
@@ -17,6 +17,8 @@ ENDED: Final[tuple[State, ...]] = tuple(one for one in STATES if one != "running
 
 #: After so long without a sign of life the process that runs a job counts as gone.
 LEASE: Final = timedelta(minutes=2)
+#: Whether something of a run is left to do.
+_IS_LEFT: Final = or_(run.c.sealed_at.is_(None), exists().where(chunk.c.run_id == run.c.id, chunk.c.state != "done"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +28,15 @@ class JobRun:
     id: int
     job: str
     started_at: datetime
+    #: When the process that runs it last said that it lives.
+    alive_at: datetime
     ended_at: datetime | None
     state: State
     outcome: str | None
+
+    def is_at_work(self, now: datetime) -> bool:
+        """Whether it runs, in a process that lives."""
+        return self.state == "running" and now - self.alive_at <= LEASE
 
 
 class JobLedger:
@@ -56,16 +64,14 @@ class JobLedger:
 
     def live(self, number: int) -> None:
         """Note that the process which runs a job lives."""
-        self._set(number, alive_at=self._now())
-
-    def end(self, number: int, state: State, outcome: str) -> None:
-        """Note what came of a job."""
-        self._set(number, ended_at=self._now(), state=state, outcome=outcome)
-
-    def _set(self, number: int, **values: object) -> None:
         with self._store.writing() as connection:
-            mine = (job_run.c.id == number) & (job_run.c.state == "running")
-            connection.execute(update(job_run).where(mine).values(**values))
+            connection.execute(_running(number).values(alive_at=self._now()))
+
+    def end(self, number: int, state: State, outcome: str, told: Sequence[str] = ()) -> None:
+        """Note what came of a job, and that this tells of these runs."""
+        with self._store.writing() as connection:
+            connection.execute(_running(number).values(ended_at=self._now(), state=state, outcome=outcome))
+            connection.execute(update(job_label).where(job_label.c.run_id.in_(told)).values(told=True))
 
     def latest(self, job: str, states: Sequence[State] = STATES) -> JobRun | None:
         """Return the last time that a job was begun; of those that are in one of these states."""
@@ -79,19 +85,21 @@ class JobLedger:
             id=row.id,
             job=row.job,
             started_at=row.started_at,
+            alive_at=row.alive_at,
             ended_at=row.ended_at,
             state=row.state,
             outcome=row.outcome,
         )
 
-    def disown(self, run_id: str) -> None:
-        """Note that a run is no job's any more: nothing will finish it.
+    def give_up(self, run_id: str, reason: str) -> None:
+        """End a run that cannot be finished, and make it no job's any more. Its sources have the reason.
 
         Its rows of a table are new again, and those of the job's later runs too: none below a watermark is left out.
         """
         given_up = select(job_label.c.job, run.c.created_at).join(run).where(run.c.id == run_id)
         with self._store.writing() as connection:
             job, created_at = connection.execute(given_up).one()
+            _settle(connection, run_id, reason, self._now())
             later = job_label.c.run_id.in_(select(run.c.id).where(run.c.created_at >= created_at))
             connection.execute(update(job_label).where(job_label.c.job == job, later).values(watermark=None))
             connection.execute(delete(job_label).where(job_label.c.run_id == run_id))
@@ -105,13 +113,36 @@ class JobLedger:
 
     def unfinished(self, job: str) -> list[str]:
         """Return the ids of a job's runs that were broken off, the oldest first: not all is read, or not all done."""
+        return self._runs(job_label.c.job == job, _IS_LEFT)
+
+    def untold(self, job: str) -> list[str]:
+        """Return the ids of a job's finished runs of which no outcome told, the oldest first."""
+        return self._runs(job_label.c.job == job, ~_IS_LEFT, ~job_label.c.told)
+
+    def _runs(self, *conditions: ColumnElement[bool]) -> list[str]:
+        mine = select(run.c.id).join(job_label).where(*conditions).order_by(run.c.created_at)
         with self._store.reading() as connection:
-            mine = select(run.c.id).join(job_label).where(job_label.c.job == job).order_by(run.c.created_at)
-            open_chunk = exists().where(chunk.c.run_id == run.c.id, chunk.c.state != "done")
-            return list(connection.scalars(mine.where(run.c.sealed_at.is_(None) | open_chunk)))
+            return list(connection.scalars(mine))
 
     def labelled(self, job: str) -> set[str]:
         """Return the fingerprints of all files that a job's runs have read, or tried to."""
         mine = select(source.c.fingerprint).join(job_label, job_label.c.run_id == source.c.run_id)
         with self._store.reading() as connection:
             return set(connection.scalars(mine.where(job_label.c.job == job)))
+
+
+def _running(number: int) -> Update:
+    return update(job_run).where(job_run.c.id == number, job_run.c.state == "running")
+
+
+def _settle(connection: Connection, run_id: str, reason: str, now: datetime) -> None:
+    """End a run where it is: comments that were not classified are no part of it any more, and its sum adds up."""
+    left = (chunk.c.run_id == run_id) & (chunk.c.state != "done")
+    in_replay = dead_letter.c.replay_chunk.in_(select(chunk.c.number).where(left))
+    connection.execute(update(dead_letter).where(dead_letter.c.run_id == run_id, in_replay).values(replay_chunk=None))
+    # A message of it that comes late finds it done.
+    known = case((chunk.c.replay, chunk.c.records), else_=chunk.c.records - chunk.c.comments)
+    connection.execute(update(chunk).where(left).values(state="done", records=known, comments=0, error=None))
+    connection.execute(update(run).where(run.c.id == run_id, run.c.sealed_at.is_(None)).values(sealed_at=now))
+    unsaid = (source.c.run_id == run_id) & source.c.error.is_(None)
+    connection.execute(update(source).where(unsaid).values(error=f"given up: {reason}"))

@@ -269,4 +269,6 @@ job_label = Table(
     Column("job", Text, nullable=False),
     #: Of a run over new rows of a table: the last of them, as JSON. The job goes on behind that of its latest run.
     Column("watermark", Text),
+    #: Whether an outcome of the job told what came of it.
+    Column("told", Boolean, nullable=False, server_default=text("false")),
 )

@@ -25,7 +25,7 @@ from db.settings import StoreSettings, read_settings
 from db.store import Store
 from producers.gauges import OverviewCollector
 from producers.jobs import Job, find_job, read_jobs
-from producers.nightly import StoppedError, run_job
+from producers.nightly import StoppedError, ending_told, run_job
 from producers.options import run_defaults
 from producers.overview import Lookout
 from producers.run import Progress
@@ -122,11 +122,12 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         store = Store(read_settings(StoreSettings).database_url)
         try:
             job = find_job(read_settings(ProducerSettings).moodmill_jobs, name)
-            patiently(store.prepare, StoreError, self._pause, f"job {name}")
-            if run_job(store, name, job, run_defaults(), self._go_on).busy:
-                # Its process may be gone, which shows only after a while.
-                self._pause(LEASE.total_seconds())
-                run_job(store, name, job, run_defaults(), self._go_on)
+            with ending_told(name, job):
+                patiently(store.prepare, StoreError, self._pause, f"job {name}")
+                if run_job(store, name, job, run_defaults(), self._go_on).busy:
+                    # Its process may be gone, which shows only after a while.
+                    self._pause(LEASE.total_seconds())
+                    run_job(store, name, job, run_defaults(), self._go_on)
         except MoodmillError as error:
             logger.error("job %s: %s", name, error)  # noqa: TRY400 - it is one that people can mend
         except Exception:

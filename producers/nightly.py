@@ -16,7 +16,7 @@ import msgspec
 from db.errors import MoodmillError, SourceError, StoreError
 from db.jobs import JobLedger
 from db.ledger import Owner
-from db.reads import RunStatus
+from db.reads import RunStatus, status
 from db.retention import first_kept, prune
 from db.rollups import refresh
 from db.settings import read_settings
@@ -46,7 +46,7 @@ class Outcome:
     """What came of a job."""
 
     job: str
-    #: Of the runs that it made or finished.
+    #: Of the runs that it made or finished, and of those that it had when it was broken off before.
     runs: tuple[str, ...] = ()
     comments: int = 0
     #: What went wrong, one line each.
@@ -82,15 +82,35 @@ def run_job(store: Store, name: str, job: Job, base: RunOptions, on_progress: On
         ledger.end(number, "stopped", str(error) or "interrupted")
         raise
     except Exception as error:
-        reason = str(error) if isinstance(error, MoodmillError) else f"{type(error).__name__}: {error}"
-        _conclude(ledger, number, job, Outcome(job=name, errors=(reason,)))
+        ledger.end(number, "failed", _reason(error))
         raise
-    _conclude(ledger, number, job, outcome)
+    logger.log(logging.INFO if outcome.succeeded else logging.ERROR, "job %s: %s", name, outcome)
+    if not outcome.succeeded:
+        _tell(job, outcome)  # first: the store may be what fails
+    ledger.end(number, "succeeded" if outcome.succeeded else "failed", str(outcome), outcome.runs)
     return outcome
 
 
+@contextmanager
+def ending_told(name: str, job: Job) -> Iterator[None]:
+    """Tell a job's webhook of an error that ends it, from before its store is opened."""
+    try:
+        yield
+    except StoppedError:
+        raise
+    except Exception as error:
+        _tell(job, Outcome(job=name, errors=(_reason(error),)))
+        raise
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, MoodmillError) else f"{type(error).__name__}: {error}"
+
+
 def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions, on_progress: OnProgress) -> Outcome:
-    workplace, runs, errors = Workplace(), list[RunStatus](), list[str]()
+    workplace, errors = Workplace(), list[str]()
+    # Those that ended before the job was broken off: what went wrong with them is yet to be told.
+    runs = [_read(ledger, job, status(store, run_id)) for run_id in ledger.untold(name)]
     for run_id in ledger.unfinished(name):
         try:
             runs.append(_read(ledger, job, labelling.resume(store, run_id, workplace, on_progress)))
@@ -98,7 +118,7 @@ def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions
             raise
         except SourceError as error:
             # Its file is not what it was. What lies there now has another fingerprint, and is labelled below.
-            ledger.disown(run_id)
+            ledger.give_up(run_id, str(error))
             errors.append(f"run {run_id} is given up: {error}")
         except MoodmillError as error:
             errors.append(f"run {run_id}: {error}")
@@ -137,7 +157,7 @@ def _look_after(store: Store) -> None:
 def _read(ledger: JobLedger, job: Job, run: RunStatus) -> RunStatus:
     """Give up a run that could not read all of its rows of a table: they are read from there once more."""
     if job.table is not None and run.source_errors:
-        ledger.disown(run.id)
+        ledger.give_up(run.id, "its rows are read from the table again")
     return run
 
 
@@ -157,19 +177,13 @@ def _new(store: Store, ledger: JobLedger, name: str, job: Job, errors: list[str]
         errors.append(str(error))
 
 
-def _conclude(ledger: JobLedger, number: int, job: Job, outcome: Outcome) -> None:
-    level = logging.INFO if outcome.succeeded else logging.ERROR
-    logger.log(level, "job %s: %s", outcome.job, outcome)
-    if job.webhook is not None and not outcome.succeeded:  # first: the store may be what failed
-        _tell(job.webhook, outcome)
-    ledger.end(number, "succeeded" if outcome.succeeded else "failed", str(outcome))
-
-
-def _tell(webhook: str, outcome: Outcome) -> None:
-    """POST an outcome as JSON; a webhook that does not take it is a line in the log."""
+def _tell(job: Job, outcome: Outcome) -> None:
+    """POST an outcome as JSON to a job's webhook; one that does not take it is a line in the log."""
+    if job.webhook is None:
+        return
     told = {"job": outcome.job, "state": "failed", "runs": outcome.runs, "errors": outcome.errors}
     request = urllib.request.Request(  # noqa: S310 - http or https: checked where jobs are read
-        webhook, msgspec.json.encode(told), {"Content-Type": "application/json"}
+        job.webhook, msgspec.json.encode(told), {"Content-Type": "application/json"}
     )
     try:
         with urllib.request.urlopen(request, timeout=WEBHOOK_S):  # noqa: S310

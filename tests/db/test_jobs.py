@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+from db.backlog import backlog, runs_under_way
 from db.jobs import LEASE, JobLedger
 from db.ledger import Owner
+from db.reads import dead_letters, status
 from db.store import Store
-from tests.db.builders import NOON, Made, at_once, classified, comments, stored
+from tests.db.builders import NOON, Made, at_once, classified, comments, letter, stored
 
 
 class Clock:
@@ -81,9 +83,50 @@ def test_a_run_that_is_given_up_takes_the_watermark_back_to_before_it(store: Sto
     ledger = JobLedger(store)
     runs = [Made(store, owner=Owner(job="a", watermark=str(n))).id for n in range(4)]
     other = Made(store, owner=Owner(job="b", watermark="other")).id
-    ledger.disown(runs[2])
+    ledger.give_up(runs[2], "its file is gone")
     assert ledger.watermark("a") == "1"
     assert set(ledger.unfinished("a")) == {runs[0], runs[1], runs[3]}
-    ledger.disown(runs[0])
+    ledger.give_up(runs[0], "its file is gone")
     assert ledger.watermark("a") is None
     assert (ledger.watermark("b"), ledger.unfinished("b")) == ("other", [other])
+
+
+def test_a_run_that_is_given_up_waits_for_nobody_and_its_numbers_add_up(store: Store) -> None:
+    # given a run whose chunks are done, pending, failed, and replayed, and that is still being read
+    made = Made(store, owner=Owner(job="a"))
+    first = made.add(2, skipped={"deleted": 1}, dead=[letter(3)])
+    made.store_chunk(first.number, classified(comments(range(2))))
+    made.add(3, skipped={"removed": 2}, dead=[letter(7)])
+    made.ledger.fail(made.id, made.add(4).number, "no memory")
+    made.replay([one.id for one in dead_letters(store, made.id)][:1])
+    late = classified(comments(range(2, 5)))
+
+    # when
+    JobLedger(store).give_up(made.id, "its file is gone")
+
+    # then
+    found = status(store, made.id)
+    assert (found.finished, found.adds_up, found.succeeded) == (True, True, False)
+    assert (found.read, found.classified, found.skipped, found.dead) == (7, 2, {"deleted": 1, "removed": 2}, 2)
+    assert found.source_errors == {"dump": "given up: its file is gone"}
+    left = backlog(store)
+    assert (left.pending_chunks, left.failed_chunks, left.dead_letters) == (0, 0, 2)
+    assert runs_under_way(store, NOON) == []
+    # and a message of it that comes late adds nothing
+    assert made.ledger.begin(made.id, 1, "worker") == 0
+    assert made.store_chunk(1, late) is False
+
+
+def test_of_what_ended_before_a_job_was_broken_off_the_next_outcome_tells(store: Store) -> None:
+    ledger, mine = JobLedger(store), Owner(job="a")
+    number = ledger.begin("a")
+    assert number is not None
+    told = stored(store, classified(comments(range(3))), mine).id
+    ledger.end(number, "failed", "1 runs", [told])
+    number = ledger.begin("a")
+    assert number is not None
+    ended = stored(store, classified(comments(range(3, 6))), mine).id
+    unfinished = Made(store, owner=mine).id
+    stored(store, classified(comments(range(6, 9))), Owner(job="b"))
+    ledger.end(number, "stopped", "told to stop")
+    assert (ledger.untold("a"), ledger.unfinished("a")) == ([ended], [unfinished])

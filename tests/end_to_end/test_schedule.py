@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import count
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -20,12 +21,12 @@ from db.errors import StoreError
 from db.ledger import Owner
 from db.schema import job_run
 from db.store import Store
-from producers import nightly
+from producers import labelling, nightly
 from producers.options import RunOptions
 from producers.run import open_run
 from producers.sample import SAMPLE
 from tests.end_to_end.conftest import Fleet
-from tests.support import clean_environment, moodmill, moodmill_here, wait_until, write_dump
+from tests.support import clean_environment, free_port, moodmill, moodmill_here, wait_until, write_dump
 from worker.supervisor import local_worker
 
 
@@ -134,6 +135,40 @@ def test_a_run_whose_file_is_not_what_it_was_is_given_up_once(folder: Path, flee
     said = run(folder, fleet)
     assert (broken_off in " ".join(said["errors"]), said["comments"]) == (True, 2)
     assert run(folder, fleet)["succeeded"]
+
+
+def test_what_went_wrong_before_a_job_was_broken_off_is_told_by_its_next_outcome(
+    folder: Path, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a job that is stopped when it has labelled a file that breaks off in the middle, and comes to the next one
+    broken = folder / "dumps" / "RC_2005-12.zst"
+    broken.write_bytes(SAMPLE.read_bytes()[:-100])
+    write_dump(folder / "dumps" / "RC_2032-02.ndjson", ["one", "two"])
+    real, calls = labelling.label, count(1)
+
+    def stopped(*arguments: Any) -> Any:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(labelling, "label", stopped)
+        moodmill_here("schedule", "run", folder.name, cwd=folder, settings=fleet.settings)
+    # then its next time tells of both, and the one after it of neither
+    said = run(folder, fleet)
+    assert (len(said["runs"]), said["succeeded"]) == (2, False)
+    assert broken.name in " ".join(said["errors"])
+    assert run(folder, fleet)["succeeded"]
+
+
+def test_a_store_that_is_away_is_told_to_the_webhook(folder: Path) -> None:
+    with webhook() as (url, told):
+        (folder / "jobs.toml").write_text(f'{jobs(folder)}webhook = "{url}"\n')
+        away = {"DATABASE_URL": f"postgresql://a:secret@127.0.0.1:{free_port()}/none"}
+        done = moodmill_here("schedule", "run", folder.name, cwd=folder, settings=away)
+    assert done.returncode != 0
+    assert [(one["job"], len(one["errors"])) for one in told] == [(folder.name, 1)]
+    assert "secret" not in str(told)
 
 
 def test_what_was_labelled_is_told_although_the_roll_ups_could_not_be_brought_up_to_date(
