@@ -1,9 +1,9 @@
 """New rows of an SQL table or view, in the order of a key. Any database will do that SQLAlchemy has a driver for."""
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -83,11 +83,15 @@ class SqlTable:
             if after is not None and found.last is None:
                 logger.warning("table %s is read from its beginning: it was read by other columns before", self.name)
             streamed = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
+            before: Sequence[object] = ()
             with streamed.execute(found.query().limit(limit)) as rows:
                 for row in rows:
                     fields, last = row[: len(FIELDS)], row[len(FIELDS) :]
                     if found.is_time and self._time(last[0]) > until:
                         return
+                    if last == before:
+                        raise self._twice(found.order, last)
+                    before = last
                     values = tuple(Value.of(*one) for one in zip(last, found.order, strict=True))
                     read = Watermark(table=self.name, order=found.order, last=values)
                     yield Row(fields=tuple(map(_written, fields)), watermark=read)
@@ -96,6 +100,10 @@ class SqlTable:
         """Count the rows that are never read: without a key, or beyond the watermark without id. Raises as `rows`."""
         with self._opened(after) as (connection, found):
             return int(connection.scalar(found.count_passed_over()) or 0)
+
+    def _twice(self, order: Sequence[str], last: Sequence[object]) -> SourceError:
+        shared = " and ".join(f"{name!r} {_written(value)}" for name, value in zip(order, last, strict=True))
+        return SourceError(f"table {self.name} has two rows of {shared}: name what tells them apart by id_column")
 
     def _time(self, value: object) -> datetime:
         moment = parse_time(value)
@@ -124,10 +132,12 @@ class SqlTable:
         if not isinstance(kind, Integer | String | Uuid | DateTime):
             raise SourceError(f"table {self.name}: expected {KEYS} in column {self._key!r}, found {kind!r}")
         is_time = isinstance(kind, DateTime)
-        asked = replace(self._columns, id=self._columns.id or (None if is_time else self._key))
-        fields = {field: names[index] for field, index in locate(asked, names, f"table {self.name}").items()}
+        at = locate(self._columns, names, f"table {self.name}")
+        fields = {field: names[index] for field, index in at.items()}
         if "id" not in fields:
-            raise SourceError(f"table {self.name} has no column of ids, and a time is none: name one by id_column")
+            if is_time:
+                raise SourceError(f"table {self.name} has no column of ids, and a time is none: name one by id_column")
+            fields["id"] = self._key
         # SQLite's columns hold values of any type: they are read, and compared, as they are.
         is_raw = self._engine.dialect.name == "sqlite"
         columns = {name: type_coerce(table.c[name], NullType()) if is_raw else table.c[name] for name in names}

@@ -127,6 +127,17 @@ def test_rows_of_one_moment_are_told_by_their_ids(database_url: str) -> None:
     assert values(read_by(table, 1)) == ["1", "2", "3", "4", "0"]
 
 
+def test_a_key_that_two_rows_may_share_is_no_id(database_url: str) -> None:
+    # given seconds since 1970, as dumps have them
+    columns = {"id": Text, "created_utc": Integer, "body": Text}
+    make(database_url, "comments", columns, [("b", 100, "x"), ("a", 100, "y"), ("c", 101, "z")])
+    assert values(read_by(opened(database_url, "created_utc"), 1)) == ["a", "b", "c"]
+    # and none but the key that could tell two of them apart
+    make(database_url, "posts", {"created_utc": Integer, "body": Text}, [(99, "x"), (100, "y"), (100, "z")])
+    said = refused(database_url, "created_utc", "posts")
+    assert "table posts has two rows of 'created_utc' 100: name what tells them apart by id_column" in said
+
+
 @pytest.mark.parametrize("zone", [True, False])
 def test_moments_that_are_not_settled_are_left_for_later(database_url: str, zone: bool) -> None:
     columns = {"at": DateTime(timezone=zone), "id": Integer, "text": Text}
@@ -181,7 +192,7 @@ def test_a_null_text_is_a_row_and_rows_without_key_or_id_are_counted(database_ur
     assert [row.fields[:2] for row in found] == [(None, "a"), ("x", "c")]
     assert table.passed_over(None) == 2
     assert table.passed_over(found[-1].watermark) == 1
-    assert opened(database_url, "n").passed_over(None) == 1
+    assert opened(database_url, "n", id="n").passed_over(None) == 1
 
 
 def test_a_view_will_do_and_a_schema_before_a_dot(postgres_url: str) -> None:
@@ -213,8 +224,8 @@ def test_a_watermark_of_another_table_or_key_counts_for_nothing(
     assert read(opened(database_url), last) == []
     assert not caplog.messages
     assert values(read(opened(database_url, table="posts"), last)) == ["1", "2"]
-    assert values(read(opened(database_url, "n"), last)) == ["1", "2"]
-    assert values(read(opened(database_url, "n", id="id"), last)) == ["2", "1"]
+    assert values(read(opened(database_url, "n", id="n"), last)) == ["1", "2"]
+    assert values(read(opened(database_url, "n"), last)) == ["2", "1"]
     assert len(caplog.messages) == 3
 
 
