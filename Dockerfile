@@ -18,20 +18,20 @@ RUN pip wheel --no-deps --wheel-dir /wheels .
 # Wheels only, so that nothing has to be compiled; each in the version that the test suite passed with.
 FROM build AS build-producer
 COPY --from=wheel /wheels /wheels
-RUN pip install --only-binary :all: --constraint constraints.txt /wheels/*.whl
+RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[traces]"
 
 # PyPI's torch for Linux brings CUDA: some gigabytes that a CPU has no use for.
 FROM build AS build-cpu
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN pip install --no-deps --index-url "$TORCH_INDEX" --constraint constraints.txt torch
 COPY --from=wheel /wheels /wheels
-RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[worker]"
+RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[worker,traces]"
 
 # The same on a GPU, but for PyPI's torch. First torch alone: that layer stays when the code changes.
 FROM build AS build-cuda
 RUN pip install --only-binary :all: --constraint constraints.txt torch
 COPY --from=wheel /wheels /wheels
-RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[worker]"
+RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[worker,traces]"
 
 FROM python:3.12.13-slim-bookworm AS run
 # Its folder holds what is kept: fetched models, what is fastest on this CPU, spooled input. A new volume takes its owner.

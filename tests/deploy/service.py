@@ -87,7 +87,9 @@ class Service:
         """The settings of the file, in an environment as empty as a container's."""
         here = {"PATH": f"{self.path}:{Path(sys.executable).parent}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
         given = {
-            name: put_in(str(value), self.places) for name, value in self.definition.get("environment", {}).items()
+            # A variable without a value is an empty text to compose, and nothing to YAML.
+            name: put_in("" if value is None else str(value), self.places)
+            for name, value in self.definition.get("environment", {}).items()
         }
         return {**here, **given, **self.settings}
 
@@ -155,6 +157,11 @@ class Service:
             for one in self.processes():
                 one.kill()
             self.process.wait(PATIENCE_S)
+
+
+def is_ours(definition: Mapping[str, Any]) -> bool:
+    """Whether a service runs an image of our Dockerfile."""
+    return str(definition["image"]).startswith("moodmill:")
 
 
 def seconds(duration: str) -> float:

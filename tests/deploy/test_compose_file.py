@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from producers.beat import STOP_S
-from tests.deploy.service import ROOT, SECRETS, SERVICES, seconds
+from tests.deploy.service import ROOT, SECRETS, SERVICES, is_ours, read_compose, seconds
 from tests.support import program
 from worker.supervisor import STOP_TIMEOUT_S
 
@@ -45,6 +45,27 @@ def test_every_service_is_confined(name: str) -> None:
     assert image == "moodmill" or re.search(r"\d+\.\d|^\d+-", tag), service["image"]
     for value in service.get("environment", {}).values():
         assert "password" not in str(value) or str(value).startswith("/run/secrets/")
+
+
+def test_each_image_of_ours_is_built_once_and_never_looked_for_elsewhere() -> None:
+    built = [service["image"] for service in SERVICES.values() if "build" in service]
+    assert sorted(built) == ["moodmill:cpu", "moodmill:cuda", "moodmill:producer"]
+    for service in SERVICES.values():
+        if is_ours(service) and "build" not in service:
+            assert service["pull_policy"] == "never"
+            # which is built before
+            assert any(
+                SERVICES[one].get("build") and SERVICES[one]["image"] == service["image"]
+                for one in service["depends_on"]
+            )
+
+
+def test_settings_of_the_environment_reach_every_service_of_ours() -> None:
+    given = {"MOODMILL_KEEP_MONTHS": "24", "MOODMILL_BATCH_TOKENS": "4096", "MOODMILL_LABELS": "goemotions"}
+    given |= {"HF_TOKEN": "hf_x", "HF_MODEL_REVISION": "v1", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://traces:4318"}
+    for name, service in read_compose(given)["services"].items():
+        if is_ours(service):
+            assert {key: str(service["environment"][key]) for key in given} == given, name
 
 
 def test_workers_differ_in_their_device_alone() -> None:

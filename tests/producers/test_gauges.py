@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
-from db.jobs import JobLedger
+from db.jobs import LEASE, JobLedger
 from db.schema import job_run
 from db.store import Store
 from producers.gauges import OverviewCollector
@@ -94,11 +94,16 @@ def test_a_job_shows_when_it_began_and_succeeded_whether_it_failed_and_how_late_
     overdue = seen.value("moodmill_job_overdue_seconds", job="nightly")
     assert overdue is not None
     assert timedelta(days=2) <= timedelta(seconds=overdue) <= timedelta(days=3)
-    # when it runs again, then what came of it last stays until it has ended
+    # when it runs again, then what came of it last stays until it has ended, and it is late only if its process is gone
     ledger = JobLedger(sqlite_store)
     number = ledger.begin("nightly")
     assert number is not None
     assert seen.value("moodmill_job_failed", job="nightly") == 1
+    assert seen.value("moodmill_job_overdue_seconds", job="nightly") == 0
+    silent = update(job_run).where(job_run.c.id == number).values(alive_at=now - 2 * LEASE)
+    with sqlite_store.writing() as connection:
+        connection.execute(silent)
+    assert seen.value("moodmill_job_overdue_seconds", job="nightly") == pytest.approx(overdue, abs=60)
     ledger.end(number, "succeeded", "nothing new")
     assert seen.value("moodmill_job_failed", job="nightly") == 0
     assert seen.value("moodmill_job_overdue_seconds", job="nightly") == 0
