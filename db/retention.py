@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, time
 
 from sqlalchemy import delete, func, select, text
 
-from db.partitions import EARLY, LATE, begin_change, months_there, next_month, part_of
-from db.rollups import freeze, refresh
+from db.partitions import EARLY, FIRST_YEAR, LAST_YEAR, LATE, begin_change, months_there, next_month, part_of
+from db.rollups import be_alone, close_days, refresh
 from db.schema import comment_emotion
 from db.store import Store
 
@@ -20,24 +20,27 @@ def first_kept(today: date, months: int) -> date:
 def prune(store: Store, before: date, on_month: Callable[[str], None] = lambda _: None) -> int:
     """Let the comments of before a month go; return of how many months, each of which `on_month` hears.
 
-    The roll-ups are brought up to date first, and what they say of that time stays. Comments of an unknown time stay.
-    Each month is a transaction of its own: what is not done when it is broken off is left to the next call.
+    What the roll-ups say of the days that go stays: it is brought up to date in the transaction that lets a month go.
+    Comments of an unknown time stay. What is not done when it is broken off is left to the next call.
     """
     before = before.replace(day=1)
-    refresh(store)
-    freeze(store, before)
-    refresh(store)  # the months of what came in meanwhile
+    refresh(store)  # which others need not wait for, and leaves little to add up where they do
     done = 0
     for month in _delete_months(store, before) if store.is_sqlite else _drop_parts(store, before):
         on_month(month)
         done += 1
+    refresh(store)  # the months of what came in meanwhile
     return done
 
 
 def _drop_parts(store: Store, before: date) -> Iterator[str]:
-    for part, called in ((EARLY, "long before"), (LATE, "far ahead")):
+    early, late = (EARLY, date.min, date(FIRST_YEAR, 1, 1)), (LATE, date(LAST_YEAR + 1, 1, 1), date.max)
+    for (part, since, end), called in ((early, "long before"), (late, "far ahead")):
         old = text(f"delete from {part} where created_at < :moment")  # noqa: S608 - a constant name
         with store.writing() as connection:
+            be_alone(connection)
+            connection.execute(text(f"lock table {part} in share row exclusive mode"))  # nobody adds to it meanwhile
+            close_days(connection, since, min(end, before))
             found = connection.execute(old, {"moment": _midnight(before)}).rowcount
         if found:
             yield called
@@ -46,6 +49,9 @@ def _drop_parts(store: Store, before: date) -> Iterator[str]:
     for month in months:
         with store.writing() as connection:
             begin_change(connection)
+            be_alone(connection)
+            connection.execute(text(f"lock table only {comment_emotion.name} in access exclusive mode"))
+            close_days(connection, month, next_month(month))
             connection.execute(text(f"drop table if exists {part_of(month)}"))
         yield f"{month:%Y-%m}"
 
@@ -58,6 +64,7 @@ def _delete_months(store: Store, before: date) -> Iterator[str]:
             if first is None or first >= _midnight(before):
                 return
             end = min(next_month(first.date()), before)
+            close_days(connection, first.date(), end)
             connection.execute(delete(comment_emotion).where(created_at < _midnight(end)))
         yield f"{first:%Y-%m}"
 

@@ -2,10 +2,11 @@
 
 Whoever adds rows marks their days, in the same transaction. `refresh` takes the marks of a day away and then, in the
 same transaction, adds up the day anew: the rows of a mark that it took are there, and a mark that comes later stays. So
-the sums are exact after late and repeated comments and after a kill. Those of a time whose comments were let go
-(db.retention) stay as they were.
+the sums are exact after late and repeated comments and after a kill. Those of a day of which comments were let go
+(db.retention) stay as they were: the day is closed.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,6 +23,7 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -33,14 +35,16 @@ from sqlalchemy import (
 from db.emotions import EMOTIONS
 from db.models import is_above, thresholds_of
 from db.schema import (
+    closed_day,
     comment_emotion,
-    retention,
     rollup_day,
     rollup_mark,
     rollup_subreddit_day,
     rollup_subreddit_month,
 )
 from db.store import Store
+
+logger = logging.getLogger(__name__)
 
 Grain = Literal["day", "month"]
 #: In this order: months are added up from days.
@@ -91,17 +95,18 @@ def stale(store: Store) -> list[Period]:
         return _stale(connection)
 
 
-def freeze(store: Store, before: date) -> None:
-    """Leave the days before this one as they are from now on: what was added until now is in their sums."""
-    with store.writing() as connection:
-        _alone(store, connection)
-        for period in _stale(connection):
-            if period.grain == "day" and period.start is not None and period.start < before:
-                _add_up(connection, period)
-        known = connection.scalar(select(retention.c.horizon))
-        if known is None or known < before:
-            connection.execute(delete(retention))
-            connection.execute(insert(retention).values(horizon=before))
+def close_days(connection: Connection, since: date, before: date) -> None:
+    """Leave the sums of these days as they are from now on, in the transaction that lets their comments go.
+
+    That must be alone, by `be_alone`, and no comments of these days may come in until it ends.
+    """
+    for period in _stale(connection):
+        if period.grain == "day" and period.start is not None and since <= period.start < before:
+            _add_up(connection, period)
+    days = rollup_day.c
+    there = exists().where(closed_day.c.model == days.model, closed_day.c.day == days.day)
+    ended = select(days.model, days.day).where(days.day >= since, days.day < before, ~there)
+    connection.execute(insert(closed_day).from_select(["model", "day"], ended))
 
 
 def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) -> int:
@@ -109,14 +114,18 @@ def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) ->
 
     Each is a transaction of its own: one that is stopped in the middle is left to the next call.
     """
-    done = 0
+    done = late = 0
     for grain in GRAINS:
         for period in (one for one in stale(store) if one.grain == grain):
             with store.writing() as connection:
-                _alone(store, connection)
-                _add_up(connection, period)
+                be_alone(connection)
+                late += not _add_up(connection, period)
             on_done(period)
             done += 1
+    if late:
+        logger.warning(
+            "comments of %d days came in after others of these days were let go: no roll-up counts them", late
+        )
     return done
 
 
@@ -126,31 +135,39 @@ def _stale(connection: Connection) -> list[Period]:
     return [Period(grain=row.grain, model=row.model, start=row.start) for row in rows]
 
 
-def _alone(store: Store, connection: Connection) -> None:
-    if not store.is_sqlite:  # where whoever writes is alone
+def be_alone(connection: Connection) -> None:
+    """Have this transaction be the only one that adds up."""
+    if connection.dialect.name != "sqlite":  # where whoever writes is alone
         connection.execute(ALONE)
 
 
-def _add_up(connection: Connection, period: Period) -> None:
+def _add_up(connection: Connection, period: Period) -> bool:
+    """Add up a period anew; return False where it is a closed day, with comments that came in afterwards."""
     marks = rollup_mark.c
     mine = (marks.grain == period.grain) & (marks.model == period.model) & _is(marks.start, period.start)
     connection.execute(delete(rollup_mark).where(mine))
     model, start = period.model, period.start
     if period.grain == "month":
         _add_up_month(connection, model, start)
-        return
-    horizon = connection.scalar(select(retention.c.horizon))
-    # Most comments of a frozen day are gone, and what they added up to is to stay.
-    if start is None or horizon is None or start >= horizon:
-        _add_up_day(connection, model, start)
+        return True
     connection.execute(insert(rollup_mark).values(grain="month", model=model, start=start and start.replace(day=1)))
+    closed = (closed_day.c.model == model) & (closed_day.c.day == start)
+    if start is not None and connection.scalar(select(exists().where(closed))):
+        return not connection.scalar(select(exists().where(_of_day(model, start))))
+    _add_up_day(connection, model, start)
+    return True
+
+
+def _of_day(model: str, day: date | None) -> ColumnElement[bool]:
+    after, created_at = _later(day, 1), comment_emotion.c.created_at
+    of_day = _within(created_at, day and _midnight(day), after and _midnight(after))
+    return (comment_emotion.c.model == model) & of_day
 
 
 def _add_up_day(connection: Connection, model: str, day: date | None) -> None:
     rows, days = comment_emotion.c, rollup_subreddit_day.c
-    after = _later(day, 1)
-    of_day = (rows.model == model) & _within(rows.created_at, day and _midnight(day), after and _midnight(after))
-    fresh = _select(model, day, rows.subreddit, *_measures(thresholds_of(connection, model))).where(of_day)
+    measures = _measures(thresholds_of(connection, model))
+    fresh = _select(model, day, rows.subreddit, *measures).where(_of_day(model, day))
     _replace(connection, rollup_subreddit_day, rollup_subreddit_day.c.day, model, day, fresh.group_by(rows.subreddit))
     every = _select(model, day, *sums_of(rollup_subreddit_day)).where(days.model == model, _is(days.day, day))
     _replace(connection, rollup_day, rollup_day.c.day, model, day, every.group_by(days.model))

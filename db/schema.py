@@ -233,8 +233,10 @@ rollup_mark = Table(
     Index("rollup_mark_period", "grain", "model", "start"),
 )
 
-#: One row at most: comments of before this day were let go. Roll-ups of that time stay as they were then.
-retention = Table("retention", metadata, Column("horizon", Date, primary_key=True))
+#: Days of a model of which comments were let go. Their roll-ups stay as they were then.
+closed_day = Table(
+    "closed_day", metadata, Column("model", Text, primary_key=True), Column("day", Date, primary_key=True)
+)
 
 #: A row each time that a job of the schedule was begun.
 job_run = Table(

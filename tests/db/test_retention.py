@@ -1,10 +1,10 @@
 """Old comments go, the roll-ups of their time stay, and new ones are counted as ever."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select, text
 
 from db import retention
 from db.comment import Comment
@@ -53,12 +53,16 @@ def test_comments_of_before_a_month_go_and_their_roll_ups_stay(filled: Store) ->
     assert prune(filled, date(2024, 3, 1)) == 0
 
 
-def test_what_comes_late_for_a_time_that_was_let_go_is_stored_and_changes_no_roll_up(filled: Store) -> None:
+def test_what_comes_late_for_a_day_that_was_let_go_is_stored_changes_no_roll_up_and_is_told(
+    filled: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     prune(filled, date(2024, 3, 1))
-    stored(filled, classified(dated(first=10)))
-    refresh(filled)
     mark_all(filled)
     refresh(filled)
+    assert not caplog.messages
+    stored(filled, classified(dated(first=10)))
+    refresh(filled)
+    assert ["of 4 days" in said for said in caplog.messages] == [True]
     assert counted(filled) == 8  # one more of March, one more undated
     with filled.reading() as connection:
         assert connection.scalar(select(func.count()).select_from(comment_emotion)) == 8
@@ -81,6 +85,29 @@ def test_what_comes_in_while_roll_ups_are_brought_up_to_date_is_added_up_before_
     refresh(filled)
     assert counted(filled) == 12
     assert sum(row["comments"] for row in rows(filled, rollup_subreddit_month)) == 12
+
+
+def test_another_model_and_other_days_of_that_time_are_counted_until_they_are_let_go_themselves(
+    filled: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    # given a store that let a time go
+    prune(filled, date(2024, 3, 1))
+    # when another model labels it, and comments of the day after come in from an archive
+    register_model(filled, "other", dict.fromkeys(EMOTIONS, 0.5))
+    stored(filled, classified(dated(), model="other"))
+    days_after = [
+        replace(one, created_at=one.created_at and one.created_at + timedelta(days=1)) for one in dated(first=20)[:3]
+    ]
+    stored(filled, classified(days_after))
+    # then roll-ups count them, and go on to do so when these are let go, too
+    refresh(filled)
+    assert counted(filled) == 15
+    assert prune(filled, date(2024, 3, 1)) == 4
+    mark_all(filled)
+    refresh(filled)
+    assert counted(filled) == 15
+    assert sum(row["comments"] for row in rows(filled, rollup_subreddit_month)) == 15
+    assert not caplog.messages
 
 
 def test_months_of_closed_days_can_be_added_up_anew(filled: Store) -> None:
@@ -106,3 +133,22 @@ def test_an_earlier_month_does_not_open_what_is_closed(filled: Store) -> None:
 )
 def test_months_to_keep_are_counted_from_this_one(months: int, first: date) -> None:
     assert first_kept(date(2024, 3, 31), months) == first
+
+
+def test_what_was_let_go_before_days_were_closed_one_by_one_stays_as_it_was(database_url: str) -> None:
+    # given a store of the schema before, that let a time go
+    store = Store(database_url)
+    store.upgrade("0008")
+    register_model(store, "m", dict.fromkeys(EMOTIONS, 0.5))
+    with store.writing() as connection:
+        sums = {f"{kind}_{emotion}": 1 for kind in ("sum", "above") for emotion in EMOTIONS}
+        for day in (date(2024, 2, 29), date(2024, 3, 1)):
+            connection.execute(insert(rollup_day).values(model="m", day=day, comments=7, **sums))
+        connection.execute(text("insert into retention values ('2024-03-01')"))
+    # when it is upgraded, and its roll-ups are added up anew
+    store.upgrade()
+    mark_all(store)
+    refresh(store)
+    # then the sums of that time are there, and the others are those of the rows
+    assert counted(store) == 7
+    store.close()
