@@ -22,9 +22,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## Label a bundled sample of comments, and show the emotions found
 	@$(BIN)/moodmill demo
 
-# Most of a test's time is one process that imports torch: two tests at a time, with a thread of torch each.
+# Tests wait a third of their time: three at once fill two cores, with a thread of torch each.
 test: check ## Lint, check types, and run the whole test suite against real servers
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1 -m 'not long'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --maxschedchunk 1 -m 'not long'
 
 faults: $(READY) ## Put each fault into a run on real servers and processes, and print what came of it
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1 tests/faults

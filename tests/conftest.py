@@ -50,7 +50,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def own_redis_url(redis_url: str) -> Iterator[str]:
     """Another database of the same server, empty: workers of other tests do not take what is sent there."""
-    url = database_of(redis_url, 7)
+    url = database_of(redis_url, 1)
     with redis.Redis.from_url(url) as client:
         forget(client)
         yield url
