@@ -89,8 +89,11 @@ class SqlTable:
                     fields, last = row[: len(FIELDS)], row[len(FIELDS) :]
                     if found.is_time and self._time(last[0]) > until:
                         return
-                    if last == before:
-                        raise self._twice(found.order, last)
+                    if last == before and len(last) == 1:
+                        raise SourceError(
+                            f"table {self.name} has two rows of {self._key!r} {_written(last[0])}, which is to be "
+                            "their id: name another one by id_column"
+                        )
                     before = last
                     values = tuple(Value.of(*one) for one in zip(last, found.order, strict=True))
                     read = Watermark(table=self.name, order=found.order, last=values)
@@ -100,10 +103,6 @@ class SqlTable:
         """Count the rows that are never read: without a key, or beyond the watermark without id. Raises as `rows`."""
         with self._opened(after) as (connection, found):
             return int(connection.scalar(found.count_passed_over()) or 0)
-
-    def _twice(self, order: Sequence[str], last: Sequence[object]) -> SourceError:
-        shared = " and ".join(f"{name!r} {_written(value)}" for name, value in zip(order, last, strict=True))
-        return SourceError(f"table {self.name} has two rows of {shared}: name what tells them apart by id_column")
 
     def _time(self, value: object) -> datetime:
         moment = parse_time(value)

@@ -135,7 +135,9 @@ def test_a_key_that_two_rows_may_share_is_no_id(database_url: str) -> None:
     # and none but the key that could tell two of them apart
     make(database_url, "posts", {"created_utc": Integer, "body": Text}, [(99, "x"), (100, "y"), (100, "z")])
     said = refused(database_url, "created_utc", "posts")
-    assert "table posts has two rows of 'created_utc' 100: name what tells them apart by id_column" in said
+    assert (
+        "table posts has two rows of 'created_utc' 100, which is to be their id: name another one by id_column" in said
+    )
 
 
 @pytest.mark.parametrize("zone", [True, False])
