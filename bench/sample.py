@@ -18,7 +18,7 @@ from producers.sources import open_source
 def read_comments(path: Path, limit: int) -> list[Comment]:
     """Return the first comments of a source that have a text. Raises SourceError when there are none."""
     source = open_source(path)
-    source.check()
+    source.inspect()
     ranges = cut_records(source.records(0), ALL, 0, min(limit, 512))
     found = list(islice((comment for one in ranges for comment in one.comments), limit))
     if not found:

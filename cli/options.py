@@ -109,6 +109,8 @@ _SOURCE_OPTIONS = stacked(
     click.option("--subreddit-column", metavar="NAME", help="subreddit without it."),
     click.option("--author-column", metavar="NAME", help="author, user or username without it."),
     click.option("--created-at-column", metavar="NAME", help="created_utc, created_at, … without it."),
+    click.option("--title-column", metavar="NAME", help="Of posts: stands before the text; title without it."),
+    click.option("--link-column", metavar="NAME", help="Reddit's address of each; permalink or link without it."),
     click.option("--keep-text", is_flag=True, help="Keep each comment's text in the store."),
     click.option("--chunk-comments", type=click.IntRange(1, 10_000), help="Comments of a chunk."),
 )
@@ -137,9 +139,8 @@ def run_options(command: Command) -> Command:
 
         from producers.filters import Filters
         from producers.options import run_defaults
-        from producers.sources import Columns
+        from producers.sources import Columns, ReadOptions
 
-        fields = ("text", "id", "subreddit", "author", "created_at")
         filters = Filters(
             subreddits=small_names(subreddits, subreddits_from) or None,
             authors=small_names(authors) or None,
@@ -152,8 +153,9 @@ def run_options(command: Command) -> Command:
         defaults = run_defaults()
         options = replace(
             defaults,
-            kind=kind,
-            columns=Columns(**{field: others.pop(f"{field}_column") for field in fields}),
+            reading=ReadOptions(
+                kind=kind, columns=Columns(**{field: others.pop(f"{field}_column") for field in Columns.__slots__})
+            ),
             filters=filters,
             chunk_comments=chunk_comments or defaults.chunk_comments,
             keep_text=keep_text,

@@ -25,6 +25,10 @@ class SourceError(MoodmillError):
     """A source that is no dump, is truncated, or changed since its run began."""
 
 
+class NoSourceError(SourceError):
+    """A file that holds no comments by its nature, such as a data set's description: a folder passes over it."""
+
+
 class ModelError(MoodmillError):
     """A model that cannot be found, loaded, or has not the 27 emotions."""
 

@@ -26,7 +26,7 @@ from celery.schedules import ParseException, crontab
 from db.errors import SettingError
 from producers.filters import Filters
 from producers.options import RunOptions
-from producers.sources import Columns
+from producers.sources import Columns, ReadOptions
 
 #: Seconds that a file has to be left alone before it counts as whole.
 SETTLED_S: Final = 60.0
@@ -58,6 +58,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     subreddit_column: str | None = None
     author_column: str | None = None
     created_at_column: str | None = None
+    title_column: str | None = None
+    link_column: str | None = None
     subreddits: Names = frozenset()
     authors: Names = frozenset()
     not_authors: Names = frozenset()
@@ -102,7 +104,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
         A table's rows come in Parquet files whose columns have the usual names.
         """
-        kind, columns = (self.format, self.columns) if self.table is None else ("parquet", Columns())
+        reading = ReadOptions(kind=self.format, columns=self.columns)
+        if self.table is not None:
+            reading = ReadOptions(kind="parquet")
         filters = Filters(
             subreddits=_small(self.subreddits) or None,
             authors=_small(self.authors) or None,
@@ -110,7 +114,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             min_length=self.min_length,
             honour_deletions=self.honour_deletions,
         )
-        return msgspec.structs.replace(base, kind=kind, columns=columns, filters=filters, keep_text=self.keep_text)
+        return msgspec.structs.replace(base, reading=reading, filters=filters, keep_text=self.keep_text)
 
 
 def read_jobs(path: Path) -> dict[str, Job]:

@@ -8,7 +8,7 @@ import msgspec
 from db.settings import read_settings
 from producers.filters import ALL, Filters
 from producers.settings import ProducerSettings
-from producers.sources import Columns
+from producers.sources.layout import AS_FOUND, ReadOptions
 from worker.labels import read_order
 from worker.settings import BUNDLED_MODEL, WorkerSettings
 
@@ -16,9 +16,7 @@ from worker.settings import BUNDLED_MODEL, WorkerSettings
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of a run, as the ledger keeps them in JSON."""
 
-    #: The kind of all sources; None goes by each file's name.
-    kind: str | None = None
-    columns: Columns = Columns()
+    reading: ReadOptions = AS_FOUND
     filters: Filters = ALL
     #: Comments of a chunk.
     chunk_comments: int = 512
@@ -34,6 +32,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> "RunOptions":
+        if "columns" in kept:  # of a run older than its other options of reading
+            kept = {**kept, "reading": {"kind": kept.get("kind"), "columns": kept["columns"]}}
         return msgspec.convert(kept, cls)
 
 

@@ -11,7 +11,7 @@ from producers.chunks import RecordRange
 from producers.options import RunOptions
 from producers.record import Record, Source
 from producers.replay import letters_in_replay
-from producers.sources import fingerprint, open_source
+from producers.sources import Place, fingerprint, open_source
 
 
 def open_again(run: Run, file: SourceFile) -> Source:
@@ -23,7 +23,7 @@ def open_again(run: Run, file: SourceFile) -> Source:
             "or label the new one in a run of its own"
         )
     options = RunOptions.from_json(run.options)
-    return open_source(path, kind=options.kind, columns=options.columns)
+    return open_source(Place.at(path, name=file.name), options.reading)
 
 
 def read_again(

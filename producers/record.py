@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from db.comment import Comment
+
+if TYPE_CHECKING:
+    from producers.sources.layout import Layout
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,8 +48,11 @@ class Source(Protocol):
     #: What result rows call it: the file's name.
     name: str
 
-    def check(self) -> None:
-        """Raise SourceError if this is clearly no such source: empty, of another format, without the needed columns."""
+    def inspect(self) -> "Layout":
+        """Return how the source is read: as its run found it, or as is found now.
+
+        Raises SourceError if this is clearly no such source: empty, of another format, without the needed columns.
+        """
 
     def records(self, start: int = 0) -> Iterator[Record]:
         """Yield the records whose position is at least `start`, in order, in flat memory.

@@ -12,7 +12,7 @@ from db.reads import Letter, dead_letters
 from db.store import Store
 from producers.options import RunOptions
 from producers.record import Bad, Parsed, Record
-from producers.sources import open_source
+from producers.sources import Place, open_source
 
 
 def open_replay(store: Store, letters: Sequence[Letter]) -> list[str]:
@@ -71,5 +71,5 @@ def _read(letter: Letter, run: Run, options: RunOptions) -> Record:
     if letter.stage == "classify":
         return Parsed(comment=msgspec.json.decode(letter.payload, type=Comment))
     file = next(one for one in run.sources if one.number == letter.source_number)
-    source = open_source(Path(file.path), kind=options.kind, columns=options.columns)
+    source = open_source(Place.at(Path(file.path), name=file.name), options.reading)
     return source.parse(letter.payload, letter.position)

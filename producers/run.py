@@ -61,8 +61,8 @@ def open_run(store: Store, paths: Sequence[Path], options: RunOptions, owner: Ow
     """
     files = []
     for number, path in enumerate(expand(paths)):
-        opened = open_source(path, kind=options.kind, columns=options.columns)
-        opened.check()
+        opened = open_source(path, options.reading)
+        opened.inspect()
         size = path.stat().st_size
         files.append(
             SourceFile(

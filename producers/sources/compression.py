@@ -9,10 +9,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Protocol
 
 from db.errors import SourceError
+from producers.sources.place import Place
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -95,8 +95,8 @@ _DECODER_ERRORS = (zstd.ZstdError, zlib.error, lzma.LZMAError, OSError, EOFError
 class ByteStream:
     """The decompressed bytes of a file in blocks of at most BLOCK, and how far the latest reading has come."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Place) -> None:
+        self.place = place
         #: Share of the file's own bytes that was consumed, from 0 to 1.
         self.share_read = 0.0
 
@@ -111,29 +111,29 @@ class ByteStream:
     def _raw(self) -> Generator[bytes, None, None]:
         consumed = 0
         try:
-            with self.path.open("rb", buffering=0) as file:
+            with self.place.path.open("rb", buffering=0) as file:
                 size = os.fstat(file.fileno()).st_size
                 while raw := file.read(RAW_BLOCK):
                     consumed += len(raw)
                     self.share_read = min(1.0, consumed / max(size, 1))
                     yield raw
         except OSError as error:
-            raise SourceError(f"{self.path} cannot be read: {error.strerror or error}") from error
+            raise SourceError(f"{self.place} cannot be read: {error.strerror or error}") from error
 
     def _codec(self, head: bytes) -> Codec | None:
         for codec in CODECS:
             if head.startswith(codec.magics):
                 return codec
-        suffix = self.path.suffix.lower()
+        suffix = self.place.path.suffix.lower()
         named = next((codec for codec in CODECS if codec.suffix == suffix), None)
         if named is None:
             return None
         if not head:
-            raise SourceError(f"{self.path} is empty: expected a {named.name} file; fetch it again")
+            raise SourceError(f"{self.place} is empty: expected a {named.name} file; fetch it again")
         if any(magic.startswith(head) for magic in named.magics):
             raise self._truncated(named)
         raise SourceError(
-            f"{self.path} is not a {named.name} file: it begins with {head[:_SHOWN]!r}; "
+            f"{self.place} is not a {named.name} file: it begins with {head[:_SHOWN]!r}; "
             f"fetch it again, or take {suffix} from its name"
         )
 
@@ -150,7 +150,7 @@ class ByteStream:
                 try:
                     block = stream.decompress(data, BLOCK)
                 except _DECODER_ERRORS as error:
-                    raise SourceError(f"{self.path} is damaged: {error}; fetch it again") from error
+                    raise SourceError(f"{self.place} is damaged: {error}; fetch it again") from error
                 if block:
                     yield block
                 if stream.eof:
@@ -163,4 +163,4 @@ class ByteStream:
             raise self._truncated(codec)
 
     def _truncated(self, codec: Codec) -> SourceError:
-        return SourceError(f"{self.path} is truncated: it ends inside its {codec.name} data; fetch it again")
+        return SourceError(f"{self.place} is truncated: it ends inside its {codec.name} data; fetch it again")

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +11,9 @@ import pyarrow.parquet as pq
 from db.errors import SourceError
 from producers.record import Record
 from producers.sources.bad import bad
-from producers.sources.columns import DEFAULT_COLUMNS, Columns, locate, to_parsed
+from producers.sources.columns import find_fields, to_parsed
+from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
+from producers.sources.place import Place
 
 #: Rows decoded at once.
 _BATCH = 4096
@@ -23,22 +24,25 @@ _TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 class ParquetFile:
     """A Parquet file; a record's position is its row's number."""
 
-    def __init__(self, path: Path, columns: Columns = DEFAULT_COLUMNS) -> None:
-        self.path = path
-        self.name = path.name
-        self._columns = columns
+    def __init__(self, place: Place, options: ReadOptions = AS_FOUND, layout: Layout | None = None) -> None:
+        self.place = place
+        self.name = place.name
+        self._options = options
+        self._layout = layout
         self._share_read = 0.0
 
-    def check(self) -> None:
-        """Raise SourceError if this is no Parquet file or it has no text column."""
-        with self._open() as file:
-            self._fields(file)
+    def inspect(self) -> Layout:
+        """Return how it is read. Raises SourceError if this is no Parquet file or it has no text column."""
+        if self._layout is None:
+            with self._open() as file:
+                self._layout = Layout(kind="parquet", fields=self._fields(file))
+        return self._layout
 
     def records(self, start: int = 0) -> Iterator[Record]:
         """Yield the records from row `start` on; see Source. Row groups that end before it are not read."""
         self._share_read = 0.0
         with self._open() as file:
-            fields = self._fields(file)
+            fields = self.inspect().fields.called
             groups, position = _groups_from(file.metadata, start)
             for batch in file.iter_batches(_BATCH, row_groups=groups, columns=list(fields.values())):
                 names = {field: batch.schema.get_field_index(column) for field, column in fields.items()}
@@ -68,29 +72,29 @@ class ParquetFile:
     def _open(self) -> Iterator[Any]:
         try:
             # Without pre_buffer, which would hold whole row groups in memory.
-            with pq.ParquetFile(self.path, pre_buffer=False) as file:
+            with pq.ParquetFile(self.place.path, pre_buffer=False) as file:
                 yield file
         except (pa.ArrowException, OSError) as error:
             reason = " ".join(str(error).split())
             if isinstance(error, OSError) and error.errno:  # the system's word, not pyarrow's
-                raise SourceError(f"{self.path} cannot be read: {reason}") from error
-            raise SourceError(f"{self.path} is damaged or no Parquet file: {reason}; fetch it again") from error
+                raise SourceError(f"{self.place} cannot be read: {reason}") from error
+            raise SourceError(f"{self.place} is damaged or no Parquet file: {reason}; fetch it again") from error
 
-    def _fields(self, file: Any) -> dict[str, str]:
+    def _fields(self, file: Any) -> Fields:
         """Return the column of each field that the file has."""
         schema = file.schema_arrow
-        fields = {field: schema.names[i] for field, i in locate(self._columns, schema.names, self.path).items()}
-        kind = schema.field(fields["text"]).type
+        fields = find_fields(self._options, schema.names, (), self.place)
+        kind = schema.field(fields.columns["text"]).type
         if pa.types.is_nested(kind):
             raise SourceError(
-                f"{self.path}: expected texts in column {fields['text']!r}, found {kind}; "
+                f"{self.place}: expected texts in column {fields.called['text']!r}, found {kind}; "
                 "name the right one by --text-column"
             )
         return fields
 
     def _record(self, values: dict[str, object], position: int) -> Record:
         try:
-            return to_parsed(values, position, self.name)
+            return to_parsed(values, position, self.name, self.inspect().fields, self._options)
         except ValueError as error:
             return bad(position, str(error), json.dumps(values, default=str, ensure_ascii=False))
 

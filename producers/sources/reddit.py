@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,7 +12,9 @@ from db.errors import SourceError
 from producers.record import Parsed, Record
 from producers.sources.bad import bad
 from producers.sources.compression import ByteStream
+from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from producers.sources.lines import Overlong, read_lines
+from producers.sources.place import Place
 from producers.sources.text import clean, comment_id, comment_text, gone, parse_time
 
 #: Lines, without blank ones, of which `check` wants one that is a record.
@@ -41,14 +42,22 @@ _decode_fast = msgspec.json.Decoder(_Fields).decode
 class RedditDump:
     """A file of comments, submissions or both, compressed or not; a record's position is its line's number."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.name = path.name
-        self._stream = ByteStream(path)
+    def __init__(self, place: Place, options: ReadOptions = AS_FOUND, layout: Layout | None = None) -> None:
+        self.place = place
+        self.name = place.name
+        self._options = options
+        self._layout = layout
+        self._stream = ByteStream(place)
 
-    def check(self) -> None:
+    def inspect(self) -> Layout:
         """Raise SourceError if the file is empty or its first lines hold no comment and no submission."""
-        lines = (line for _, line in read_lines(ByteStream(self.path)))
+        if self._layout is None:
+            self._check()
+            self._layout = Layout(kind="reddit", fields=Fields(ids="reddit"))
+        return self._layout
+
+    def _check(self) -> None:
+        lines = (line for _, line in read_lines(ByteStream(self.place)))
         first: bytes | None = None
         for line in islice(filter(_is_filled, lines), _CHECKED):
             if not isinstance(line, Overlong) and _is_post(line):
@@ -56,15 +65,15 @@ class RedditDump:
             if first is None:
                 first = line.head if isinstance(line, Overlong) else line
         if first is None:
-            raise SourceError(f"{self.path} is empty: expected a Reddit dump, one JSON object a line")
+            raise SourceError(f"{self.place} is empty: expected a Reddit dump, one JSON object a line")
         raise SourceError(
-            f"{self.path} is no Reddit dump: expected one JSON object a line with 'body' (a comment) or 'title' "
+            f"{self.place} is no Reddit dump: expected one JSON object a line with 'body' (a comment) or 'title' "
             f"(a submission), found {first[:_SHOWN]!r}; for a table name its kind: csv, tsv or parquet"
         )
 
     def records(self, start: int = 0) -> Iterator[Record]:
         """Yield the records from line `start` on; see Source."""
-        self._stream = ByteStream(self.path)
+        self._stream = ByteStream(self.place)
         for position, line in read_lines(self._stream, start):
             if isinstance(line, Overlong):
                 yield bad(position, line.error, line.head)

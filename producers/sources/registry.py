@@ -6,30 +6,38 @@ from pathlib import Path
 
 from db.errors import SettingError
 from producers.record import Source
-from producers.sources.columns import DEFAULT_COLUMNS, Columns
 from producers.sources.compression import CODECS
+from producers.sources.layout import AS_FOUND, COLUMN_OPTIONS, Layout, ReadOptions
+from producers.sources.place import Place
 from producers.sources.reddit import RedditDump
 from producers.sources.table import TextTable
+
+#: Opens a source: where it lies, how it is to be read, and how it was found to be read when its run began, if it was.
+Open = Callable[[Place, ReadOptions, Layout | None], Source]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of source: how to open one, and the suffixes its files have before that of a compression."""
 
-    open: Callable[[Path, Columns], Source]
+    open: Open
     suffixes: tuple[str, ...]
+    #: The options, as ReadOptions names them, that mean something to it.
+    takes: frozenset[str] = COLUMN_OPTIONS
 
 
-def _parquet(path: Path, columns: Columns) -> Source:
+def _parquet(place: Place, options: ReadOptions, layout: Layout | None) -> Source:
     from producers.sources.parquet import ParquetFile  # pyarrow's import takes a while: only its users pay
 
-    return ParquetFile(path, columns)
+    return ParquetFile(place, options, layout)
 
+
+_OF_TEXT = COLUMN_OPTIONS | {"delimiter", "quote", "escape", "encoding", "header_row"}
 
 KINDS = {
-    "reddit": Kind(lambda path, _: RedditDump(path), (".ndjson", ".jsonl", ".json")),
-    "csv": Kind(TextTable, (".csv",)),
-    "tsv": Kind(lambda path, columns: TextTable(path, columns, delimiter="\t"), (".tsv",)),
+    "reddit": Kind(RedditDump, (".ndjson", ".jsonl", ".json"), frozenset({"removed_titles"})),
+    "csv": Kind(TextTable, (".csv",), _OF_TEXT),
+    "tsv": Kind(TextTable, (".tsv",), _OF_TEXT),
     "parquet": Kind(_parquet, (".parquet", ".pq")),
 }
 
@@ -51,9 +59,15 @@ def kind_of(path: Path) -> str | None:
     return next((name for name, kind in KINDS.items() if suffix in kind.suffixes), None)
 
 
-def open_source(path: Path, *, kind: str | None = None, columns: Columns = DEFAULT_COLUMNS) -> Source:
-    """Return the source of `kind`, or of the kind that the file's name tells; it is not read yet."""
-    name = kind or kind_of(path) or DEFAULT_KIND
+def open_source(place: Place | Path, options: ReadOptions = AS_FOUND, layout: Layout | None = None) -> Source:
+    """Return the source at a place, which is not read yet.
+
+    `layout` is how a run found it to be read. Without one it is of the kind that the options say, or its name tells.
+    """
+    if isinstance(place, Path):
+        place = Place.at(place)
+    named = Path(place.member) if place.member else place.path
+    name = layout.kind if layout else options.kind or kind_of(named) or DEFAULT_KIND
     if name not in KINDS:
         raise SettingError(f"expected a kind of source among {', '.join(KINDS)}, found {name!r}")
-    return KINDS[name].open(path, columns)
+    return KINDS[name].open(place, options, layout)

@@ -66,7 +66,7 @@ def check_accounts(path: Path) -> None:
 def _refusal(path: Path) -> str | None:
     """Return why a file is no source, if it is none."""
     try:
-        open_source(path).check()
+        open_source(path).inspect()
     except SourceError as error:
         return str(error)
     return None

@@ -8,7 +8,7 @@ import pytest
 from db.errors import SettingError
 from producers.jobs import find_job, read_jobs
 from producers.options import RunOptions
-from producers.sources import Columns
+from producers.sources import ReadOptions
 
 GOOD = """
 [nightly]
@@ -50,7 +50,7 @@ def test_a_job_says_how_its_files_are_read_and_the_settings_which_model(file: Pa
     assert nightly.filters.authors is None
     assert nightly.filters.not_authors == {"automoderator"}
     assert nightly.filters.honour_deletions
-    assert tables.columns.text == "message"
+    assert tables.reading.columns.text == "message"
 
 
 def test_rows_of_a_table_are_read_as_the_parquet_file_they_are_kept_in(file: Path) -> None:
@@ -58,7 +58,7 @@ def test_rows_of_a_table_are_read_as_the_parquet_file_they_are_kept_in(file: Pat
     job = read_jobs(file)["a"]
     assert (job.files, job.table, job.key, job.columns.text) == (None, "posts", "n", "message")
     options = job.options(RunOptions())
-    assert (options.kind, options.columns, options.filters.min_length) == ("parquet", Columns(), 9)
+    assert (options.reading, options.filters.min_length) == (ReadOptions(kind="parquet"), 9)
 
 
 @pytest.mark.parametrize(

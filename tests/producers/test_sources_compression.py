@@ -9,6 +9,7 @@ import pytest
 
 from db.errors import SourceError
 from producers.sources.compression import BLOCK, ByteStream
+from producers.sources.place import Place
 from tests.producers.test_sources_support import COMPRESS, write, zstd
 
 SUFFIXES = pytest.mark.parametrize("suffix", COMPRESS)
@@ -16,7 +17,7 @@ DATA = b"".join(b"%d\n" % number for number in range(1000))
 
 
 def read(path: Path) -> bytes:
-    return b"".join(ByteStream(path))
+    return b"".join(ByteStream(Place.at(path)))
 
 
 def file(folder: Path, name: str, data: bytes) -> Path:
@@ -28,7 +29,7 @@ def file(folder: Path, name: str, data: bytes) -> Path:
 def read_until_error(path: Path) -> tuple[bytes, str]:
     found = []
     with pytest.raises(SourceError) as raised:  # noqa: PT012 (the blocks before the error are wanted)
-        for block in ByteStream(path):
+        for block in ByteStream(Place.at(path)):
             found.append(block)  # noqa: PERF402
     return b"".join(found), str(raised.value)
 
@@ -72,7 +73,7 @@ def test_a_window_of_2_to_the_31_bytes_is_accepted(tmp_path: Path) -> None:
 def test_a_bomb_comes_in_bounded_blocks(tmp_path: Path, suffix: str) -> None:
     size = 5 * BLOCK + 3
     path = write(tmp_path / f"x{suffix}", b"a" * size)
-    lengths = [len(block) for block in ByteStream(path)]
+    lengths = [len(block) for block in ByteStream(Place.at(path))]
     assert sum(lengths) == size
     assert max(lengths) <= BLOCK
 
@@ -130,7 +131,7 @@ def test_a_folder_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress, zstd.compress, bytes])
 def test_the_share_read_grows_to_one(tmp_path: Path, compress: type[bytes]) -> None:
-    stream = ByteStream(file(tmp_path, "x", compress(DATA)))
+    stream = ByteStream(Place.at(file(tmp_path, "x", compress(DATA))))
     assert stream.share_read == 0
     for _ in stream:
         assert 0 < stream.share_read <= 1

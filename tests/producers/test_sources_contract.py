@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from db.comment import MAX_ID
 from db.errors import SourceError
 from producers.record import Source
 from producers.sources import open_source
@@ -32,7 +33,8 @@ def tsv(folder: Path) -> Path:
 
 
 def parquet(folder: Path) -> Path:
-    table = pa.table({"text": [f"comment {n}" if n % 5 else None for n in range(ROWS)]})
+    ids = [str(n) if n % 5 else "x" * (MAX_ID + 1) for n in range(ROWS)]
+    table = pa.table({"id": ids, "text": [f"comment {n}" for n in range(ROWS)]})
     pq.write_table(table, folder / "x.parquet", row_group_size=7)
     return folder / "x.parquet"
 
@@ -44,7 +46,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
 
 
 def test_a_good_source_passes_check(source: Source) -> None:
-    source.check()
+    source.inspect()
     assert comments(read_all(source))
 
 
@@ -87,6 +89,6 @@ def test_the_name_is_the_files(source: Source, tmp_path: Path) -> None:
 def test_a_file_that_went_away_is_an_error(source: Source, tmp_path: Path) -> None:
     (tmp_path / source.name).unlink()
     with pytest.raises(SourceError, match="cannot be read"):
-        source.check()
+        source.inspect()
     with pytest.raises(SourceError, match="cannot be read"):
         list(source.records())

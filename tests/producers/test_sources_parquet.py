@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from db.comment import MAX_ID
 from db.errors import SourceError
 from producers.record import Bad
-from producers.sources.columns import Columns
-from producers.sources.parquet import ParquetFile
-from tests.producers.test_sources_support import bads, comments, only, position_of, read, read_all, texts
+from producers.sources import Columns, ReadOptions, open_source
+from tests.producers.test_sources_support import comments, only, read, read_all, texts
 
 MOMENT = datetime(2015, 11, 3, 12, 30, tzinfo=UTC)
 
@@ -25,7 +25,7 @@ def parquet(folder: Path, columns: dict[str, Any], rows_a_group: int = 1000) -> 
 
 def test_known_columns_are_found(tmp_path: Path) -> None:
     columns = {"Body": ["a &lt; b"], "id": [12], "score": [1], "user": ["bob"], "subreddit": [None]}
-    comment = only(read_all(ParquetFile(parquet(tmp_path, columns)))).comment
+    comment = only(read_all(open_source(parquet(tmp_path, columns)))).comment
     assert (comment.text, comment.id, comment.author, comment.subreddit) == ("a < b", "12", "bob", None)
 
 
@@ -41,18 +41,18 @@ def test_known_columns_are_found(tmp_path: Path) -> None:
     ],
 )
 def test_times_of_any_type_are_utc(tmp_path: Path, created: pa.Array) -> None:
-    source = ParquetFile(parquet(tmp_path, {"text": ["a"], "created_at": created}))
+    source = open_source(parquet(tmp_path, {"text": ["a"], "created_at": created}))
     assert only(read_all(source)).comment.created_at == MOMENT
 
 
 @pytest.mark.parametrize("created", [pa.array([2**62], pa.timestamp("us")), pa.array([None], pa.timestamp("ns"))])
 def test_times_that_are_none_do_not_lose_the_comment(tmp_path: Path, created: pa.Array) -> None:
-    source = ParquetFile(parquet(tmp_path, {"text": ["a"], "created_at": created}))
+    source = open_source(parquet(tmp_path, {"text": ["a"], "created_at": created}))
     assert only(read_all(source)).comment.created_at is None
 
 
 def test_a_date_is_its_first_moment(tmp_path: Path) -> None:
-    source = ParquetFile(parquet(tmp_path, {"text": ["a"], "date": [date(2015, 11, 3)]}))
+    source = open_source(parquet(tmp_path, {"text": ["a"], "date": [date(2015, 11, 3)]}))
     assert only(read_all(source)).comment.created_at == datetime(2015, 11, 3, tzinfo=UTC)
 
 
@@ -65,28 +65,30 @@ def test_a_date_is_its_first_moment(tmp_path: Path) -> None:
     ],
 )
 def test_texts_may_be_stored_in_any_way(tmp_path: Path, column: pa.Array) -> None:
-    assert texts(ParquetFile(parquet(tmp_path, {"text": column}))) == ["a\ufffd", "é"]
+    assert texts(open_source(parquet(tmp_path, {"text": column}))) == ["a\ufffd", "é"]
 
 
 def test_a_text_of_broken_utf_8_does_not_stop_it(tmp_path: Path) -> None:
     column = pa.array([b"\xff", b"b"]).view(pa.string())
-    assert texts(ParquetFile(parquet(tmp_path, {"text": column}))) == ["\ufffd", "b"]
+    assert texts(open_source(parquet(tmp_path, {"text": column}))) == ["\ufffd", "b"]
 
 
-def test_a_null_text_is_bad_and_can_be_mended(tmp_path: Path) -> None:
-    source = ParquetFile(parquet(tmp_path, {"text": ["a", None, "[removed]"], "id": ["1", "2", "3"]}))
-    found = read_all(source)
-    (bad,) = bads(found)
-    assert [position_of(record) for record in found] == [0, 1, 2]
-    assert bad.error == "expected a text in the text column, found null"
+def test_a_null_text_is_empty_as_elsewhere(tmp_path: Path) -> None:
+    found = comments(read_all(open_source(parquet(tmp_path, {"text": ["a", None, ""], "id": ["1", "2", "3"]}))))
+    assert [(comment.id, comment.text) for comment in found] == [("1", "a"), ("2", ""), ("3", "")]
+
+
+def test_a_bad_row_can_be_mended(tmp_path: Path) -> None:
+    source = open_source(parquet(tmp_path, {"text": ["a", "b"], "id": ["1", "2" * (MAX_ID + 1)]}))
+    _, bad = read_all(source)
+    assert isinstance(bad, Bad)
     assert source.parse(bad.payload, 1) == bad
-    assert only([source.parse(bad.payload.replace("null", '"b"'), 1)]).comment.id == "2"
-    assert only(found[2:]).gone == "removed"
+    assert only([source.parse(bad.payload.replace("2" * (MAX_ID + 1), "2"), 1)]).comment.id == "2"
 
 
 @pytest.mark.parametrize("payload", ["", "[]", "{", "[" * 100_000])
 def test_a_payload_that_is_no_row_stays_bad(payload: str) -> None:
-    assert isinstance(ParquetFile(Path("x.parquet")).parse(payload, 0), Bad)
+    assert isinstance(open_source(Path("x.parquet")).parse(payload, 0), Bad)
 
 
 def test_whole_row_groups_before_the_start_are_not_read(tmp_path: Path) -> None:
@@ -98,20 +100,20 @@ def test_whole_row_groups_before_the_start_are_not_read(tmp_path: Path) -> None:
     data[first : first + chunk.total_compressed_size] = b"\xff" * chunk.total_compressed_size
     path.write_bytes(data)
     # then a reading from the second on does not notice, and one from the first says so
-    assert [comment.position for comment in comments(read_all(ParquetFile(path), 12))] == list(range(12, 20))
-    found, error = read(ParquetFile(path))
+    assert [comment.position for comment in comments(read_all(open_source(path), 12))] == list(range(12, 20))
+    found, error = read(open_source(path))
     assert found == []
     assert "is damaged or no Parquet file" in str(error)
 
 
 def test_ids_of_rows_without_one_name_the_file(tmp_path: Path) -> None:
-    ids = [comment.id for comment in comments(read_all(ParquetFile(parquet(tmp_path, {"text": ["a", "b"]}))))]
+    ids = [comment.id for comment in comments(read_all(open_source(parquet(tmp_path, {"text": ["a", "b"]}))))]
     assert [one.rsplit(":", 1)[0] for one in ids] == ["x.parquet:0", "x.parquet:1"]
 
 
 def test_a_file_of_no_rows_has_no_records(tmp_path: Path) -> None:
-    source = ParquetFile(parquet(tmp_path, {"text": pa.array([], pa.string())}))
-    source.check()
+    source = open_source(parquet(tmp_path, {"text": pa.array([], pa.string())}))
+    source.inspect()
     assert read_all(source) == []
 
 
@@ -120,17 +122,17 @@ def test_what_is_no_parquet_file_is_an_error(tmp_path: Path, data: bytes) -> Non
     path = tmp_path / "x.parquet"
     path.write_bytes(data)
     with pytest.raises(SourceError, match="is damaged or no Parquet file"):
-        ParquetFile(path).check()
+        open_source(path).inspect()
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"x\.parquet cannot be read"):
-        ParquetFile(tmp_path / "x.parquet").check()
+        open_source(tmp_path / "x.parquet").inspect()
 
 
 def test_a_text_column_must_exist_and_hold_texts(tmp_path: Path) -> None:
     path = parquet(tmp_path, {"words": [["a"]]})
     with pytest.raises(SourceError, match=r"found 'words'; name the right one by --text-column"):
-        ParquetFile(path).check()
+        open_source(path).inspect()
     with pytest.raises(SourceError, match="expected texts in column 'words', found list"):
-        ParquetFile(path, Columns(text="words")).check()
+        open_source(path, ReadOptions(columns=Columns(text="words"))).inspect()

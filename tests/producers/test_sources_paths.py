@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from db.errors import SettingError, SourceError
-from producers.sources import Columns, expand, fingerprint, open_source
+from producers.sources import Columns, ReadOptions, expand, fingerprint, open_source
 
 
 def touch(folder: Path, *names: str) -> list[Path]:
@@ -42,14 +42,14 @@ def test_the_kind_is_told_by_the_name_behind_the_compression(name: str, kind: st
 def test_a_kind_that_is_named_wins(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
     path.write_text("note\na\n")
-    source = open_source(path, kind="csv", columns=Columns(text="note"))
-    source.check()
+    source = open_source(path, ReadOptions(kind="csv", columns=Columns(text="note")))
+    source.inspect()
     assert type(source).__name__ == "TextTable"
 
 
 def test_an_unknown_kind_is_an_error_that_lists_the_known() -> None:
     with pytest.raises(SettingError, match="reddit, csv, tsv, parquet, found 'excel'"):
-        open_source(Path("x"), kind="excel")
+        open_source(Path("x"), ReadOptions(kind="excel"))
 
 
 def test_pyarrow_is_imported_only_for_parquet() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from db.comment import MAX_ID
 from producers.record import PAYLOAD_LIMIT, Bad, Parsed
-from producers.sources.reddit import RedditDump
+from producers.sources import open_source
 from tests.producers.test_sources_support import (
     COMPRESS,
     bads,
@@ -28,7 +28,7 @@ REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "reddit" / "RC_
 
 
 def parse(record: object, path: Path = Path("RC_x")) -> Parsed | Bad:
-    return RedditDump(path).parse(json.dumps(record), 7)
+    return open_source(path).parse(json.dumps(record), 7)
 
 
 def parsed(**fields: object) -> Parsed:
@@ -106,7 +106,7 @@ def test_odd_fields_do_not_matter(oddity: dict[str, object]) -> None:
 )
 def test_odd_characters_do_not_lose_the_comment(tmp_path: Path, written: bytes, text: str) -> None:
     line = b'{"id":"c1","body":"' + written + b'","author":"' + written + b'","created_utc":1}'
-    comment = only(read_all(RedditDump(write(tmp_path / "RC_x", line)))).comment
+    comment = only(read_all(open_source(write(tmp_path / "RC_x", line)))).comment
     assert comment.text == comment.author == text
 
 
@@ -140,7 +140,7 @@ def test_a_record_without_body_and_title_is_bad(record: object) -> None:
     ["{", "[1]", "null", '"text"', "not json", '{"id": "c1"', "[" * 100_000, '{"a":' * 100_000, "1" * 5000, "\0"],
 )
 def test_what_is_no_object_is_bad_and_keeps_its_payload(payload: str) -> None:
-    record = RedditDump(Path("RC_x")).parse(payload, 3)
+    record = open_source(Path("RC_x")).parse(payload, 3)
     assert isinstance(record, Bad)
     assert record.error.startswith("expected a JSON object, found ")
     assert "\n" not in record.error
@@ -176,7 +176,7 @@ def test_what_was_deleted_later_is_told(meta: object, later: bool) -> None:
 
 def test_positions_are_line_numbers_and_blank_lines_no_records(tmp_path: Path) -> None:
     data = b"\n" + comment_line(1) + b"\n  \r\n{\n" + comment_line(4) + b"\n\n"
-    records = read_all(RedditDump(write(tmp_path / "RC_x", data)))
+    records = read_all(open_source(write(tmp_path / "RC_x", data)))
     assert [position_of(record) for record in records] == [1, 3, 4]
     assert [bad.position for bad in bads(records)] == [3]
 
@@ -184,7 +184,7 @@ def test_positions_are_line_numbers_and_blank_lines_no_records(tmp_path: Path) -
 @pytest.mark.parametrize("suffix", ["", *COMPRESS])
 def test_an_overlong_line_is_one_bad_record(tmp_path: Path, suffix: str) -> None:
     data = dump([comment_line(0), comment_line(1, body="x" * 40_000_000), comment_line(2)])
-    first, overlong, last = read_all(RedditDump(write(tmp_path / f"RC_x{suffix}", data)))
+    first, overlong, last = read_all(open_source(write(tmp_path / f"RC_x{suffix}", data)))
     assert [comment.position for comment in comments([first, last])] == [0, 2]
     assert isinstance(overlong, Bad)
     assert overlong.error == f"line of {len(comment_line(1, body='')) + 40_000_000} bytes; at most 16 MiB are read"
@@ -198,7 +198,7 @@ def test_a_truncated_dump_gives_a_prefix_and_then_an_error(tmp_path: Path) -> No
     path = tmp_path / "RC_x.zst"
     for cut in (len(data) // 5 + 1, len(data) // 2 + 1, len(data) - 1):
         path.write_bytes(data[:cut])
-        records, error = read(RedditDump(path))
+        records, error = read(open_source(path))
         assert error is not None
         assert [comment.id for comment in comments(records)] == [f"c{n}" for n in range(len(records))]
         assert len(b"".join(frames[: len(records)])) <= cut < len(b"".join(frames[: len(records) + 1]))
@@ -215,7 +215,7 @@ def test_a_single_frame_that_is_cut_gives_what_it_holds(tmp_path: Path, suffix: 
     for share in (0.01, 0.85, 0.95):
         # when it is cut
         path.write_bytes(data[: int(len(data) * share)])
-        records, error = read(RedditDump(path))
+        records, error = read(open_source(path))
         # then its complete lines come first
         assert "is truncated" in str(error)
         assert [comment.id for comment in comments(records)] == [f"c{n}" for n in range(len(records))]
@@ -228,8 +228,8 @@ def test_a_single_frame_that_is_cut_gives_what_it_holds(tmp_path: Path, suffix: 
 @pytest.mark.real_data
 @pytest.mark.skipif(not REAL.exists(), reason=f"the real dump {REAL.name} is not beside the checkout")
 def test_the_first_month_of_reddit_is_read_whole() -> None:
-    source = RedditDump(REAL)
-    source.check()
+    source = open_source(REAL)
+    source.inspect()
     records = read_all(source)
     assert Counter(record.gone if isinstance(record, Parsed) else "bad" for record in records) == {
         "deleted": 105,

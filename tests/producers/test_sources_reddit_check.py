@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from db.errors import SourceError
-from producers.sources.reddit import RedditDump
+from producers.sources import open_source
 from tests.producers.test_sources_support import COMPRESS, comment_line, dump, write
 
 
@@ -13,13 +13,13 @@ from tests.producers.test_sources_support import COMPRESS, comment_line, dump, w
 def test_check_refuses_a_file_with_nothing_in_it(tmp_path: Path, data: bytes) -> None:
     path = write(tmp_path / "RC_x", data)
     with pytest.raises(SourceError, match="RC_x is empty: "):
-        RedditDump(path).check()
+        open_source(path).inspect()
 
 
 @pytest.mark.parametrize("data", [b"{broken", b"[1, 2]\n", b"id,body\n1,text\n" * 30, b'{"id": "x"}\n', bytes(99)])
 def test_check_says_what_a_dump_looks_like(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(SourceError) as raised:
-        RedditDump(write(tmp_path / "RC_x", data)).check()
+        open_source(write(tmp_path / "RC_x", data)).inspect()
     assert "one JSON object a line" in str(raised.value)
     assert repr(data.split(b"\n")[0][:60]) in str(raised.value)
     assert "\n" not in str(raised.value)
@@ -27,17 +27,17 @@ def test_check_says_what_a_dump_looks_like(tmp_path: Path, data: bytes) -> None:
 
 @pytest.mark.parametrize("before", [b"", b"{broken\n", b"\n\n" + b"{\n" * 19, b"x" * (17 << 20) + b"\n"])
 def test_check_wants_one_good_line_of_the_first_twenty(tmp_path: Path, before: bytes) -> None:
-    RedditDump(write(tmp_path / "RC_x", before + comment_line(1))).check()
+    open_source(write(tmp_path / "RC_x", before + comment_line(1))).inspect()
 
 
 def test_check_reads_no_further_than_twenty_lines(tmp_path: Path) -> None:
     path = write(tmp_path / "RC_x", b"{\n" * 20 + comment_line(1))
     with pytest.raises(SourceError):
-        RedditDump(path).check()
+        open_source(path).inspect()
 
 
 def test_a_truncated_dump_passes_check_by_its_beginning(tmp_path: Path) -> None:
     data = COMPRESS[".zst"](dump([comment_line(1)])) + COMPRESS[".zst"](dump([comment_line(2)]))[:-3]
     path = tmp_path / "RC_x.zst"
     path.write_bytes(data)
-    RedditDump(path).check()
+    open_source(path).inspect()

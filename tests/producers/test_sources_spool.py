@@ -28,7 +28,7 @@ class BrokenPipe(io.BytesIO):
 def test_a_spooled_stream_is_a_source_that_can_be_read_again(tmp_path: Path) -> None:
     path = spool(io.BytesIO(dump([comment_line(1)])), tmp_path / "spool")
     source = open_source(path)
-    source.check()
+    source.inspect()
     assert texts(source) == texts(source) == ["comment 1"]
     assert source.name == "stdin"  # whatever the stream, so that the same again makes the same rows
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from db.errors import MoodmillError, SettingError, SourceError
-from producers.sources.columns import Columns
+from producers.sources.layout import Columns
 from producers.sources.sqltable import FIELDS, Row, SqlTable
 from producers.sources.watermark import Watermark
 from tests.db.builders import one_line

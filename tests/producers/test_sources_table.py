@@ -8,10 +8,8 @@ import pytest
 
 from db.comment import MAX_ID
 from db.errors import SourceError
-from producers.record import PAYLOAD_LIMIT, Bad
-from producers.sources import rows
-from producers.sources.columns import Columns
-from producers.sources.table import TextTable
+from producers.record import PAYLOAD_LIMIT, Bad, Source
+from producers.sources import Columns, ReadOptions, open_source, rows
 from tests.producers.test_sources_support import (
     COMPRESS,
     bads,
@@ -25,8 +23,8 @@ from tests.producers.test_sources_support import (
 )
 
 
-def table(folder: Path, data: str | bytes, columns: Columns | None = None) -> TextTable:
-    return TextTable(write(folder / "x.csv", data), columns or Columns())
+def table(folder: Path, data: str | bytes, columns: Columns | None = None) -> Source:
+    return open_source(write(folder / "x.csv", data), ReadOptions(columns=columns or Columns()))
 
 
 def test_known_columns_are_found_whatever_their_case_and_order(tmp_path: Path) -> None:
@@ -48,24 +46,24 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
 
 def test_a_missing_text_column_is_an_error_that_lists_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"found 'id', 'words'; name the right one by --text-column"):
-        table(tmp_path, "id,words\n1,a\n").check()
+        table(tmp_path, "id,words\n1,a\n").inspect()
 
 
 def test_a_column_that_was_asked_for_must_exist(tmp_path: Path) -> None:
     source = table(tmp_path, "id,text\n1,a\n", Columns(author="poster"))
     with pytest.raises(SourceError, match=r"expected 'poster', found 'id', 'text'; .* --author-column"):
-        source.check()
+        source.inspect()
 
 
 @pytest.mark.parametrize("data", ["", "\n\n", "\r\n"])
 def test_an_empty_table_is_an_error(tmp_path: Path, data: str) -> None:
     with pytest.raises(SourceError, match="is empty"):
-        table(tmp_path, data).check()
+        table(tmp_path, data).inspect()
 
 
 def test_a_header_that_csv_cannot_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="has no header"):
-        table(tmp_path, '"text\n').check()
+        table(tmp_path, '"text\n').inspect()
 
 
 def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
@@ -99,7 +97,7 @@ def test_a_quoted_field_may_hold_newlines_quotes_and_delimiters(tmp_path: Path) 
 
 
 def test_tsv_is_cut_at_tabs(tmp_path: Path) -> None:
-    source = TextTable(write(tmp_path / "x.tsv", "id\ttext\n1\ta, b\n"), delimiter="\t")
+    source = open_source(write(tmp_path / "x.tsv", "id\ttext\n1\ta, b\n"))
     assert texts(source) == ["a, b"]
 
 
@@ -139,7 +137,7 @@ def test_a_field_beyond_the_limit_is_bad_and_reading_goes_on(tmp_path: Path, mon
 
 
 def test_an_overlong_line_is_one_bad_record(tmp_path: Path) -> None:
-    source = TextTable(write(tmp_path / "x.csv.zst", b"id,text\n1," + b"x" * 40_000_000 + b"\n2,b\n"))
+    source = open_source(write(tmp_path / "x.csv.zst", b"id,text\n1," + b"x" * 40_000_000 + b"\n2,b\n"))
     overlong, after = read_all(source)
     assert isinstance(overlong, Bad)
     assert overlong.error == "line of 40000002 bytes; at most 16 MiB are read"
@@ -151,7 +149,7 @@ def test_a_truncated_table_gives_a_prefix_and_then_an_error(tmp_path: Path, suff
     compress = COMPRESS[suffix]
     path = tmp_path / f"x.csv{suffix}"
     path.write_bytes(compress(b"text\na\nb\nunfini") + compress(b"shed\nc\n")[:-5])
-    found, error = read(TextTable(path))
+    found, error = read(open_source(path))
     assert error is not None
     assert [comment.text for comment in comments(found)][:2] == ["a", "b"]
     assert "unfini" not in [comment.text for comment in comments(found)]

@@ -13,7 +13,7 @@ import pytest
 from producers.jobs import read_jobs
 from producers.record import Source
 from producers.sources import registry
-from producers.sources.columns import Columns
+from producers.sources.layout import Columns
 from producers.sources.sqltable import FIELDS, SqlTable
 from tests.producers import test_sources_contract as contract
 from tests.producers.test_sources_support import bads, comments, read_all, write

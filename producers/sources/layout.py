@@ -1,0 +1,100 @@
+"""How a source is read: as somebody says, and as it was found."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import msgspec
+
+Ids = Literal["reddit", "table"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Columns:
+    """The column of each field: a name, a dotted path, or a number from 1. None: the first known name there is."""
+
+    text: str | None = None
+    id: str | None = None
+    subreddit: str | None = None
+    author: str | None = None
+    created_at: str | None = None
+    #: Of a post: stands before its text.
+    title: str | None = None
+    #: Reddit's address of the record, which tells its id and its subreddit.
+    link: str | None = None
+
+
+class ReadOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How sources are to be read, as far as somebody says so; None stands for what is found."""
+
+    kind: str | None = None
+    columns: Columns = Columns()
+    #: The character between the fields of a table.
+    delimiter: str | None = None
+    #: The character around fields, and the one before a character that is meant as itself; "": none.
+    quote: str | None = None
+    escape: str | None = None
+    encoding: str | None = None
+    #: The number of the line that names the columns, from 1; 0: none does.
+    header_row: int | None = None
+    #: "day first", "month first", or a format of strptime.
+    time_format: str | None = None
+    #: Label words that stand for null, as NULL and NaN, in tables.
+    null_words: bool = False
+    #: Of a post whose text is gone and whose title stands, label the title.
+    removed_titles: bool = False
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The names of the options that somebody gave, `text_column` and the like among them."""
+        plain = {name for name in self.__struct_fields__ if getattr(self, name) != getattr(AS_FOUND, name)}
+        columns = {f"{name}_column" for name in Columns.__slots__ if getattr(self.columns, name) is not None}
+        return frozenset((plain - {"columns", "kind"}) | columns)
+
+
+#: Nothing is asked for.
+AS_FOUND: Final = ReadOptions()
+#: Options of ReadOptions that any kind of table takes.
+COLUMN_OPTIONS: Final = frozenset({*(f"{name}_column" for name in Columns.__slots__), "time_format", "null_words"})
+
+
+class Fields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the fields of a comment are, by the names of Columns."""
+
+    #: Numbers of columns, from 0.
+    columns: dict[str, int] = {}
+    #: The columns as people call them: names, numbers from 1, or dotted paths.
+    called: dict[str, str] = {}
+    #: What is the same in all rows, as the folders above the file say.
+    constants: dict[str, str | None] = {}
+    #: See producers.sources.times; None: no time is ambiguous.
+    time_form: str | None = None
+    #: Rows are posts: the title stands before the text, and ids are those of submissions.
+    is_posts: bool = False
+    #: Whose ids these are: Reddit's, which name one comment wherever they stand, or the table's own.
+    ids: Ids = "table"
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one source is read, as found when its run began: the ledger keeps it, so that each later reading is alike."""
+
+    kind: str
+    fields: Fields = Fields()
+    encoding: str | None = None
+    #: Of a table as text. None: nothing is quoted, nothing is escaped.
+    delimiter: str | None = None
+    quote: str | None = None
+    escape: str | None = None
+    #: The number of the line that names the columns, from 1; None: none does.
+    header_row: int | None = None
+    #: Fields of a row.
+    width: int | None = None
+    #: Of a JSON document: where its records are, as ijson has it; None: each line is one.
+    records_at: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        built: dict[str, Any] = msgspec.to_builtins(self)
+        return built
+
+    @classmethod
+    def from_json(cls, kept: Any) -> "Layout":
+        return msgspec.convert(kept, cls)

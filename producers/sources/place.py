@@ -1,0 +1,80 @@
+"""Where a source lies: a file, or a member of an archive; and how the ledger and people name that place."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, unquote_to_bytes
+
+from producers.sources.text import clean
+
+#: Stands between an archive and its member in what the ledger keeps.
+_WITHIN = "!/"
+#: How the ledger keeps a path that no UTF-8 holds.
+_URI = "file://"
+#: What Hive, Spark and Arrow write for a null in the name of a folder.
+_NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """A file, or the member `member` of the archive that the file is. `name` is what result rows call it."""
+
+    path: Path
+    member: str | None = None
+    name: str
+
+    @classmethod
+    def at(cls, path: Path, member: str | None = None, name: str | None = None) -> "Place":
+        """Return the place of a file; without a name it gets the file's, behind the `key=value` folders above it."""
+        folders = [f"{key}={value}" for key, value in _partitions(path)]
+        own = "/".join([*folders, path.name, *([member] if member else [])])
+        return cls(path=path, member=member, name=clean(name or own))
+
+    @classmethod
+    def from_kept(cls, kept: str, name: str) -> "Place":
+        """Return the place that `kept` gave to the ledger."""
+        path = _path(kept)
+        if not path.exists() and _WITHIN in kept:
+            archive, _, member = kept.partition(_WITHIN)
+            return cls(path=_path(archive), member=member, name=name)
+        return cls(path=path, name=name)
+
+    def kept(self) -> str:
+        """Return the place as text that any store takes, and `from_kept` reads."""
+        path = self.path.resolve()
+        text = str(path) if _is_utf8(str(path)) else path.as_uri()
+        return text if self.member is None else f"{text}{_WITHIN}{self.member}"
+
+    @property
+    def partitions(self) -> dict[str, str | None]:
+        """The columns that the folders above the file say: `subreddit=python/` and the like."""
+        found = {key: unquote(value) for key, value in _partitions(self.path)}
+        return {key: None if value == _NULL_PARTITION else clean(value) for key, value in found.items()}
+
+    def __str__(self) -> str:
+        """The place in one line, as messages show it."""
+        path = str(self.path) if self.member is None else f"{self.path}{_WITHIN}{self.member}"
+        return "".join(one if one.isprintable() else "\ufffd" for one in path)
+
+
+def _partitions(path: Path) -> list[tuple[str, str]]:
+    """Return keys and values of the folders that stand, one in the other, right above a file."""
+    found: list[tuple[str, str]] = []
+    for folder in path.resolve().parents:
+        key, sign, value = folder.name.partition("=")
+        if not sign or not key.isidentifier():
+            break
+        found.append((key, value))
+    return found[::-1]
+
+
+def _path(kept: str) -> Path:
+    return Path(os.fsdecode(unquote_to_bytes(kept.removeprefix(_URI)))) if kept.startswith(_URI) else Path(kept)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
