@@ -26,31 +26,44 @@ class Overlong:
 
 
 class _OpenLine:
-    """The line whose end has not come yet."""
+    """The line whose end has not come yet. NULs before it are dropped; those at its end so far are only counted."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
+        self._nuls = 0
         self.length = 0
 
     def add(self, piece: bytes) -> None:
-        self.length += len(piece)
-        if self.length <= LINE_LIMIT:
-            self._pieces.append(piece)
-        elif self.length - len(piece) <= LINE_LIMIT:  # only the piece that goes beyond finds more than the head
-            self._pieces = [b"".join((*self._pieces, piece))[:HEAD]]
+        if not self.length:
+            piece = piece.lstrip(b"\0")
+        content = piece.rstrip(b"\0")
+        if content:
+            # No more of them are made than no line may have.
+            self._append(bytes(min(self._nuls, LINE_LIMIT)), self._nuls)
+            self._append(content, len(content))
+            self._nuls = 0
+        self._nuls += len(piece) - len(content)
 
     def take(self) -> bytes | Overlong:
         """Return the line and begin the next."""
         line, length = b"".join(self._pieces), self.length
-        self._pieces, self.length = [], 0
-        return line.removesuffix(b"\r") if length <= LINE_LIMIT else Overlong(line, length)
+        self._pieces, self._nuls, self.length = [], 0, 0
+        return _bare(line) if length <= LINE_LIMIT else Overlong(line, length)
+
+    def _append(self, piece: bytes, length: int) -> None:
+        self.length += length
+        if self.length <= LINE_LIMIT:
+            self._pieces.append(piece)
+        elif self.length - length <= LINE_LIMIT:  # only the piece that goes beyond finds more than the head
+            self._pieces = [b"".join((*self._pieces, piece))[:HEAD]]
 
 
 def read_lines(blocks: Iterable[bytes], start: int = 0) -> Iterator[tuple[int, bytes | Overlong]]:
     r"""Yield the lines from number `start` (from 0) on with their numbers and without their ends.
 
     Only b"\n" ends a line, for "\r" and U+2028 stand inside bodies; one b"\r" before it is dropped. The last line
-    needs no end. If `blocks` raises (a truncated file), the line that was being read is not yielded.
+    needs no end. If `blocks` raises (a truncated file), the line that was being read is not yielded. Runs of NULs
+    before and behind a line are dropped: files have them whose disk was full or whose machine went down.
     """
     number = 0
     line = _OpenLine()
@@ -69,12 +82,17 @@ def read_lines(blocks: Iterable[bytes], start: int = 0) -> Iterator[tuple[int, b
             continue
         yield number, _without_bom(number, line.take())
         line.add(others.pop())
+        nuls = b"\0" in rest  # seen once for all its lines, for next to no block has one
         for whole in others:
             number += 1
-            yield number, whole[:-1] if whole.endswith(b"\r") else whole
+            yield number, _bare(whole) if nuls else whole[:-1] if whole.endswith(b"\r") else whole
         number += 1
     if line.length:
         yield number, _without_bom(number, line.take())
+
+
+def _bare(line: bytes) -> bytes:
+    return line.removesuffix(b"\r").strip(b"\0")
 
 
 def _without_bom(number: int, line: bytes | Overlong) -> bytes | Overlong:

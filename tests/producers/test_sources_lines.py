@@ -64,10 +64,21 @@ def test_the_longest_line_is_read_and_one_byte_more_is_not() -> None:
     assert (number, after) == (2, b"after")
 
 
-def test_an_overlong_line_fills_no_memory() -> None:
+@pytest.mark.parametrize(
+    ("pieces", "line"),
+    [
+        ((b"x",) * 60, Overlong(b"x" * HEAD, 60 * MIB)),
+        ((b"\0",) * 60, b""),
+        ((b"\0",) * 59 + (b"x",), b"x" * MIB),
+        ((b"x",) + (b"\0",) * 59, b"x" * MIB),
+        ((b"x",) + (b"\0",) * 58 + (b"x",), Overlong(b"x" * HEAD, 60 * MIB)),
+    ],
+    ids=["characters", "NULs", "NULs before", "NULs behind", "NULs inside"],
+)
+def test_an_overlong_line_fills_no_memory(pieces: tuple[bytes, ...], line: bytes | Overlong) -> None:
     def long_line() -> Iterator[bytes]:
-        for _ in range(200):
-            yield bytes(MIB)
+        for piece in pieces:
+            yield piece * MIB
         yield b"\nafter\n"
 
     tracemalloc.start()
@@ -76,5 +87,15 @@ def test_an_overlong_line_fills_no_memory() -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert found == [(0, Overlong(bytes(HEAD), 200 * MIB)), (1, b"after")]
+    assert found == [(0, line), (1, b"after")]
     assert peak < 3 * LINE_LIMIT
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\0\0", b"\n\0"])
+def test_nuls_around_a_line_are_no_part_of_it(size: int, end: bytes) -> None:
+    data = b"\0\0\0\xef\xbb\xbfa\n\0\0b\0c\0\0\0\r\n\0\0\0\n\0d\0\n\n\0e" + end
+    expected = list(enumerate([b"a", b"b\0c", b"", b"d", b"", b"e"]))
+    assert lines(data, size) == expected
+    for start in range(7):
+        assert lines(data, size, start) == expected[start:]
