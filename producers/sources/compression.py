@@ -23,8 +23,10 @@ else:
 RAW_BLOCK = 256 << 10
 #: Bytes that one step of decompression may give, so that no bomb fills the memory.
 BLOCK = 1 << 20
-#: Bytes of a file's beginning that an error shows.
+#: Bytes of a file's beginning, or of what follows its data, that an error shows.
 _SHOWN = 16
+#: What may follow a stream without being one: tapes and full disks pad with NULs, editors and shells add newlines.
+_PADDING = b"\0\r\n"
 
 
 class Decompressor(Protocol):
@@ -78,6 +80,10 @@ class Codec:
     magics: tuple[bytes, ...]
     open: Callable[[], Decompressor]
 
+    def may_begin(self, data: bytes) -> bool:
+        """Tell whether `data` is the beginning of a magic."""
+        return any(magic.startswith(data) for magic in self.magics)
+
 
 #: pzstd begins its files with a skippable frame, which has one of sixteen magics.
 _ZSTD_MAGICS = (b"\x28\xb5\x2f\xfd", *(bytes((low, 0x2A, 0x4D, 0x18)) for low in range(0x50, 0x60)))
@@ -99,6 +105,9 @@ class ByteStream:
         self.place = place
         #: Share of the file's own bytes that was consumed, from 0 to 1.
         self.share_read = 0.0
+        #: Bytes of the file itself, and how many of them were read.
+        self._size = 0
+        self._consumed = 0
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes from the beginning. Raises SourceError where they end before their time."""
@@ -109,13 +118,13 @@ class ByteStream:
             yield from blocks if codec is None else self._decompress(codec, blocks)
 
     def _raw(self) -> Generator[bytes, None, None]:
-        consumed = 0
+        self._consumed = 0
         try:
             with self.place.path.open("rb", buffering=0) as file:
-                size = os.fstat(file.fileno()).st_size
+                self._size = os.fstat(file.fileno()).st_size
                 while raw := file.read(RAW_BLOCK):
-                    consumed += len(raw)
-                    self.share_read = min(1.0, consumed / max(size, 1))
+                    self._consumed += len(raw)
+                    self.share_read = min(1.0, self._consumed / max(self._size, 1))
                     yield raw
         except OSError as error:
             raise SourceError(f"{self.place} cannot be read: {error.strerror or error}") from error
@@ -130,7 +139,7 @@ class ByteStream:
             return None
         if not head:
             raise SourceError(f"{self.place} is empty: expected a {named.name} file; fetch it again")
-        if any(magic.startswith(head) for magic in named.magics):
+        if named.may_begin(head):
             raise self._truncated(named)
         raise SourceError(
             f"{self.place} is not a {named.name} file: it begins with {head[:_SHOWN]!r}; "
@@ -139,28 +148,44 @@ class ByteStream:
 
     def _decompress(self, codec: Codec, raws: Iterable[bytes]) -> Iterator[bytes]:
         stream: Decompressor | None = None  # None between two streams
+        streams = 0
+        data = last = b""
         for raw in raws:
-            data = raw
+            data += raw
             while True:
                 if stream is None:
-                    data = data.lstrip(b"\0")  # gzip and xz allow such padding
-                    if not data:
-                        break
+                    data = data.lstrip(_PADDING)
+                    if codec.may_begin(data):
+                        break  # the rest of the magic, if there is one, is in the next block
+                    if not data.startswith(codec.magics):
+                        # Streams may end inside a line, but a file that is one stream ends with its last line.
+                        if streams == 1 and last not in (b"", b"\n"):
+                            yield b"\n"
+                        raise self._trailing(codec, data)
                     stream = codec.open()
+                    streams += 1
                 try:
                     block = stream.decompress(data, BLOCK)
                 except _DECODER_ERRORS as error:
                     raise SourceError(f"{self.place} is damaged: {error}; fetch it again") from error
                 if block:
+                    last = block[-1:]
                     yield block
                 if stream.eof:
                     data, stream = stream.unused_data, None
-                elif stream.needs_input:
-                    break
                 else:
-                    data = b""  # it holds input of its own still
-        if stream is not None:
+                    data = b""  # what is left of it, the stream holds
+                    if stream.needs_input:
+                        break
+        if stream is not None or data:
             raise self._truncated(codec)
 
     def _truncated(self, codec: Codec) -> SourceError:
         return SourceError(f"{self.place} is truncated: it ends inside its {codec.name} data; fetch it again")
+
+    def _trailing(self, codec: Codec, data: bytes) -> SourceError:
+        at = self._consumed - len(data)
+        return SourceError(
+            f"{self.place} holds {self._size - at} bytes of something else behind its {codec.name} data, "
+            f"{data[:_SHOWN]!r} from byte {at} on; the lines before them are read; cut them off, or fetch it again"
+        )

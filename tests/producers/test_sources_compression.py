@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from db.errors import SourceError
-from producers.sources.compression import BLOCK, ByteStream
+from producers.sources.compression import BLOCK, RAW_BLOCK, ByteStream
 from producers.sources.place import Place
 from tests.producers.test_sources_support import COMPRESS, write, zstd
 
@@ -51,6 +51,24 @@ def test_several_streams_and_padding_are_one_file(tmp_path: Path, suffix: str) -
     compress = COMPRESS[suffix]
     path = file(tmp_path, f"x{suffix}", compress(DATA) + compress(b"") + compress(b"more") + b"\0" * 8)
     assert read(path) == DATA + b"more"
+
+
+@SUFFIXES
+@pytest.mark.parametrize("padding", [b"\n", b"\r\n", b"\n\n\0\0\n", bytes(3 * RAW_BLOCK)])
+def test_newlines_and_nuls_behind_a_stream_are_padding(tmp_path: Path, suffix: str, padding: bytes) -> None:
+    compress = COMPRESS[suffix]
+    assert read(file(tmp_path, f"x{suffix}", compress(DATA) + padding)) == DATA
+    assert read(file(tmp_path, f"y{suffix}", compress(DATA) + padding + compress(b"more"))) == DATA + b"more"
+
+
+@SUFFIXES
+def test_a_stream_may_begin_anywhere_in_the_blocks_that_are_read(tmp_path: Path, suffix: str) -> None:
+    first, second = COMPRESS[suffix](DATA), COMPRESS[suffix](b"more")
+    for length in range(RAW_BLOCK - 8, RAW_BLOCK + 2):
+        data = first + bytes(length - len(first)) + second
+        assert read(file(tmp_path, f"x{suffix}", data)) == DATA + b"more", length
+    cut = first + bytes(RAW_BLOCK - 1 - len(first)) + second[:2]
+    assert "is truncated" in read_until_error(file(tmp_path, f"x{suffix}", cut))[1]
 
 
 def test_a_zstd_file_may_begin_with_a_skippable_frame(tmp_path: Path) -> None:
@@ -114,10 +132,22 @@ def test_damage_is_an_error(tmp_path: Path, suffix: str) -> None:
 
 @SUFFIXES
 def test_what_follows_the_last_stream_is_not_ignored(tmp_path: Path, suffix: str) -> None:
-    path = file(tmp_path, f"x{suffix}", COMPRESS[suffix](DATA) + b"something else")
+    data = COMPRESS[suffix](DATA) + b"\n"
+    path = file(tmp_path, f"x{suffix}", data + b"something else " * RAW_BLOCK)
     found, message = read_until_error(path)
     assert found == DATA
-    assert "is damaged" in message
+    assert f"{path} holds {15 * RAW_BLOCK} bytes of something else behind its " in message
+    assert f"b'something else s' from byte {len(data)} on;" in message
+    assert read(file(tmp_path, "mended", path.read_bytes()[: len(data)])) == DATA
+
+
+@SUFFIXES
+def test_a_last_line_without_an_end_is_whole_only_if_the_file_was_one_stream(tmp_path: Path, suffix: str) -> None:
+    # What follows may as well be a third stream that is damaged, and goes on with the line.
+    one, two = COMPRESS[suffix](b"a\nb"), COMPRESS[suffix](b"c")
+    assert read_until_error(file(tmp_path, "one", one + b"else"))[0] == b"a\nb\n"
+    assert read_until_error(file(tmp_path, "two", one + two + b"else"))[0] == b"a\nbc"
+    assert read_until_error(file(tmp_path, "none", COMPRESS[suffix](b"") + b"else"))[0] == b""
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
