@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from db.text import is_visible
 from producers.record import Parsed
 
 
@@ -29,7 +30,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
             return parsed.gone
         if self.honour_deletions and parsed.deleted_later:
             return "deleted later"
-        if not comment.text.strip():
+        if not is_visible(comment.text):
             return "empty"
         if len(comment.text) < self.min_length:
             return "too short"
@@ -49,5 +50,5 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
         return None if wanted else "other date"
 
 
-#: Takes all comments that have a text.
+#: Takes all comments that have a text to see.
 ALL: Final = Filters()
