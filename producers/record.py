@@ -15,10 +15,12 @@ class Parsed:
     """A record that holds a comment. What is known of its removal decides whether filters let it pass."""
 
     comment: Comment
-    #: "deleted" (by its author) or "removed" (by a moderator) when the text itself is gone.
+    #: "deleted" (by its author), "removed" (by a moderator) or "unavailable" when the text itself is gone.
     gone: str | None = None
     #: The text is here, but the dump says that it was deleted or removed after it was archived.
     deleted_later: bool = False
+    #: What a summary counts beside the outcome: its kind, and an example where one helps.
+    notes: tuple[tuple[str, str | None], ...] = ()
 
     @property
     def position(self) -> int:

@@ -15,12 +15,14 @@ from producers.sources.compression import ByteStream
 from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from producers.sources.lines import Overlong, read_lines
 from producers.sources.place import Place
-from producers.sources.text import clean, comment_id, comment_text, gone, parse_time
+from producers.sources.text import clean, comment_id, comment_text, gone, join_post, parse_time
 
 #: Lines, without blank ones, of which `check` wants one that is a record.
 _CHECKED = 20
 #: Bytes of the first line that an error shows.
 _SHOWN = 60
+#: What a summary is told of a comment.
+_NO_NOTES: tuple[tuple[str, str | None], ...] = ()
 
 
 class _Fields(msgspec.Struct):
@@ -40,12 +42,15 @@ _decode_fast = msgspec.json.Decoder(_Fields).decode
 
 
 class RedditDump:
-    """A file of comments, submissions or both, compressed or not; a record's position is its line's number."""
+    """A file of comments, submissions or both, compressed or not; a record's position is its line's number.
+
+    With `removed_titles`, a submission whose text is gone is its title.
+    """
 
     def __init__(self, place: Place, options: ReadOptions = AS_FOUND, layout: Layout | None = None) -> None:
         self.place = place
         self.name = place.name
-        self._options = options
+        self._removed_titles = options.removed_titles
         self._layout = layout
         self._stream = ByteStream(place)
 
@@ -65,7 +70,8 @@ class RedditDump:
             if first is None:
                 first = line.head if isinstance(line, Overlong) else line
         if first is None:
-            raise SourceError(f"{self.place} is empty: expected a Reddit dump, one JSON object a line")
+            found = "holds only blanks and NULs" if self.place.path.stat().st_size else "is empty"
+            raise SourceError(f"{self.place} {found}: expected a Reddit dump, one JSON object a line")
         raise SourceError(
             f"{self.place} is no Reddit dump: expected one JSON object a line with 'body' (a comment) or 'title' "
             f"(a submission), found {first[:_SHOWN]!r}; for a table name its kind: csv, tsv or parquet"
@@ -78,7 +84,7 @@ class RedditDump:
             if isinstance(line, Overlong):
                 yield bad(position, line.error, line.head)
             elif _is_filled(line):
-                yield _record(line, position)
+                yield _record(line, position, self._removed_titles)
 
     def share_read(self) -> float:
         """How much of the file the latest `records` has consumed, from 0 to 1."""
@@ -86,7 +92,7 @@ class RedditDump:
 
     def parse(self, payload: str, position: int) -> Record:
         """Parse the payload of a Bad once more."""
-        return _record(payload.encode("utf-8", "replace"), position)
+        return _record(payload.encode("utf-8", "replace"), position, self._removed_titles)
 
 
 def _is_filled(line: bytes | Overlong) -> bool:
@@ -101,9 +107,9 @@ def _is_post(line: bytes) -> bool:
     return fields.body is not None or fields.title is not None
 
 
-def _record(line: bytes, position: int) -> Record:
+def _record(line: bytes, position: int, removed_titles: bool) -> Record:
     try:
-        return _parsed(_decode(line), position)
+        return _parsed(_decode(line), position, removed_titles)
     except ValueError as error:
         return bad(position, str(error), line)
     except RecursionError:
@@ -142,32 +148,37 @@ def _string(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _parsed(fields: _Fields, position: int) -> Parsed:
+def _parsed(fields: _Fields, position: int, removed_titles: bool) -> Parsed:
     if fields.id is None or fields.id == "":
         raise ValueError("expected the field 'id' to hold a string, found none")
     if fields.body is not None:
-        key, text = str(fields.id), fields.body
-        loss = gone(text)
+        key, text = str(fields.id), comment_text(fields.body)
+        loss, notes = gone(text), _NO_NOTES
     elif fields.title is not None:
         # Submissions are numbered apart from comments: only with Reddit's own prefix is their id theirs alone.
         key = f"t3_{fields.id}"
-        text = f"{fields.title}\n\n{fields.selftext}" if fields.selftext else fields.title
-        loss = gone(fields.selftext or "") or gone(fields.title)
+        title, selftext = comment_text(fields.title), comment_text(fields.selftext or "")
+        text, loss, notes = join_post(title, selftext, removed_titles=removed_titles)
     else:
         raise ValueError("expected the field 'body' (a comment) or 'title' (a submission), found neither")
     comment = Comment(
         id=comment_id(key),
-        text=comment_text(text),
+        text=text,
         position=position,
         subreddit=clean(fields.subreddit) if fields.subreddit else None,
         author=clean(fields.author) if fields.author else None,
         created_at=parse_time(fields.created_utc),
     )
-    return Parsed(comment=comment, gone=loss, deleted_later=_deleted_later(fields.meta))
+    return Parsed(comment=comment, gone=loss, deleted_later=_deleted_later(fields.meta), notes=notes)
 
 
 def _deleted_later(meta: object) -> bool:
-    """Tell what `_meta` (since 2023-11) says of the time after the archiving."""
+    """Tell what `_meta` (since 2023-11) says of the time after the archiving.
+
+    `removal_type` is set as well for what was gone when it was archived and restored 36 hours later.
+    """
     if not isinstance(meta, dict):
         return False
-    return meta.get("was_deleted_later") is True or meta.get("removal_type") is not None
+    if meta.get("was_deleted_later") is True:
+        return True
+    return meta.get("removal_type") is not None and meta.get("was_initially_deleted") is not True

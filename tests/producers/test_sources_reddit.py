@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from db.comment import MAX_ID
+from producers.filters import ALL
 from producers.record import PAYLOAD_LIMIT, Bad, Parsed
-from producers.sources import open_source
+from producers.sources import ReadOptions, open_source
 from tests.producers.test_sources_support import (
     COMPRESS,
     bads,
@@ -50,6 +51,7 @@ def test_a_submission_is_its_title_and_text_under_reddits_prefix() -> None:
     assert submission(selftext="Body &amp; soul").comment.text == "Title\n\nBody & soul"
     assert submission(selftext=None).comment.text == submission(selftext="").comment.text == "Title"
     assert submission().comment.id == "t3_s1"
+    assert submission(title="A &amp;amp; B", selftext="&amp;#x200B;").comment.text == "A & B"
 
 
 @pytest.mark.parametrize("created", [1_134_365_188, "1134365188", 1_134_365_188.0, "1134365188.0"])
@@ -158,6 +160,41 @@ def test_texts_that_are_gone_are_told(body: str, reason: str) -> None:
 
 def test_a_submission_that_left_only_a_marker_as_title_is_gone() -> None:
     assert submission(title="[deleted by user]").gone == "deleted"
+    assert submission(title="[deleted by user]", selftext="[removed]").gone == "removed"
+
+
+def test_a_title_that_stands_without_its_text_is_noted() -> None:
+    record = submission(selftext="[removed]")
+    assert (record.gone, record.notes) == ("removed", (("removed title", None),))
+    assert submission(title="[deleted by user]", selftext="[removed]").notes == ()
+    assert submission(selftext="Body").notes == submission().notes == parsed(body="[removed]").notes == ()
+
+
+def test_removed_titles_are_labelled_on_request(tmp_path: Path) -> None:
+    later = {"was_deleted_later": True, "removal_type": "moderator"}
+    lines = [
+        {"id": "s1", "title": "It &gt; that", "selftext": "[removed]", "_meta": later},
+        {"id": "s2", "title": "[ Removed by moderator ]", "selftext": "[removed]"},
+        {"id": "s3", "title": "Title", "selftext": "Body"},
+        {"id": "c1", "body": "[removed]"},
+    ]
+    path = write(tmp_path / "RS_x", dump(json.dumps(line).encode() for line in lines))
+    source = open_source(path, ReadOptions(removed_titles=True))
+    records = [record for record in read_all(source) if isinstance(record, Parsed)]
+    assert [(record.comment.id, record.gone) for record in records] == [
+        ("t3_s1", None),
+        ("t3_s2", "removed"),
+        ("t3_s3", None),
+        ("c1", "removed"),
+    ]
+    assert [record.comment.text for record in records if record.gone is None] == ["It > that", "Title\n\nBody"]
+    assert [record.deleted_later for record in records] == [True, False, False, False]
+    assert source.parse(json.dumps(lines[0]), 0) == records[0]
+
+
+@pytest.mark.parametrize("body", ["&amp;#x200B;", "\u200b", "\u2060\u200d\ufeff", r"\u0000", " "])
+def test_a_text_with_nothing_to_see_is_empty(body: str) -> None:
+    assert ALL.reason_to_skip(parsed(body=body.replace(r"\u0000", "\0"))) == "empty"
 
 
 @pytest.mark.parametrize(
@@ -167,6 +204,9 @@ def test_a_submission_that_left_only_a_marker_as_title_is_gone() -> None:
         ({"removal_type": "moderator"}, True),
         ({"was_deleted_later": False, "removal_type": None}, False),
         ({"was_deleted_later": "no"}, False),
+        ({"was_initially_deleted": True, "removal_type": "removed"}, False),
+        ({"was_initially_deleted": True, "was_deleted_later": True, "removal_type": "removed"}, True),
+        ({"was_initially_deleted": False, "removal_type": "removed"}, True),
     ],
 )
 def test_what_was_deleted_later_is_told(meta: object, later: bool) -> None:
@@ -179,6 +219,23 @@ def test_positions_are_line_numbers_and_blank_lines_no_records(tmp_path: Path) -
     records = read_all(open_source(write(tmp_path / "RC_x", data)))
     assert [position_of(record) for record in records] == [1, 3, 4]
     assert [bad.position for bad in bads(records)] == [3]
+
+
+def test_nuls_around_a_line_do_not_lose_its_comment(tmp_path: Path) -> None:
+    nuls = bytes(5000)
+    data = nuls + comment_line(0) + b"\n" + comment_line(1) + nuls + b"\r\n" + nuls + b"\n" + nuls + comment_line(3)
+    records = read_all(open_source(write(tmp_path / "RC_x", data)))
+    assert [(comment.id, comment.position) for comment in comments(records)] == [("c0", 0), ("c1", 1), ("c3", 3)]
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_what_follows_the_data_costs_no_comment(tmp_path: Path, suffix: str) -> None:
+    path = write(tmp_path / f"RC_x{suffix}", dump([comment_line(0)]) + comment_line(1))
+    with path.open("ab") as file:
+        file.write(b"garbage")
+    records, error = read(open_source(path))
+    assert [comment.id for comment in comments(records)] == ["c0", "c1"]
+    assert "holds 7 bytes of something else" in str(error)
 
 
 @pytest.mark.parametrize("suffix", ["", *COMPRESS])
