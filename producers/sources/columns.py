@@ -12,7 +12,8 @@ from db.errors import SourceError
 from producers.record import Parsed
 from producers.sources.layout import AS_FOUND, Columns, Fields, ReadOptions
 from producers.sources.place import Place
-from producers.sources.text import clean, comment_id, comment_text, gone, parse_time
+from producers.sources.text import clean, comment_id, comment_text, gone
+from producers.sources.times import parse_time
 
 #: The names that tables commonly use, the likeliest first.
 KNOWN: Final = {

@@ -15,7 +15,8 @@ from producers.sources.compression import ByteStream
 from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from producers.sources.lines import Overlong, read_lines
 from producers.sources.place import Place
-from producers.sources.text import clean, comment_id, comment_text, gone, join_post, parse_time
+from producers.sources.text import clean, comment_id, comment_text, gone, join_post
+from producers.sources.times import parse_time
 
 #: Lines, without blank ones, of which `check` wants one that is a record.
 _CHECKED = 20

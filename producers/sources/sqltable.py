@@ -39,7 +39,7 @@ from db.errors import SettingError, SourceError
 from db.store import SQLITE_BUSY_MS, postgres_options, with_driver
 from producers.sources.columns import locate
 from producers.sources.layout import Columns
-from producers.sources.text import parse_time
+from producers.sources.times import parse_time
 from producers.sources.watermark import KEYS, Value, Watermark
 
 logger = logging.getLogger(__name__)

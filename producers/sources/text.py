@@ -2,7 +2,6 @@
 
 import html
 import re
-from datetime import UTC, date, datetime
 from html.entities import html5
 from typing import NamedTuple
 
@@ -10,7 +9,6 @@ from db.comment import MAX_ID
 from db.text import is_visible, shows
 
 _UNWANTED = re.compile("[\0\ud800-\udfff]")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 #: An entity with its semicolon. No name is longer than 31 characters, no number of a character than 8 digits.
 _ENTITY = re.compile("&(?:#[0-9]{1,20}|#[xX][0-9a-fA-F]{1,20}|[A-Za-z][A-Za-z0-9]{1,30});")
@@ -139,38 +137,3 @@ def join_post(title: str, text: str, *, removed_titles: bool = False) -> JoinedP
 def is_null_word(text: str) -> bool:
     """Tell whether a table's `text` is only a word that programs write for a missing value."""
     return text.strip() in _NULL_WORDS
-
-
-def parse_time(value: object) -> datetime | None:
-    """Return the moment in UTC that `value` names, None if it names none.
-
-    Dumps hold seconds since 1970 as int, float or string; other exports ISO 8601, which is UTC where it does not say.
-    """
-    try:
-        match value:
-            case bool():
-                return None
-            case int() | float():
-                return datetime.fromtimestamp(value, UTC)
-            case str():
-                return _parse_written_time(value.strip())
-            case datetime():
-                return _in_utc(value)
-            case date():
-                return datetime(value.year, value.month, value.day, tzinfo=UTC)
-            case _:
-                return None
-    except (ValueError, OverflowError, OSError):
-        # NaN, a year datetime cannot hold, or no time at all.
-        return None
-
-
-def _parse_written_time(value: str) -> datetime:
-    if _NUMBER.fullmatch(value):
-        return datetime.fromtimestamp(float(value), UTC)
-    # BigQuery and pandas write the zone as a word, which fromisoformat does not know.
-    return _in_utc(datetime.fromisoformat(value.removesuffix(" UTC")))
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,10 +1,8 @@
-"""Texts that every store takes, times whatever way they are written."""
-
-from datetime import UTC, date, datetime, timedelta, timezone
+"""Texts that every store takes."""
 
 import pytest
 
-from producers.sources.text import REMOVED_TITLE, clean, comment_text, gone, is_null_word, join_post, parse_time
+from producers.sources.text import REMOVED_TITLE, clean, comment_text, gone, is_null_word, join_post
 
 
 @pytest.mark.parametrize(
@@ -163,57 +161,3 @@ def test_words_that_programs_write_for_null_are_known(word: str) -> None:
 @pytest.mark.parametrize("text", ["", "none", "nil", "na", "no", "NULL and void", "None.", "nah", "-", "0"])
 def test_words_that_people_write_are_no_null(text: str) -> None:
     assert not is_null_word(text)
-
-
-MOMENT = datetime(2015, 11, 3, 12, 30, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        1446553800,
-        1446553800.0,
-        "1446553800",
-        " 1446553800 ",
-        "1446553800.0",
-        "1.4465538e9",
-        "2015-11-03T12:30:00",
-        "2015-11-03T12:30:00Z",
-        "2015-11-03 13:30:00+01:00",
-        "2015-11-03 12:30:00 UTC",
-        datetime(2015, 11, 3, 12, 30),
-        datetime(2015, 11, 3, 14, 30, tzinfo=timezone(timedelta(hours=2))),
-    ],
-)
-def test_a_time_is_read_as_utc(value: object) -> None:
-    assert parse_time(value) == MOMENT
-    assert getattr(parse_time(value), "tzinfo", None) is UTC
-
-
-def test_a_date_is_its_first_moment() -> None:
-    assert parse_time("2015-11-03") == parse_time(date(2015, 11, 3)) == datetime(2015, 11, 3, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        True,
-        False,
-        "",
-        "soon",
-        "1_000",
-        "nan",
-        "inf",
-        "1e999",
-        float("nan"),
-        float("inf"),
-        10**30,
-        "9" * 5000,
-        1446553800000000,
-        "0001-01-01T00:00:00+14:00",
-        [1446553800],
-    ],
-)
-def test_what_is_no_time_is_none(value: object) -> None:
-    assert parse_time(value) is None
