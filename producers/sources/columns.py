@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from db.comment import Comment
 from db.errors import SourceError
 from producers.record import Parsed
+from producers.sources.names import author_of, subreddit_of
 from producers.sources.text import clean, comment_id, comment_text, gone, parse_time
 
 
@@ -70,8 +71,8 @@ def to_parsed(values: Mapping[str, object], position: int, source: str) -> Parse
         id=comment_id(_string(values.get("id")) or made_id(source, position, text)),
         text=comment_text(text),
         position=position,
-        subreddit=clean(_string(values.get("subreddit")) or "") or None,
-        author=clean(_string(values.get("author")) or "") or None,
+        subreddit=subreddit_of(_string(values.get("subreddit"))),
+        author=author_of(_string(values.get("author"))),
         created_at=parse_time(values.get("created_at")),
     )
     return Parsed(comment=comment, gone=gone(text))

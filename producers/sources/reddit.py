@@ -14,7 +14,8 @@ from producers.record import Parsed, Record
 from producers.sources.bad import bad
 from producers.sources.compression import ByteStream
 from producers.sources.lines import Overlong, read_lines
-from producers.sources.text import clean, comment_id, comment_text, gone, parse_time
+from producers.sources.names import author_of, subreddit_of
+from producers.sources.text import comment_id, comment_text, gone, parse_time
 
 #: Lines, without blank ones, of which `check` wants one that is a record.
 _CHECKED = 20
@@ -150,8 +151,8 @@ def _parsed(fields: _Fields, position: int) -> Parsed:
         id=comment_id(key),
         text=comment_text(text),
         position=position,
-        subreddit=clean(fields.subreddit) if fields.subreddit else None,
-        author=clean(fields.author) if fields.author else None,
+        subreddit=subreddit_of(fields.subreddit),
+        author=author_of(fields.author),
         created_at=parse_time(fields.created_utc),
     )
     return Parsed(comment=comment, gone=loss, deleted_later=_deleted_later(fields.meta))
