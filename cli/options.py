@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -68,22 +68,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 
 def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    from db.filters import moment_asked
+
     if value is None:
         return None
     try:
-        moment = datetime.fromisoformat(value)
+        return moment_asked(value)
     except ValueError as error:
-        raise click.BadParameter(f"expected a day or time as 2024-03-31 or 2024-03-31T12:00, got {value!r}") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def small_names(values: tuple[str, ...], file: Path | None = None) -> frozenset[str]:
-    """Return names in small letters, without the r/ or u/ that people write before them."""
-    given = [name.strip() for one in values for name in one.split(",")]
-    given += file.read_text(encoding="utf-8").split() if file else []
-    if (values or file) and not any(given):
-        raise click.UsageError("expected a name to filter by, got an empty list")
-    return frozenset(name.removeprefix("/").removeprefix("r/").removeprefix("u/").lower() for name in given if name)
+        raise click.BadParameter(str(error)) from error
 
 
 subreddit_option = click.option(
@@ -97,9 +89,11 @@ time_options = stacked(
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SOURCE_OPTIONS = stacked(
     subreddit_option,
-    click.option("--subreddits-from", type=_FILE, help="Only the subreddits named in this file."),
+    click.option("--subreddits-from", type=_FILE, help="Only the subreddits named in this file, one a line."),
     click.option("--author", "authors", multiple=True, metavar="NAME", help="Only these; may be repeated."),
+    click.option("--authors-from", type=_FILE, help="Only the authors named in this file."),
     click.option("--not-author", "not_authors", multiple=True, metavar="NAME", help="Without these: bots, say."),
+    click.option("--not-authors-from", type=_FILE, help="Without the authors named in this file."),
     time_options,
     click.option("--min-length", type=click.IntRange(0), default=0, metavar="N", help="Characters at least."),
     click.option("--honour-deletions", is_flag=True, help="Skip what was deleted or removed after it was archived."),
@@ -123,7 +117,9 @@ def run_options(command: Command) -> Command:
         subreddits: tuple[str, ...],
         subreddits_from: Path | None,
         authors: tuple[str, ...],
+        authors_from: Path | None,
         not_authors: tuple[str, ...],
+        not_authors_from: Path | None,
         since: datetime | None,
         until: datetime | None,
         min_length: int,
@@ -135,15 +131,17 @@ def run_options(command: Command) -> Command:
     ) -> Any:
         from msgspec.structs import replace
 
-        from producers.filters import Filters
+        from db.filters import Filters, check_period, names_asked
+        from db.names import author_key, subreddit_key
         from producers.options import run_defaults
         from producers.sources import Columns
 
         fields = ("text", "id", "subreddit", "author", "created_at")
+        check_period(since, until)
         filters = Filters(
-            subreddits=small_names(subreddits, subreddits_from) or None,
-            authors=small_names(authors) or None,
-            not_authors=small_names(not_authors),
+            subreddits=names_asked(subreddit_key, subreddits, subreddits_from) or None,
+            authors=names_asked(author_key, authors, authors_from) or None,
+            not_authors=names_asked(author_key, not_authors, not_authors_from),
             since=since,
             until=until,
             min_length=min_length,
