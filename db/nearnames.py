@@ -21,8 +21,8 @@ _COMPARED: Final = 10
 class NearNames:
     """Counts names in bounded memory: of more than LIMIT, the most frequent half stays, and the others begin anew.
 
-    So counts of frequent names are exact or nearly so, and never too high. A name costs half a microsecond: tell it names
-    only as long as nothing has passed.
+    So counts of frequent names are exact or nearly so, and never too high. A name costs half a microsecond: it need be
+    told only as long as nothing has passed.
     """
 
     def __init__(self, seen: Mapping[str, int] | None = None) -> None:
