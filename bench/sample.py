@@ -10,8 +10,8 @@ from msgspec import structs
 
 from db.comment import Comment
 from db.errors import SourceError
+from db.filters import ALL
 from producers.chunks import cut_records
-from producers.filters import ALL
 from producers.sources import open_source
 
 

@@ -14,11 +14,11 @@ from bench.machine import peak_memory_mib
 from db.classified import Classified
 from db.comment import Comment
 from db.emotions import EMOTIONS
+from db.filters import ALL
 from db.ledger import Chunk, Cut, Ledger, SourceFile
 from db.results import store_chunk
 from db.store import Store
 from producers.chunks import cut_records
-from producers.filters import ALL
 from producers.sources import open_source
 from worker.microbatch import Batcher
 from worker.model import EmotionModel

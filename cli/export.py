@@ -10,7 +10,7 @@ from rich.text import Text
 
 from cli.interruption import stoppable
 from cli.opening import opened_store
-from cli.options import json_option, small_names, store_options, subreddit_option, time_options
+from cli.options import json_option, store_options, subreddit_option, time_options
 from cli.printing import OUTPUT, REMARKS, print_json
 from cli.whole import told, whole
 from db.errors import SettingError
@@ -46,9 +46,13 @@ def export(
 
     What is there already is not overwritten, and a file has its name only once it is whole.
     """
-    from db.export import Wanted, export_file, export_folder
+    from db.export import Wanted, export_file, export_folder, why_no_rows
+    from db.filters import check_period, names_asked
+    from db.names import subreddit_key
 
-    wanted = Wanted(models=frozenset(models), subreddits=small_names(subreddits), since=since, until=until)
+    check_period(since, until)
+    names = names_asked(subreddit_key, subreddits)
+    wanted = Wanted(models=frozenset(models), subreddits=names, since=since, until=until)
     form = _form(to, form, by_month=by_month)
     written = 0
 
@@ -62,13 +66,18 @@ def export(
             # sys.stdout may be unbuffered: it then writes less than it is given where its reader goes, in silence.
             with told(to), open(sys.stdout.fileno(), "wb", closefd=False) as out:
                 export_file(store, wanted, form, out, show)
-            return
-        with whole(to) as part:
-            if by_month:
-                export_folder(store, wanted, part, show)
-            else:
-                with part.open("wb") as out:
-                    export_file(store, wanted, form, out, show)
+        else:
+            with whole(to) as part:
+                if by_month:
+                    export_folder(store, wanted, part, show)
+                else:
+                    with part.open("wb") as out:
+                        export_file(store, wanted, form, out, show)
+        remark = None if written else why_no_rows(store, wanted)
+    if remark:
+        REMARKS.print(Text(remark), soft_wrap=True)
+    if to == _STDOUT:
+        return
     if as_json:
         print_json({"to": str(to.resolve()), "rows": written})
     else:

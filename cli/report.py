@@ -8,7 +8,7 @@ from rich.text import Text
 
 from cli.interruption import stoppable
 from cli.opening import opened_store
-from cli.options import json_option, small_names, store_options, subreddit_option, time_options
+from cli.options import json_option, store_options, subreddit_option, time_options
 from cli.printing import OUTPUT, REMARKS, print_json
 from cli.whole import told, whole
 from db.errors import SettingError
@@ -53,7 +53,9 @@ def report(
     The page is one file that loads nothing from elsewhere. Counts are by whole days in UTC: --since and --until take
     days. An older page of the same name is replaced. --json prints the numbers, with or without a page.
     """
+    from db.filters import check_period, names_asked
     from db.models import choose_model
+    from db.names import subreddit_key
     from db.portrait import portray
     from db.rollups import refresh
     from db.scope import Scope
@@ -62,7 +64,8 @@ def report(
         raise click.UsageError("expected a file to write, OUT.html, or --json for the numbers alone")
     if out is not None:
         _check(out)
-    names, first, stop = small_names(subreddits), _day(since, "--since"), _day(until, "--until")
+    names, first, stop = names_asked(subreddit_key, subreddits), _day(since, "--since"), _day(until, "--until")
+    check_period(since, until)
     with opened_store() as store, stoppable(), REMARKS.status("adding up") as shown:
         refresh(store, lambda period: shown.update(f"added up {period}"))
         portrait = portray(

@@ -16,6 +16,7 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     #: Number of the record in its source, from 0: with the source it names where the comment came from.
     position: int
+    #: Bare names (db.names): no u/ before them, no blanks around them.
     subreddit: str | None = None
     author: str | None = None
     #: UTC.

@@ -16,9 +16,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 
+from db.absence import why_nothing
 from db.emotions import EMOTIONS
+from db.filters import rows_within
 from db.schema import comment_emotion
 from db.store import Store
 
@@ -51,7 +53,7 @@ class Wanted:
     """Which rows; None and empty ask for all."""
 
     models: frozenset[str] = frozenset()
-    #: In small letters.
+    #: However they are spelled.
     subreddits: frozenset[str] = frozenset()
     #: The first moment wanted, and the first no more wanted.
     since: datetime | None = None
@@ -63,12 +65,7 @@ class Wanted:
         query = select(*(rows[name] for name in SCHEMA.names))
         if self.models:
             query = query.where(rows.model.in_(self.models))
-        if self.subreddits:
-            query = query.where(func.lower(rows.subreddit).in_(self.subreddits))
-        if self.since is not None:
-            query = query.where(rows.created_at >= self.since)
-        if self.until is not None:
-            query = query.where(rows.created_at < self.until)
+        query = query.where(*rows_within(comment_emotion, rows.created_at, self.subreddits, self.since, self.until))
         return query.order_by(rows.created_at, rows.comment_id, rows.model)
 
 
@@ -85,10 +82,18 @@ def export_file(store: Store, wanted: Wanted, form: Form, out: IO[bytes], on_row
             writer.write_batch(batch)
 
 
+def why_no_rows(store: Store, wanted: Wanted) -> str:
+    """Return what to say where no row is wanted."""
+    of_days = wanted.since is not None or wanted.until is not None
+    with store.reading() as connection:
+        return why_nothing(connection, models=wanted.models, subreddits=wanted.subreddits, of_days=of_days)
+
+
 def export_folder(store: Store, wanted: Wanted, folder: Path, on_rows: OnRows) -> None:
     """Write rows as Parquet files into a folder for each month, named as Hive does: month=2024-03; a file a model."""
     writers: dict[str, parquet.ParquetWriter] = {}
     written: str | None = None
+    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         for batch in _batches(store, wanted, on_rows):
             for month, rows in _months(batch):

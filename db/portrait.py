@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
+from db.absence import why_nothing
 from db.cooccurrence import CoOccurrence, count_together
 from db.emotions import EMOTIONS, GROUP_OF
 from db.errors import SettingError
@@ -115,7 +116,10 @@ def portray(
     with store.reading() as connection:
         days = _by_day(connection, scope)
         if not days:
-            raise SettingError(f"no comments of the model {scope.model} are of these subreddits and days")
+            of_days = scope.since is not None or scope.until is not None
+            raise SettingError(
+                why_nothing(connection, models={scope.model}, subreddits=scope.subreddits, of_days=of_days)
+            )
         known = {day: values for day, values in days.items() if day is not None}
         first, last = min(known, default=None), max(known, default=None)
         grain: Grain = "month" if first and last and (last - first).days >= BY_DAY else "day"

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, func
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_
 
+from db.filters import rows_within
 from db.schema import comment_emotion, rollup_day, rollup_subreddit_day, rollup_subreddit_month
 
 #: Rows read at once: some 20 MB.
@@ -18,7 +19,7 @@ class Scope:
     """The comments of a model; None and empty ask for all. Those of an unknown time are of no day."""
 
     model: str
-    #: In small letters.
+    #: However they are spelled.
     subreddits: frozenset[str] = frozenset()
     #: The first day wanted, in UTC, and the first no more wanted.
     since: date | None = None
@@ -44,14 +45,8 @@ class Scope:
         return self._within(table, table.c.get("day"), self.since, self.until)
 
     def _within(self, table: Table, column: ColumnElement[Any] | None, since: Any, until: Any) -> ColumnElement[bool]:
-        held = [table.c.model == self.model]
-        if self.subreddits:
-            held.append(func.lower(table.c.subreddit).in_(self.subreddits))
-        if column is not None and since is not None:
-            held.append(column >= since)
-        if column is not None and until is not None:
-            held.append(column < until)
-        return and_(*held)
+        of_model = table.c.model == self.model
+        return and_(of_model, *rows_within(table, column, self.subreddits, since, until))
 
 
 def in_batches(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Row[Any]]]:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from db.errors import SettingError, StoreError
+from db.lowered import add_lowered
 from db.schema import metadata
 from db.views import create_views
 
@@ -173,6 +174,7 @@ def _sqlite_engine(url: URL) -> Engine:
         _use_wal(connection)  # readers go on while a chunk is written
         connection.execute("pragma synchronous = normal")  # safe with WAL: a power cut costs whole transactions only
         connection.execute("pragma foreign_keys = on")
+        add_lowered(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -7,8 +7,8 @@ from typing import Final
 
 from db.comment import Comment
 from db.errors import SourceError
+from db.filters import Filters
 from db.ledger import Cut, DeadLetter
-from producers.filters import Filters
 from producers.record import Bad, Record
 
 #: Records of a chunk at most, so that a filter that passes little still leaves its marks in the ledger.

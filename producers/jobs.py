@@ -24,15 +24,20 @@ import msgspec
 from celery.schedules import ParseException, crontab
 
 from db.errors import SettingError
-from producers.filters import Filters
+from db.filters import Filters, check_period, moment_asked, names_asked
+from db.names import Key, author_key, subreddit_key
 from producers.options import RunOptions
-from producers.sources import Columns, ReadOptions
+from producers.sources import Columns, ReadOptions, checked
 
 #: Seconds that a file has to be left alone before it counts as whole.
 SETTLED_S: Final = 60.0
 
+#: Keys whose values are paths of files of names, and those whose values are moments.
+_FILES_OF_NAMES: Final = ("subreddits_from", "authors_from", "not_authors_from")
+_MOMENTS: Final = {"since", "until"}
+
 Name = Annotated[str, msgspec.Meta(min_length=1)]
-Names = frozenset[str]
+Names = tuple[str, ...]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,9 +65,24 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     created_at_column: str | None = None
     title_column: str | None = None
     link_column: str | None = None
-    subreddits: Names = frozenset()
-    authors: Names = frozenset()
-    not_authors: Names = frozenset()
+    delimiter: str | None = None
+    quote: str | None = None
+    escape: str | None = None
+    encoding: str | None = None
+    #: The number of the line that names the columns; 0: none does.
+    header_row: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    time_format: str | None = None
+    null_words: bool = False
+    removed_titles: bool = False
+    subreddits: Names = ()
+    authors: Names = ()
+    not_authors: Names = ()
+    #: Files of names besides, absolute once they are read from a file. They are read when the job runs.
+    subreddits_from: Name | None = None
+    authors_from: Name | None = None
+    not_authors_from: Name | None = None
+    since: datetime | None = None
+    until: datetime | None = None
     min_length: Annotated[int, msgspec.Meta(ge=0)] = 0
     honour_deletions: bool = False
     keep_text: bool = False
@@ -99,18 +119,25 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     def columns(self) -> Columns:
         return Columns(**{field.name: getattr(self, f"{field.name}_column") for field in fields(Columns)})
 
+    @property
+    def reading(self) -> ReadOptions:
+        """How its files are read, as far as it says. Raises SettingError for what no source takes."""
+        plain = {name: getattr(self, name) for name in ReadOptions.__struct_fields__ if name not in ("kind", "columns")}
+        return checked(ReadOptions(kind=self.format, columns=self.columns, **plain))
+
     def options(self, base: RunOptions) -> RunOptions:
         """Return how its files are read; the model and the size of chunks are those of `base`.
 
-        A table's rows come in Parquet files whose columns have the usual names.
+        A table's rows come in Parquet files whose columns have the usual names. Raises SettingError where a file of
+        names cannot be used.
         """
-        reading = ReadOptions(kind=self.format, columns=self.columns)
-        if self.table is not None:
-            reading = ReadOptions(kind="parquet")
+        reading = self.reading if self.table is None else ReadOptions(kind="parquet")
         filters = Filters(
-            subreddits=_small(self.subreddits) or None,
-            authors=_small(self.authors) or None,
-            not_authors=_small(self.not_authors),
+            subreddits=_keys(subreddit_key, self.subreddits, self.subreddits_from) or None,
+            authors=_keys(author_key, self.authors, self.authors_from) or None,
+            not_authors=_keys(author_key, self.not_authors, self.not_authors_from),
+            since=self.since,
+            until=self.until,
             min_length=self.min_length,
             honour_deletions=self.honour_deletions,
         )
@@ -120,7 +147,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 def read_jobs(path: Path) -> dict[str, Job]:
     """Return the jobs of a file by name, their files as absolute paths. Raises SettingError that says what is wrong."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows put a mark in front
     except OSError as error:
         raise SettingError(
             f"no jobs in {path}: {error.strerror}; MOODMILL_JOBS names the file that has them"
@@ -140,14 +167,31 @@ def find_job(path: Path, name: str) -> Job:
 
 def _job(path: Path, name: str, table: object) -> Job:
     try:
-        job = msgspec.convert(table, Job)
-    except msgspec.ValidationError as error:
+        job = msgspec.convert(_with_moments(table), Job)
+        for names in (job.subreddits, job.authors, job.not_authors):
+            _keys(author_key, names)
+        check_period(job.since, job.until)
+        _ = job.reading
+    except (msgspec.ValidationError, ValueError, SettingError) as error:
         raise SettingError(f"{path}: the job {name!r} is not usable: {error}") from error
-    if job.files is None:
-        return job
-    folder = Path(glob.escape(str(path.resolve().parent)))
-    return msgspec.structs.replace(job, files=[str(folder / one) for one in job.files])
+    folder = path.resolve().parent
+    named = {key: str(folder / file) for key in _FILES_OF_NAMES if (file := getattr(job, key)) is not None}
+    files = job.files and [str(Path(glob.escape(str(folder))) / one) for one in job.files]
+    return msgspec.structs.replace(job, files=files, **named)
 
 
-def _small(names: Names) -> Names:
-    return frozenset(name.lower() for name in names)
+def _with_moments(table: object) -> object:
+    """Return a job's table with its days and times as moments: TOML has types of its own for both, and for texts."""
+    if not isinstance(table, dict):
+        return table
+    moments = {}
+    for key in _MOMENTS & table.keys():
+        try:
+            moments[key] = moment_asked(table[key])
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from error
+    return table | moments
+
+
+def _keys(key: Key, names: Names, file: str | None = None) -> frozenset[str]:
+    return names_asked(key, names, Path(file) if file else None)

@@ -108,7 +108,7 @@ def _reason(error: Exception) -> str:
 
 
 def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions, on_progress: OnProgress) -> Outcome:
-    workplace, errors = Workplace(), list[str]()
+    workplace, errors, options = Workplace(), list[str](), job.options(base)
     # Those that ended before the job was broken off: what went wrong with them is yet to be told.
     runs = [_read(ledger, job, status(store, run_id)) for run_id in ledger.untold(name)]
     for run_id in ledger.unfinished(name):
@@ -125,7 +125,7 @@ def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions
     for file, owner in _new(store, ledger, name, job, errors):
         logger.info("job %s: labelling %s", name, file)
         try:
-            run = labelling.label(store, [file], job.options(base), workplace, lambda _: None, on_progress, owner)
+            run = labelling.label(store, [file], options, workplace, lambda _: None, on_progress, owner)
             runs.append(_read(ledger, job, run))
         except StoppedError:
             raise

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
+from db.filters import ALL, Filters
 from db.settings import read_settings
-from producers.filters import ALL, Filters
 from producers.settings import ProducerSettings
 from producers.sources.layout import AS_FOUND, ReadOptions
 from worker.labels import read_order

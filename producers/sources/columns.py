@@ -1,19 +1,16 @@
-"""Which columns of a table hold a comment's fields, and how a row becomes a comment."""
+"""Which columns of a table hold a comment's fields."""
 
-import hashlib
-import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import islice
 from typing import Final
 
-from db.comment import Comment
 from db.errors import SourceError
-from producers.record import Parsed
-from producers.sources.layout import AS_FOUND, Columns, Fields, ReadOptions
+from producers.sources.layout import Columns, Fields, Ids, ReadOptions
+from producers.sources.permalink import is_permalink
 from producers.sources.place import Place
-from producers.sources.text import clean, comment_id, comment_text, gone
-from producers.sources.times import parse_time
+from producers.sources.text import clean
+from producers.sources.time_columns import find_form, fineness
 
 #: The names that tables commonly use, the likeliest first.
 KNOWN: Final = {
@@ -22,15 +19,8 @@ KNOWN: Final = {
     "subreddit": ("subreddit",),
     "author": ("author", "user", "username"),
     "created_at": (
-        "created_utc",
-        "created_at",
-        "created",
-        "timestamp",
-        "time_stamp",
-        "time",
-        "time_parsed",
-        "published_at",
-        "date",
+        *("created_utc", "created_at", "created", "timestamp", "time_stamp", "time", "time_parsed", "published_at"),
+        *("publishedat", "date_utc", "datetime", "date"),
     ),
     "title": ("title",),
     "link": ("permalink", "link"),
@@ -41,39 +31,36 @@ _OF_POSTS: Final = frozenset(("permalink", "link", "url", "num_comments", "is_se
 _POST_TEXTS: Final = frozenset(("selftext", "text"))
 #: Rows looked at for what a single one does not tell, such as the order of day and month.
 SAMPLE_ROWS: Final = 10_000
-_LINK = re.compile(r"(?:^|/)r/([^/]+)/comments/([0-9a-z]+)(?:/[^/?#]*(?:/([0-9a-z]+))?)?")
 
 
-def find_fields(
-    options: ReadOptions,
-    names: Sequence[str],
-    rows: Iterable[Sequence[object]],
-    place: Place,
-) -> Fields:
+def find_fields(options: ReadOptions, names: Sequence[str], rows: Iterable[Sequence[object]], place: Place) -> Fields:
     """Return where the fields of a comment are in rows whose columns have `names`.
 
     `rows` are the first ones, with a value for each name; no more than SAMPLE_ROWS are looked at. Raises SourceError,
     naming the place, where there is no text column, one that was asked for is missing, two have its name, or the times
     can be read in two ways.
     """
-    plain = {name.strip().lower() for name in names}
+    plain = [name.strip().lower() for name in names]
     partitions = {key: value for key, value in place.partitions.items() if key.lower() not in plain}
     found = locate(options.columns, [*names, *partitions], place)
     columns = {field: number for field, number in found.items() if number < len(names)}
-    constants = {field: [*partitions.values()][found[field] - len(names)] for field in found.keys() - columns.keys()}
-    is_posts = (
-        options.columns.text is None
-        and "title" in columns
-        and "text" in columns
-        and ("selftext" in plain or (names[columns["text"]].strip().lower() in _POST_TEXTS and bool(plain & _OF_POSTS)))
-    )
+    constants = {
+        field: [*partitions.values()][number - len(names)] for field, number in found.items() if number >= len(names)
+    }
+    is_posts = options.columns.text is None and "title" in columns and "text" in columns and _are_posts(plain, columns)
     if options.columns.title is None and not is_posts:
         columns.pop("title", None)
+    sample = list(islice(rows, SAMPLE_ROWS))
+    time_form = options.time_format
+    if "created_at" in columns:
+        columns["created_at"], time_form = _find_times(options, names, columns["created_at"], sample, place)
     return Fields(
         columns=columns,
-        called={field: names[index] for field, index in columns.items()},
+        called={field: names[number] for field, number in columns.items()},
         constants=constants,
+        time_form=time_form,
         is_posts=is_posts,
+        ids=_whose(plain, columns, sample),
     )
 
 
@@ -84,15 +71,14 @@ def locate(columns: Columns, names: Sequence[str], source: object) -> dict[str, 
     `source`, if there is no text column, or one that was asked for is missing, or two have the same name.
     """
     found: dict[str, int] = {}
-    plain = [name.strip().lower() for name in names]
     for field, asked in asdict(columns).items():
         wanted = KNOWN[field] if asked is None else (asked,)
-        indices = (_index(name, names, plain, field, source) for name in wanted)
-        index = next((one for one in indices if one is not None), None)
-        if index is not None:
-            found[field] = index
+        numbers = (_number(name, names, field, source) for name in wanted)
+        number = next((one for one in numbers if one is not None), None)
+        if number is not None:
+            found[field] = number
         elif asked is not None or field == "text":
-            expected = " or ".join(repr(name) for name in ([asked] if asked else KNOWN[field]))
+            expected = " or ".join(repr(name) for name in wanted)
             shown = ", ".join(repr(clean(name[:60])) for name in names[:50])
             raise SourceError(
                 f"{source} has no {field} column: expected {expected}, found {shown}; "
@@ -101,12 +87,14 @@ def locate(columns: Columns, names: Sequence[str], source: object) -> dict[str, 
     return found
 
 
-def _index(wanted: str, names: Sequence[str], plain: Sequence[str], field: str, source: object) -> int | None:
+def _number(wanted: str, names: Sequence[str], field: str, source: object) -> int | None:
+    plain = [name.strip().lower() for name in names]
     for among, name in ((names, wanted), (plain, wanted.strip().lower())):
         there = [number for number, one in enumerate(among) if one == name]
         if len(there) > 1:
+            numbers = " and ".join(str(number + 1) for number in there[:3])
             raise SourceError(
-                f"{source} has {len(there)} columns {wanted!r}, the {_numbers(there)}: "
+                f"{source} has {len(there)} columns {wanted!r}, numbers {numbers}: "
                 f"say which is meant, as in {_option(field)} {there[0] + 1}"
             )
         if there:
@@ -115,50 +103,44 @@ def _index(wanted: str, names: Sequence[str], plain: Sequence[str], field: str, 
     return number - 1 if 0 < number <= len(names) else None
 
 
-def _numbers(there: Sequence[int]) -> str:
-    return " and ".join(f"{number + 1}." for number in there[:3])
-
-
 def _option(field: str) -> str:
     return f"--{field.replace('_', '-')}-column"
 
 
-def to_parsed(
-    values: Mapping[str, object],
-    position: int,
-    source: str,
-    fields: Fields | None = None,
-    options: ReadOptions = AS_FOUND,
-) -> Parsed:
-    """Return the comment of a row whose `values` stand under the names of Columns; one without a text is empty.
-
-    Raises ValueError where its id is too long to be one, or its time contradicts those of the rows before.
-    """
-    text = _string(values.get("text")) or ""
-    comment = Comment(
-        id=comment_id(_string(values.get("id")) or made_id(source, position, text)),
-        text=comment_text(text),
-        position=position,
-        subreddit=clean(_string(values.get("subreddit")) or "") or None,
-        author=clean(_string(values.get("author")) or "") or None,
-        created_at=parse_time(values.get("created_at")),
-    )
-    return Parsed(comment=comment, gone=gone(text))
+def _are_posts(names: Sequence[str], columns: dict[str, int]) -> bool:
+    return "selftext" in names or (names[columns["text"]] in _POST_TEXTS and not _OF_POSTS.isdisjoint(names))
 
 
-def made_id(source: str, position: int, text: str) -> str:
-    """Return the id of a row that has none: the same whenever the row is read again, in a file that grew as well.
+def _find_times(
+    options: ReadOptions, names: Sequence[str], first: int, rows: Sequence[Sequence[object]], place: Place
+) -> tuple[int, str | None]:
+    """Return which column has the finest times, and the order of day and month in them where that matters."""
+    numbers = [first]
+    if options.columns.created_at is None:
+        plain = [name.strip().lower() for name in names]
+        numbers = [plain.index(name) for name in KNOWN["created_at"] if name in plain]
+    columns = {number: [row[number] for row in rows if number < len(row)] for number in numbers}
+    if options.time_format is not None:
+        return max(numbers, key=lambda number: fineness(columns[number], options.time_format)), options.time_format
+    forms = {number: find_form(values) for number, values in columns.items()}
+    best = max(numbers, key=lambda number: fineness(columns[number], forms[number].order))
+    if fineness(columns[best], forms[best].order) == 0:
+        best = next((number for number in numbers if forms[number].ambiguous), best)
+    ambiguous = forms[best].ambiguous
+    if ambiguous is not None:
+        raise SourceError(
+            f"{place}: {ambiguous!r} in column {names[best]!r} may be read in two ways, and no row tells which: "
+            "say by --time-format day-first or month-first"
+        )
+    return best, forms[best].order
 
-    The text is in it because different files may have the same name.
-    """
-    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-    return f"{source}:{position}:{digest[:12]}"
 
-
-def _string(value: object) -> str | None:
-    """Return a value as text; None of a null, and of what stands for one among numbers."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return str(value)
+def _whose(names: Sequence[str], columns: dict[str, int], rows: Sequence[Sequence[object]]) -> Ids:
+    """Tell whether a table's ids are Reddit's: it has Reddit's own columns, or links to Reddit."""
+    if "selftext" in names:
+        return "reddit"
+    if "link" in columns:
+        links = [row[columns["link"]] for row in rows if columns["link"] < len(row) and row[columns["link"]]]
+        if links and all(is_permalink(str(link)) for link in links):
+            return "reddit"
+    return "table"

@@ -14,8 +14,9 @@ from producers.sources.bad import bad
 from producers.sources.compression import ByteStream
 from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from producers.sources.lines import Overlong, read_lines
+from producers.sources.names import author_of, subreddit_of
 from producers.sources.place import Place
-from producers.sources.text import clean, comment_id, comment_text, gone, join_post
+from producers.sources.text import comment_id, comment_text, gone, join_post
 from producers.sources.times import parse_time
 
 #: Lines, without blank ones, of which `check` wants one that is a record.
@@ -75,7 +76,7 @@ class RedditDump:
             raise SourceError(f"{self.place} {found}: expected a Reddit dump, one JSON object a line")
         raise SourceError(
             f"{self.place} is no Reddit dump: expected one JSON object a line with 'body' (a comment) or 'title' "
-            f"(a submission), found {first[:_SHOWN]!r}; for a table name its kind: csv, tsv or parquet"
+            f"(a submission), found {first[:_SHOWN]!r}; name the kind that it is: json, csv, tsv or parquet"
         )
 
     def records(self, start: int = 0) -> Iterator[Record]:
@@ -132,6 +133,21 @@ def _decode_lenient(line: bytes) -> _Fields:
         raise ValueError(f"expected a JSON object, found broken JSON: {error}") from error
     if not isinstance(fields, dict):
         raise ValueError(f"expected a JSON object, found {type(fields).__name__}")  # noqa: TRY004 (becomes a Bad)
+    return _fields_of(fields)
+
+
+def read_record(raw: bytes, position: int, options: ReadOptions) -> Record:
+    """Return what the bytes of a record hold, wherever they stand."""
+    return _record(raw, position, options.removed_titles)
+
+
+def parsed_record(record: dict[str, Any], position: int, options: ReadOptions) -> Parsed:
+    """Return the comment or submission of a record that was decoded elsewhere. Raises ValueError where it is none."""
+    return _parsed(_fields_of(record), position, options.removed_titles)
+
+
+def _fields_of(fields: dict[str, Any]) -> _Fields:
+    """Take what can be used of a record whose fields may be of odd types."""
     number = fields.get("id")
     return _Fields(
         id=number if isinstance(number, int) and not isinstance(number, bool) else _string(number),
@@ -166,8 +182,8 @@ def _parsed(fields: _Fields, position: int, removed_titles: bool) -> Parsed:
         id=comment_id(key),
         text=text,
         position=position,
-        subreddit=clean(fields.subreddit) if fields.subreddit else None,
-        author=clean(fields.author) if fields.author else None,
+        subreddit=subreddit_of(fields.subreddit),
+        author=author_of(fields.author),
         created_at=parse_time(fields.created_utc),
     )
     return Parsed(comment=comment, gone=loss, deleted_later=_deleted_later(fields.meta), notes=notes)

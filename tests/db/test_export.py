@@ -15,7 +15,7 @@ from pyarrow import csv, dataset, parquet
 from db import export
 from db.comment import Comment
 from db.emotions import EMOTIONS
-from db.export import SCHEMA, Form, Wanted, export_file, export_folder
+from db.export import SCHEMA, Form, Wanted, export_file, export_folder, why_no_rows
 from db.store import Store
 from tests.db.builders import NOON, classified, comments, matrix, rows, stored
 
@@ -99,7 +99,10 @@ def test_only_what_is_wanted_is_exported(filled: Store) -> None:
     assert count(Wanted(models=frozenset({"other"}))) == 5
     assert count(Wanted(subreddits=frozenset({"cats"}))) == 2
     assert count(Wanted(since=NOON + timedelta(seconds=20), until=NOON + timedelta(seconds=22))) == 2
+    assert count(Wanted(subreddits=frozenset({"r/Cats"}))) == 2
     assert count(Wanted(since=NOON + timedelta(days=100))) == 0
+    assert "near it is Cats (2)" in why_no_rows(filled, Wanted(subreddits=frozenset({"catz"})))
+    assert "2024-03 to 2024-04" in why_no_rows(filled, Wanted(since=NOON + timedelta(days=100)))
 
 
 def test_an_export_of_nothing_is_a_file_with_columns(store: Store) -> None:

@@ -187,8 +187,10 @@ def test_the_numbers_go_into_json(filled: Store) -> None:
 
 def test_a_scope_without_comments_is_told_in_a_line(filled: Store) -> None:
     with pytest.raises(SettingError) as caught:
-        portray(filled, Scope(model="m", subreddits=frozenset({"birds"})))
-    assert "no comments" in one_line(caught.value)
+        portray(filled, Scope(model="m", subreddits=frozenset({"cat"})))
+    assert "no comments of the model m are of subreddit 'cat': near it is cats" in one_line(caught.value)
+    with pytest.raises(SettingError, match="there are some of 2023-12"):
+        portray(filled, Scope(model="m", subreddits=frozenset({"cats"}), since=date(2024, 3, 1)))
 
 
 def test_the_model_that_views_show_need_not_be_named(store: Store) -> None:

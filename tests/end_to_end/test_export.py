@@ -61,6 +61,17 @@ def test_a_folder_by_month_is_a_dataset(folder: Path) -> None:
     assert dataset.dataset(folder / "out", partitioning="hive").count_rows() == 20
 
 
+@pytest.mark.parametrize("to", [["out.csv"], ["out", "--by-month"]])
+def test_an_export_of_nothing_says_why_and_what_is_near(folder: Path, to: list[str]) -> None:
+    done = export(folder, *to, "--subreddit", "r/Tets")
+    assert (done.returncode, done.stdout) == (0, f"{to[0]}: 0 rows\n")
+    assert done.stderr == "no comments are of subreddit 'tets': near it is test (20)\n"
+
+
+def test_a_subreddit_is_spelled_as_people_do(folder: Path) -> None:
+    assert "20 rows" in export(folder, "out.csv", "--subreddit", "https://www.reddit.com/r/Test/").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -71,6 +82,8 @@ def test_a_folder_by_month_is_a_dataset(folder: Path) -> None:
         (["-", "--by-month"], "folder"),
         (["out", "--by-month", "--format", "csv"], "Parquet"),
         (["nowhere/out.csv"], "No such file"),
+        (["out.csv", "--subreddit", " ,"], "expected a name"),
+        (["out.csv", "--since", "2024-03-02", "--until", "2024-03-01"], "since before until"),
     ],
 )
 def test_what_cannot_be_written_is_told_in_a_line_and_leaves_nothing(

@@ -227,6 +227,8 @@ def test_an_older_page_is_replaced(folder: Path) -> None:
         (["out.html", "--since", "2024-03-02T12:00"], "expected a day"),
         (["out.html", "--until", "2024-03-02T00:00+02:00"], "expected a day"),
         (["out.html", "--subreddit", "birds"], "no comments"),
+        (["out.html", "--subreddit", "r/"], "expected a name"),
+        (["out.html", "--since", "2024-03-02", "--until", "2024-03-02"], "since before until"),
         (["out.html", "--model", "nobody"], "expected one of m"),
     ],
 )

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.errors import SourceError
+from db.filters import ALL
 from producers.chunks import cut_records
-from producers.filters import ALL
 from producers.record import Bad, Record
 from producers.sources import open_source
 from tests.producers.test_sources_support import COMPRESS, position_of, read

@@ -7,9 +7,9 @@ import pytest
 
 from db.comment import Comment
 from db.errors import SourceError
+from db.filters import ALL
 from producers import chunks
 from producers.chunks import RecordRange, cut_records
-from producers.filters import ALL
 from producers.record import Bad, Parsed, Record
 
 

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from db.errors import SettingError
+from db.jobs import JobLedger
+from db.store import Store
 from producers.jobs import find_job, read_jobs
+from producers.nightly import run_job
 from producers.options import RunOptions
 from producers.sources import ReadOptions
 
@@ -61,6 +64,51 @@ def test_rows_of_a_table_are_read_as_the_parquet_file_they_are_kept_in(file: Pat
     assert (options.reading, options.filters.min_length) == (ReadOptions(kind="parquet"), 9)
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_names_are_spelled_as_people_do_and_stand_in_files_beside(file: Path, mark: bytes) -> None:
+    file.write_bytes(
+        mark
+        + b"[a]\ncron = '15 3 * * *'\nfiles = ['x']\nsubreddits = ['r/AskReddit', '/r/News, cats']\n"
+        + b"authors_from = 'lists/people.csv'\nnot_authors = ['u/AutoModerator']\nnot_authors_from = 'bots'\n"
+    )
+    (file.parent / "lists").mkdir()
+    (file.parent / "lists" / "people.csv").write_text("author,comments\r\nu/Ann,5\r\n")
+    (file.parent / "bots").write_text("Bot\n")
+    filters = read_jobs(file)["a"].options(RunOptions()).filters
+    assert filters.subreddits == frozenset({"askreddit", "news", "cats"})
+    assert filters.authors == frozenset({"ann"})
+    assert filters.not_authors == {"automoderator", "bot"}
+
+
+def test_a_file_of_names_is_read_when_its_job_runs_and_troubles_no_other(file: Path) -> None:
+    file.write_text(f"{GOOD}\n[a]\ncron = '15 3 * * *'\nfiles = ['x']\nsubreddits_from = 'names'\n")
+    jobs = read_jobs(file)
+    jobs["nightly"].options(RunOptions())
+    with pytest.raises(SettingError, match="No such file"):
+        jobs["a"].options(RunOptions())
+    (file.parent / "names").write_text("cats\n")
+    assert jobs["a"].options(RunOptions()).filters.subreddits == frozenset({"cats"})
+
+
+def test_a_job_without_its_file_of_names_fails_before_it_labels(file: Path) -> None:
+    file.write_text("[a]\ncron = '15 3 * * *'\nfiles = ['x']\nnot_authors_from = 'bots'\n")
+    store = Store(f"sqlite:///{file.parent}/moodmill.db")
+    store.prepare()
+    with pytest.raises(SettingError, match="bots: No such file"):
+        run_job(store, "a", read_jobs(file)["a"], RunOptions(), lambda _: None)
+    latest = JobLedger(store).latest("a")
+    store.close()
+    assert latest is not None
+    assert (latest.state, "bots" in (latest.outcome or "")) == ("failed", True)
+
+
+@pytest.mark.parametrize("written", ["2024-03-01", "2024-03-01T00:00:00", "2024-03-01T02:00:00+02:00", "'2024-03-01'"])
+def test_a_job_may_be_of_a_time(file: Path, written: str) -> None:
+    file.write_text(f"[a]\ncron = '15 3 * * *'\nfiles = ['x']\nsince = {written}\nuntil = '2024-04-01T12:00Z'\n")
+    filters = read_jobs(file)["a"].options(RunOptions()).filters
+    assert (filters.since, filters.until) == (datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 4, 1, 12, tzinfo=UTC))
+
+
 @pytest.mark.parametrize(
     ("moment", "due"),
     [
@@ -88,6 +136,12 @@ def test_a_job_is_due_at_its_next_time_in_utc(file: Path, moment: datetime, due:
         ("[a]\ncron = '15 3 * * *'\nfiles = []", "files"),
         ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\nsubredits = ['b']", "subredits"),
         ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\nwebhook = 'file:///etc/passwd'", "webhook"),
+        ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\nsubreddits = ['']", "expected a name"),
+        ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\nnot_authors = ['@', ' ,']", "expected a name"),
+        ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\nsubreddits_from = ''", "subreddits_from"),
+        ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\nsince = 'monday'", "since: expected a day or time"),
+        ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\nuntil = 12:00:00", "until: expected a day or time"),
+        ("[a]\ncron = '15 3 * * *'\nfiles = ['x']\nsince = 2024-03-02\nuntil = 2024-03-01", "since before until"),
         ("a = 1", "'a'"),
         ("[a", "no TOML"),
     ],

@@ -9,11 +9,11 @@ import numpy as np
 from db.classified import Classified
 from db.comment import Comment
 from db.emotions import EMOTIONS
+from db.filters import Filters
 from db.ledger import Chunk, Cut, DeadLetter, Ledger
 from db.reads import RunStatus, dead_letters, status
 from db.results import store_chunk
 from db.store import Store
-from producers.filters import Filters
 from producers.options import RunOptions
 from producers.replay import letters_in_replay, open_replay
 from producers.run import open_run

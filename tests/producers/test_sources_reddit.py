@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from db.comment import MAX_ID
-from producers.filters import ALL
+from db.filters import ALL
 from producers.record import PAYLOAD_LIMIT, Bad, Parsed
 from producers.sources import ReadOptions, open_source
 from tests.producers.test_sources_support import (
@@ -28,8 +28,11 @@ from tests.producers.test_sources_support import (
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "reddit" / "RC_2005-12.zst"
 
 
+REDDIT = ReadOptions(kind="reddit")
+
+
 def parse(record: object, path: Path = Path("RC_x")) -> Parsed | Bad:
-    return open_source(path).parse(json.dumps(record), 7)
+    return open_source(path, REDDIT).parse(json.dumps(record), 7)
 
 
 def parsed(**fields: object) -> Parsed:
@@ -109,7 +112,7 @@ def test_odd_fields_do_not_matter(oddity: dict[str, object]) -> None:
 def test_odd_characters_do_not_lose_the_comment(tmp_path: Path, written: bytes, text: str) -> None:
     line = b'{"id":"c1","body":"' + written + b'","author":"' + written + b'","created_utc":1}'
     comment = only(read_all(open_source(write(tmp_path / "RC_x", line)))).comment
-    assert comment.text == comment.author == text
+    assert (comment.text, comment.author) == (text, text.strip())
 
 
 def test_an_integer_id_is_written_as_a_string() -> None:
@@ -142,7 +145,7 @@ def test_a_record_without_body_and_title_is_bad(record: object) -> None:
     ["{", "[1]", "null", '"text"', "not json", '{"id": "c1"', "[" * 100_000, '{"a":' * 100_000, "1" * 5000, "\0"],
 )
 def test_what_is_no_object_is_bad_and_keeps_its_payload(payload: str) -> None:
-    record = open_source(Path("RC_x")).parse(payload, 3)
+    record = open_source(Path("RC_x"), REDDIT).parse(payload, 3)
     assert isinstance(record, Bad)
     assert record.error.startswith("expected a JSON object, found ")
     assert "\n" not in record.error
