@@ -7,9 +7,9 @@ from typing import Final
 
 from db.comment import Comment
 from db.errors import SourceError
-from db.ledger import Cut, DeadLetter
+from db.ledger import Cut, DeadLetter, Note
 from producers.filters import Filters
-from producers.record import Bad, Record
+from producers.record import Bad, Parsed, Record
 
 #: Records of a chunk at most, so that a filter that passes little still leaves its marks in the ledger.
 MAX_RECORDS: Final = 65_536
@@ -27,6 +27,8 @@ class RecordRange:
     comments: list[Comment] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     dead: list[DeadLetter] = field(default_factory=list)
+    #: By kind.
+    notes: dict[str, Note] = field(default_factory=dict)
     characters: int = 0
 
     def take(self, record: Record, filters: Filters) -> None:
@@ -37,6 +39,8 @@ class RecordRange:
             letter = DeadLetter(position=record.position, stage="read", error=record.error, payload=record.payload)
             self.dead.append(letter)
             return
+        if record.notes:
+            self._note(record)
         reason = filters.reason_to_skip(record)
         if reason is not None:
             self.skipped[reason] += 1
@@ -45,9 +49,15 @@ class RecordRange:
         comment = record.comment
         self.characters += sum(map(len, (comment.text, comment.id, comment.subreddit or "", comment.author or "")))
 
+    def _note(self, record: Parsed) -> None:
+        for kind, example in record.notes:
+            before = self.notes.get(kind, Note(n=0))
+            known = example if before.example is None else before.example
+            self.notes[kind] = Note(n=before.n + 1, example=known)
+
     @property
     def cut(self) -> Cut:
-        return Cut(skipped=dict(self.skipped), dead=self.dead)
+        return Cut(skipped=dict(self.skipped), dead=self.dead, notes=self.notes)
 
 
 def cut_records(records: Iterable[Record], filters: Filters, start: int, comments: int) -> Iterator[RecordRange]:

@@ -16,6 +16,8 @@ class Parsed:
     gone: str | None = None
     #: The text is here, but the dump says that it was deleted or removed after it was archived.
     deleted_later: bool = False
+    #: What else is to be said of it, whatever becomes of it: a short key of a kind, and an example or None.
+    notes: tuple[tuple[str, str | None], ...] = ()
 
     @property
     def position(self) -> int:

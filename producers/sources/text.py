@@ -13,6 +13,8 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _MARKERS = {"[deleted]": "deleted", "[deleted by user]": "deleted", "[removed]": "removed"}
 #: Its longer forms go on with a reason: "[ Removed by Reddit in response to a copyright notice. ]".
 _REMOVED_BY_REDDIT = "[ removed by reddit"
+#: What Reddit writes before the id of a comment where it may be that of another thing.
+_COMMENT = "t1_"
 
 
 def clean(text: str) -> str:
@@ -29,7 +31,12 @@ def clean(text: str) -> str:
 
 
 def comment_id(text: str) -> str:
-    """Return an id as stores take it. Raises ValueError where it is too long to be one."""
+    """Return an id as stores take it. Raises ValueError where it is too long to be one.
+
+    Reddit names a comment "abc" in dumps and "t1_abc" where other things have ids as well: it is one comment.
+    """
+    if text.startswith(_COMMENT) and text[len(_COMMENT) : len(_COMMENT) + 1].isalnum():
+        text = text[len(_COMMENT) :]
     if len(text) > MAX_ID:
         raise ValueError(f"expected an id of at most {MAX_ID} characters, found one of {len(text)}")
     return clean(text)

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from producers.sources.text import clean, comment_text, gone, parse_time
+from producers.sources.text import clean, comment_id, comment_text, gone, parse_time
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,26 @@ def test_clean_leaves_no_nul_and_no_lone_surrogate(raw: str, cleaned: str) -> No
 )
 def test_comment_text_undoes_entities_before_it_cleans(raw: str, text: str) -> None:
     assert comment_text(raw) == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("t1_abc", "abc"),
+        ("abc", "abc"),
+        ("t1_9", "9"),
+        ("t3_abc", "t3_abc"),
+        ("T1_abc", "T1_abc"),
+        ("t1_", "t1_"),
+        ("t1__a", "t1__a"),
+        ("t1_ a", "t1_ a"),
+        ("xt1_a", "xt1_a"),
+        ("t1_t1_a", "t1_a"),
+        (f"t1_{'a' * 300}", "a" * 300),
+    ],
+)
+def test_a_comment_has_one_id_with_reddits_prefix_and_without(raw: str, name: str) -> None:
+    assert comment_id(raw) == name
 
 
 @pytest.mark.parametrize(
