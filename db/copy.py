@@ -29,7 +29,10 @@ _FIXED = np.dtype(
 
 
 def copy_rows(connection: Connection, classified: Classified, columns: Sequence[str]) -> int:
-    """Copy into a temporary table, then insert those that are new, in this transaction; return how many were."""
+    """Copy into a temporary table, then insert those that are new, in this transaction; return how many were.
+
+    Rows of an earlier call in the same transaction are still in the temporary table; in the store they are by now.
+    """
     names = ", ".join(columns)
     connection.execute(
         text(
@@ -44,10 +47,7 @@ def copy_rows(connection: Connection, classified: Classified, columns: Sequence[
         cursor.execute(
             f"insert into comment_emotion ({names}) select {names} from incoming on conflict do nothing"  # noqa: S608
         )
-        new_rows = int(cursor.rowcount)
-        if new_rows < len(classified.comments):  # only then more may follow in this transaction
-            cursor.execute("truncate incoming")
-        return new_rows
+        return int(cursor.rowcount)
 
 
 def encode(classified: Classified, fields: int) -> bytes:

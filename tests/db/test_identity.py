@@ -1,5 +1,6 @@
 """Records of one id: the same text is one row, and another text is never lost without a word."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -258,9 +259,9 @@ def test_a_lookup_reads_no_part_whole_and_only_those_of_its_months(postgres_stor
     for month in (1, 2, 3):
         add_rows(postgres_store, of_month(month))
     add_rows(postgres_store, written(*((f"c{n}", "text") for n in range(600)), at=None))
-    asked = {"ids": ["c1", "c2"], "hashes": [1, 2], "model": "m"}
     moment = datetime(2024, 2, 5, tzinfo=UTC)
-    dated = asked | {"times": [moment] * 2, "first": moment, "last": moment}
+    asked = {"asked": json.dumps([{"row": 0, "comment_id": "c1", "text_hash": 1}]), "model": "m"}
+    dated = asked | {"first": moment, "last": moment}
     with postgres_store.writing() as connection:
         connection.execute(text("analyze comment_emotion"))
         driver = connection.connection.driver_connection
