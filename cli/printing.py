@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from db.comment import ANOTHER_ID
+
 if TYPE_CHECKING:
     from db.reads import RunStatus
     from db.store import Store
@@ -44,6 +46,8 @@ def status_json(status: "RunStatus") -> dict[str, Any]:
         "pending_chunks": status.pending_chunks,
         "failed_chunks": status.failed_chunks,
         "failure": status.failure,
+        "notes": {kind: {"n": note.n, "example": note.example} for kind, note in status.notes.items()},
+        "passed_over": {reason: list(names) for reason, names in status.passed_over.items()},
         "adds_up": status.adds_up,
     }
 
@@ -55,10 +59,13 @@ def print_status(status: "RunStatus", store: "Store") -> None:
     table.add_column(justify="right")
     table.add_column()
     table.add_row("run", "", f"{status.id}, {status.state}")
-    known = status.classified - status.new_rows
-    rows = f"{status.new_rows:,} of them new in the store" + (f", {known:,} have an id that was there" if known else "")
+    known = status.labelled_before
+    rows = f"{status.new_rows:,} of them new in the store" + (f", {known:,} labelled before" if known else "")
     table.add_row("read", f"{status.read:,}", Text(f"records of {_sources(status.sources)}"))
     table.add_row("= classified", f"{status.classified:,}", rows)
+    if ANOTHER_ID in status.notes:
+        kept = status.notes[ANOTHER_ID].n
+        table.add_row("", "", f"{kept:,} of them under their id and a hash: another text has their id")
     for reason, n in status.skipped.items():
         table.add_row("+ skipped", f"{n:,}", reason)
     if not status.skipped:
@@ -66,6 +73,10 @@ def print_status(status: "RunStatus", store: "Store") -> None:
     table.add_row("+ dead", f"{status.dead:,}", "")
     if status.waiting:
         table.add_row("+ waiting", f"{status.waiting:,}", f"in {status.pending_chunks + status.failed_chunks} chunks")
+    for kind, note in status.notes.items():
+        if kind != ANOTHER_ID:
+            example = "" if note.example is None else f": {note.example}"
+            table.add_row("", "", Text(f"{kind} in {note.n:,}{example}"))
     if not status.adds_up:
         table.add_row("", "", "THE NUMBERS DO NOT ADD UP: please report this")
     OUTPUT.print(table)

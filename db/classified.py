@@ -1,12 +1,13 @@
 """Comments with what a model says of them: the value that the worker hands to the store."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from db.comment import Comment
+from db.comment import Comment, Ids, text_hash
 from db.emotions import EMOTIONS
 
 
@@ -24,6 +25,7 @@ class Classified:
     model: str
     source: str
     keep_text: bool = False
+    ids: Ids = "reddit"
 
     def __post_init__(self) -> None:
         n = len(self.comments)
@@ -31,3 +33,18 @@ class Classified:
             raise ValueError(
                 f"{n} comments, but probabilities {self.probabilities.shape}, {len(self.tokens)} token counts"
             )
+
+    @cached_property
+    def text_hashes(self) -> list[int]:
+        """The hash of each comment's text."""
+        return [text_hash(comment.text) for comment in self.comments]
+
+    def take(self, order: Sequence[int]) -> "Classified":
+        """Return these rows, in this order."""
+        return replace(
+            self,
+            comments=[self.comments[row] for row in order],
+            probabilities=self.probabilities[order],
+            tokens=self.tokens[order],
+            truncated=self.truncated[order],
+        )

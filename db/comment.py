@@ -1,12 +1,23 @@
 """A comment: what producers read, messages carry, workers classify and the store keeps the labels of."""
 
 from datetime import datetime
-from typing import Annotated, Final
+from hashlib import sha256
+from typing import Annotated, Final, Literal
+from zlib import crc32
 
 import msgspec
 
 #: Characters of an id at most: it is part of a key, and PostgreSQL's index takes 2,704 bytes with the model's name.
 MAX_ID: Final = 300
+#: Whose the ids of comments are. Reddit's own name one comment for ever, whose text may be edited; those of a table are
+#: whatever its writer took for ids: numbers that begin anew in each file, places in a thread.
+Ids = Literal["reddit", "table"]
+#: Why a comment is skipped whose id is Reddit's own and has another text in the store.
+ANOTHER_TEXT: Final = "another text"
+#: What is noted of a comment whose id is a table's and has another text in the store: it is kept under `other_id`.
+ANOTHER_ID: Final = "another id"
+#: Hexadecimal digits of the hash in such an id.
+_DIGITS: Final = 12
 
 
 class Comment(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,3 +32,23 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
     author: str | None = None
     #: UTC.
     created_at: datetime | None = None
+
+
+def text_hash(text: str) -> int:
+    """Return the CRC-32 of a text's UTF-8, as the signed 32-bit integer that databases have.
+
+    It takes 4 bytes a row, is compared only between records of one id, and tells any edit within 4 bytes for certain;
+    of others it misses one in 4 billion.
+    """
+    unsigned = crc32(text.encode())
+    return unsigned - (1 << 32) if unsigned >> 31 else unsigned
+
+
+def other_id(comment_id: str, text: str) -> str:
+    """Return the id under which a comment is kept whose own id has another text: the same whenever it comes again.
+
+    Where the id has to be cut to stay within MAX_ID, all of it is in the hash.
+    """
+    room = MAX_ID - _DIGITS - 1
+    hashed = text if len(comment_id) <= room else f"{comment_id}\0{text}"
+    return f"{comment_id[:room]}~{sha256(hashed.encode()).hexdigest()[:_DIGITS]}"

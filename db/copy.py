@@ -24,15 +24,19 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _FIXED = np.dtype(
     [field for name in EMOTIONS for field in ((f"{name}_bytes", ">i4"), (name, ">f4"))]
     + [("tokens_bytes", ">i4"), ("tokens", ">i4"), ("truncated_bytes", ">i4"), ("truncated", "?")]
+    + [("text_hash_bytes", ">i4"), ("text_hash", ">i4")]
 )
 
 
 def copy_rows(connection: Connection, classified: Classified, columns: Sequence[str]) -> int:
-    """Copy into a temporary table, then insert those that are new, in this transaction; return how many were."""
+    """Copy into a temporary table, then insert those that are new, in this transaction; return how many were.
+
+    Rows of an earlier call in the same transaction are still in the temporary table; in the store they are by now.
+    """
     names = ", ".join(columns)
     connection.execute(
         text(
-            f"create temporary table incoming on commit drop as "  # noqa: S608 - constant names
+            f"create temporary table if not exists incoming on commit drop as "  # noqa: S608 - constant names
             f"select {names} from comment_emotion with no data"
         )
     )
@@ -78,6 +82,7 @@ def _fixed(classified: Classified) -> np.ndarray[Any, Any]:
         rows[name] = classified.probabilities[:, column]
     rows["tokens_bytes"], rows["tokens"] = 4, classified.tokens
     rows["truncated_bytes"], rows["truncated"] = 1, classified.truncated
+    rows["text_hash_bytes"], rows["text_hash"] = 4, classified.text_hashes
     return rows
 
 

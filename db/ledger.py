@@ -1,11 +1,13 @@
 """The ledger: which runs there are, which chunks they were cut into, and what became of each. It is the truth."""
 
+import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
@@ -13,10 +15,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from db.errors import RunError, StoreError
-from db.schema import chunk, dead_letter, job_label, run, skipped, source
+from db.schema import chunk, dead_letter, job_label, note, run, skipped, source
 from db.store import Store
 
 Stage = Literal["read", "classify"]
+#: Characters of a note's example.
+EXAMPLE_LIMIT: Final = 200
+#: What stands in names of files for bytes that are no UTF-8.
+_NO_UTF8: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +37,10 @@ class SourceFile:
     fingerprint: str
     #: Whether all its records are in chunks.
     ended: bool = False
+    #: How it is read, as that was found: values that JSON has. None where nothing was.
+    layout: Mapping[str, Any] | None = None
+    #: Why it could not be opened, or read to its end.
+    error: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +76,21 @@ class Chunk:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Note:
+    """Something that is said of `n` records without changing what becomes of them, and one of them as an example."""
+
+    n: int
+    example: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cut:
     """What reading the records of a chunk found besides its comments."""
 
     skipped: Mapping[str, int] = field(default_factory=dict)
     dead: Sequence[DeadLetter] = ()
+    #: By kind.
+    notes: Mapping[str, Note] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +99,8 @@ class Run:
     options: dict[str, Any]
     sealed: bool
     sources: tuple[SourceFile, ...]
+    #: Files that folders held and that were passed over: their names by reason.
+    passed_over: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class Waiting(NamedTuple):
@@ -94,17 +116,30 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def create_run(self, options: Mapping[str, Any], sources: Sequence[SourceFile], owner: Owner | None = None) -> str:
+    def create_run(
+        self,
+        options: Mapping[str, Any],
+        sources: Sequence[SourceFile],
+        owner: Owner | None = None,
+        passed_over: Mapping[str, Sequence[str]] | None = None,
+    ) -> str:
         """Open a run over these files and return its id: the day and a few random letters.
 
-        A job's run is its own from the first moment: killed at any, the job finds it again.
+        A job's run is its own from the first moment: killed at any, the job finds it again. `passed_over` names, by
+        reason, files that lay beside these and are no part of the run.
         """
         now = datetime.now(UTC)
         run_id = f"{now:%Y%m%d}-{secrets.token_hex(3)}"
         with self._store.writing() as connection:
-            opened = {"id": run_id, "created_at": now, "options": msgspec.json.encode(options).decode()}
+            opened = {
+                "id": run_id,
+                "created_at": now,
+                "options": msgspec.json.encode(options).decode(),
+                "passed_over": _written_names(passed_over or {}),
+            }
             connection.execute(insert(run).values(opened))
-            connection.execute(insert(source), [{"run_id": run_id, **one.__dict__} for one in sources])
+            files = [{"run_id": run_id, **one.__dict__, "layout": _written_layout(one.layout)} for one in sources]
+            connection.execute(insert(source), files)
             if owner is not None:
                 connection.execute(insert(job_label).values(run_id=run_id, **owner.__dict__))
         return run_id
@@ -124,15 +159,21 @@ class Ledger:
                     size=one.size,
                     fingerprint=one.fingerprint,
                     ended=one.ended,
+                    layout=None if one.layout is None else json.loads(one.layout),
+                    error=one.error,
                 )
                 for one in files
             )
         return Run(
-            id=run_id, options=msgspec.json.decode(row.options), sealed=row.sealed_at is not None, sources=sources
+            id=run_id,
+            options=msgspec.json.decode(row.options),
+            sealed=row.sealed_at is not None,
+            sources=sources,
+            passed_over=read_names(row.passed_over),
         )
 
     def add_chunk(self, run_id: str, added: Chunk, cut: Cut, bytes_read: int | None = None) -> None:
-        """Write a chunk with its skips and dead letters; one without comments is done at once.
+        """Write a chunk with its skips, notes and dead letters; one without comments is done at once.
 
         `bytes_read` says up to where the source is in chunks with this one. Nothing happens where the same chunk is
         there already, after a commit whose answer was lost, or because another process feeds this run too. Raises
@@ -141,6 +182,7 @@ class Ledger:
         try:
             with self._adding(run_id, added) as connection:
                 _insert_chunk(connection, run_id, added, cut.skipped)
+                _insert_notes(connection, run_id, added.number, cut.notes)
                 bury(connection, run_id, added.source_number, cut.dead)
                 if bytes_read is not None:
                     mine = (source.c.run_id == run_id) & (source.c.number == added.source_number)
@@ -196,6 +238,12 @@ class Ledger:
         with self._store.writing() as connection:
             mine = (source.c.run_id == run_id) & (source.c.number == number)
             connection.execute(update(source).where(mine).values(ended=error is None, error=error))
+
+    def set_layout(self, run_id: str, number: int, layout: Mapping[str, Any] | None) -> None:
+        """Note how a source is read, where that is found only after its run began; of values that JSON has."""
+        with self._store.writing() as connection:
+            mine = (source.c.run_id == run_id) & (source.c.number == number)
+            connection.execute(update(source).where(mine).values(layout=_written_layout(layout)))
 
     def seal(self, run_id: str) -> None:
         """Note that all sources are read: what is in chunks now is the whole run."""
@@ -270,9 +318,21 @@ def _insert_chunk(connection: Connection, run_id: str, added: Chunk, skipped_by:
     state = "pending" if added.comments else "done"
     values = {"run_id": run_id, "state": state, "added_at": datetime.now(UTC), **added.__dict__}
     connection.execute(insert(chunk).values(values))
-    if skipped_by:
-        key = {"run_id": run_id, "chunk_number": added.number}
-        connection.execute(insert(skipped), [{**key, "reason": reason, "n": n} for reason, n in skipped_by.items()])
+    _insert_skips(connection, run_id, added.number, skipped_by)
+
+
+def _insert_skips(connection: Connection, run_id: str, number: int, skipped_by: Mapping[str, int]) -> None:
+    key = {"run_id": run_id, "chunk_number": number}
+    rows = [{**key, "reason": reason, "n": n} for reason, n in skipped_by.items() if n]
+    if rows:
+        connection.execute(insert(skipped), rows)
+
+
+def _insert_notes(connection: Connection, run_id: str, number: int, notes: Mapping[str, Note]) -> None:
+    key = {"run_id": run_id, "chunk_number": number}
+    rows = [{**key, "kind": kind, "n": one.n, "example": _shown(one.example)} for kind, one in notes.items() if one.n]
+    if rows:
+        connection.execute(insert(note), rows)
 
 
 def is_done(connection: Connection, run_id: str, number: int) -> bool:
@@ -284,8 +344,19 @@ def is_done(connection: Connection, run_id: str, number: int) -> bool:
     return bool(state == "done")
 
 
-def finish(connection: Connection, run_id: str, number: int, *, classified: int, new_rows: int) -> None:
-    """Mark a chunk done, in the transaction that writes its results."""
+def finish(
+    connection: Connection,
+    run_id: str,
+    number: int,
+    *,
+    classified: int,
+    new_rows: int,
+    skipped_by: Mapping[str, int],
+    notes: Mapping[str, Note],
+) -> None:
+    """Mark a chunk done, in the transaction that writes its results, with the skips and notes of the writing."""
+    _insert_skips(connection, run_id, number, skipped_by)
+    _insert_notes(connection, run_id, number, notes)
     mine = (chunk.c.run_id == run_id) & (chunk.c.number == number)
     done = {"state": "done", "classified": classified, "new_rows": new_rows, "error": None}
     connection.execute(update(chunk).where(mine).values(done_at=datetime.now(UTC), **done))
@@ -309,6 +380,33 @@ def bury(connection: Connection, run_id: str, source_number: int, dead: Sequence
     now = datetime.now(UTC)
     rows = [{"run_id": run_id, "source_number": source_number, "created_at": now, **one.__dict__} for one in dead]
     connection.execute(statement, rows)
+
+
+def read_names(written: str | None) -> dict[str, tuple[str, ...]]:
+    """Return names by reason, as a run has them."""
+    return {} if written is None else msgspec.json.decode(written, type=dict[str, tuple[str, ...]])
+
+
+def _written_names(names: Mapping[str, Sequence[str]]) -> str | None:
+    if not names:
+        return None
+    # Names of files may be any bytes, and are here for people: what is no UTF-8 has a mark in its place.
+    marked = {reason: [_NO_UTF8.sub("\ufffd", name) for name in found] for reason, found in names.items()}
+    return msgspec.json.encode(marked).decode()
+
+
+def _written_layout(layout: Mapping[str, Any] | None) -> str | None:
+    # ASCII with escapes: a name of a column may hold what no database takes, and comes back as it was.
+    return None if layout is None else json.dumps(dict(layout))
+
+
+def _shown(example: str | None) -> str | None:
+    """Return an example on one line, without control characters, cut at EXAMPLE_LIMIT characters."""
+    if example is None:
+        return None
+    line = "".join(one if one.isprintable() else " " for one in example[: 4 * EXAMPLE_LIMIT])
+    line = " ".join(line.split())
+    return line if len(line) <= EXAMPLE_LIMIT else f"{line[: EXAMPLE_LIMIT - 1]}…"
 
 
 def _chunk(row: Row[Any]) -> Chunk:

@@ -1,15 +1,16 @@
 """What people ask the store: how a run stands, its dead letters, and which emotions were found."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, Double, case, cast, func, select, text
 
 from db.emotions import GROUP_OF, Group
 from db.errors import RunError
+from db.ledger import Note, read_names
 from db.models import is_above
-from db.schema import chunk, comment_emotion, dead_letter, model_threshold, run, skipped, source
+from db.schema import chunk, comment_emotion, dead_letter, model_threshold, note, run, skipped, source
 from db.store import Store
 
 
@@ -36,6 +37,15 @@ class RunStatus:
     waiting: int
     #: The first error of a failed chunk.
     failure: str | None
+    #: What is said of records, whatever became of them, by kind.
+    notes: Mapping[str, Note] = field(default_factory=dict)
+    #: Files that folders held and that were passed over: their names by reason.
+    passed_over: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def labelled_before(self) -> int:
+        """Of the classified, those whose row was in the store: from another run, another file, another record."""
+        return self.classified - self.new_rows
 
     @property
     def adds_up(self) -> bool:
@@ -106,6 +116,7 @@ def status(store: Store, run_id: str) -> RunStatus:
         )
         counted = {reason: int(n) for reason, n in skips}
         chunks = _count_chunks(connection, run_id)
+        notes = _add_up_notes(connection, run_id)
         # A letter in replay is counted with the chunk that replays it.
         buried = (dead_letter.c.run_id == run_id) & dead_letter.c.replay_chunk.is_(None)
         dead = connection.scalar(select(func.count()).where(buried)) or 0
@@ -120,6 +131,8 @@ def status(store: Store, run_id: str) -> RunStatus:
         skipped=dict(sorted(counted.items())),
         dead=dead,
         failure=failure,
+        notes=notes,
+        passed_over=read_names(head.passed_over),
         **chunks,
     )
 
@@ -136,6 +149,18 @@ def _count_chunks(connection: Connection, run_id: str) -> dict[str, int]:
         func.coalesce(func.sum(case((~done, chunk.c.comments), else_=0)), 0).label("waiting"),
     ).where(chunk.c.run_id == run_id)
     return {name: int(n) for name, n in connection.execute(totals).one()._mapping.items()}
+
+
+def _add_up_notes(connection: Connection, run_id: str) -> dict[str, Note]:
+    """Return the notes of a run by kind; the example is that of the first chunk that has one."""
+    mine = note.c.run_id == run_id
+    first = func.min(case((note.c.example.is_not(None), note.c.chunk_number)))
+    totals = select(note.c.kind, func.sum(note.c.n), first).where(mine).group_by(note.c.kind).order_by(note.c.kind)
+    notes = {}
+    for kind, n, number in connection.execute(totals).all():
+        of_first = select(note.c.example).where(mine, note.c.kind == kind, note.c.chunk_number == number)
+        notes[kind] = Note(n=int(n), example=connection.scalar(of_first))
+    return notes
 
 
 def dead_letters(

@@ -5,15 +5,19 @@ for PostgreSQL; either is five to ten times as fast as SQLAlchemy's insert.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import msgspec
 from psycopg.errors import CheckViolation
 from sqlalchemy import Connection, delete
 
 from db import ledger
 from db.classified import Classified
+from db.comment import ANOTHER_ID, ANOTHER_TEXT, Comment, other_id
 from db.copy import copy_rows
 from db.emotions import EMOTIONS
-from db.ledger import DeadLetter
+from db.identity import find_other_texts, sqlite_time
+from db.ledger import DeadLetter, Note
 from db.partitions import UNDATED, make_months
 from db.rollups import mark_days
 from db.schema import dead_letter
@@ -21,7 +25,20 @@ from db.store import Store
 
 COLUMNS = (
     "comment_id", "model", "source", "subreddit", "author", "created_at", "text", *EMOTIONS, "tokens", "truncated",
+    "text_hash",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What became of the comments that were to be stored."""
+
+    #: Rows that were added.
+    new_rows: int
+    #: The comments that have a row now, or had one with the same text before. The others have an id with another text.
+    kept: Sequence[Comment]
+    #: Of the kept ones, those under another id, as their own has another text.
+    other_ids: Sequence[str] = ()
 
 
 def store_chunk(
@@ -50,39 +67,73 @@ def _store_chunk(
     with store.writing() as connection:
         if ledger.is_done(connection, run_id, number):
             return False
-        new_rows = write_rows(connection, classified)
-        if new_rows:
-            mark_days(connection, classified.model, (comment.created_at for comment in classified.comments))
+        written = write_rows(connection, classified)
+        if written.new_rows:
+            mark_days(connection, classified.model, (comment.created_at for comment in written.kept))
         replayed = (dead_letter.c.run_id == run_id) & (dead_letter.c.replay_chunk == number)
         ledger.bury(connection, run_id, source_number, dead)  # takes those that died again out of the replay
         connection.execute(delete(dead_letter).where(replayed))
-        ledger.finish(connection, run_id, number, classified=len(classified.comments), new_rows=new_rows)
+        ledger.finish(
+            connection,
+            run_id,
+            number,
+            classified=len(written.kept),
+            new_rows=written.new_rows,
+            skipped_by={ANOTHER_TEXT: len(classified.comments) - len(written.kept)},
+            notes={ANOTHER_ID: Note(n=len(written.other_ids), example=min(written.other_ids, default=None))},
+        )
     return True
 
 
-def write_rows(connection: Connection, classified: Classified) -> int:
-    """Add a row for each comment that this model has none of yet; return how many were added."""
+def write_rows(connection: Connection, classified: Classified) -> Written:
+    """Add a row for each comment that this model has none of yet.
+
+    One whose id has another text in the store, by the text's hash, has no row where ids are Reddit's own: the first
+    text stays. Where they are a table's it is kept under another id; whatever comes first of some rows, and however
+    often they come, each text of an id is there once.
+    """
     if not classified.comments:
-        return 0
-    ordered = _by_id(classified)
-    if connection.dialect.name == "sqlite":
-        return _executemany(connection, ordered)
-    return copy_rows(connection, ordered, COLUMNS)
+        return Written(new_rows=0, kept=())
+    rows = _by_id(classified)
+    new_rows = _insert(connection, rows)
+    # Mostly all are new, and nothing is to be looked up. A row that was there shows in the number alone.
+    others = find_other_texts(connection, rows) if new_rows < len(rows.comments) else []
+    if classified.ids == "reddit":
+        return Written(new_rows=new_rows, kept=_without(rows.comments, others))
+    other_ids: list[str] = []
+    while others:
+        rows = _by_id(_under_other_ids(rows.take(others)))
+        new_rows += (added := _insert(connection, rows))
+        others = find_other_texts(connection, rows) if added < len(rows.comments) else []
+        # Another row may have such an id by itself, with yet another text: then the next one is tried.
+        other_ids += [comment.id for comment in _without(rows.comments, others)]
+    return Written(new_rows=new_rows, kept=classified.comments, other_ids=other_ids)
 
 
 def _by_id(classified: Classified) -> Classified:
-    """Sort by id: two transactions that add the same rows then lock them in the same order, and none waits for ever."""
+    """Sort by id: two transactions that add the same rows then lock them in the same order, and none waits for ever.
+
+    Of one id the first comes first.
+    """
     comments = classified.comments
-    order = sorted(range(len(comments)), key=lambda row: comments[row].id)
-    return Classified(
-        comments=[comments[row] for row in order],
-        probabilities=classified.probabilities[order],
-        tokens=classified.tokens[order],
-        truncated=classified.truncated[order],
-        model=classified.model,
-        source=classified.source,
-        keep_text=classified.keep_text,
-    )
+    return classified.take(sorted(range(len(comments)), key=lambda row: comments[row].id))
+
+
+def _under_other_ids(classified: Classified) -> Classified:
+    comments = [msgspec.structs.replace(one, id=other_id(one.id, one.text)) for one in classified.comments]
+    return replace(classified, comments=comments)
+
+
+def _without(comments: Sequence[Comment], rows: Sequence[int]) -> list[Comment]:
+    left_out = set(rows)
+    return [comment for row, comment in enumerate(comments) if row not in left_out]
+
+
+def _insert(connection: Connection, classified: Classified) -> int:
+    """Add the rows whose key is not there; return how many."""
+    if connection.dialect.name == "sqlite":
+        return _executemany(connection, classified)
+    return copy_rows(connection, classified, COLUMNS)
 
 
 def _executemany(connection: Connection, classified: Classified) -> int:
@@ -97,18 +148,19 @@ def _executemany(connection: Connection, classified: Classified) -> int:
             classified.source,
             comment.subreddit,
             comment.author,
-            # the form in which SQLAlchemy writes and reads a DateTime in SQLite
-            comment.created_at and comment.created_at.replace(tzinfo=None).isoformat(" ", "microseconds"),
+            sqlite_time(comment.created_at),
             comment.text if classified.keep_text else None,
             *probabilities,
             tokens,
             truncated,
+            text_hash,
         )
-        for comment, probabilities, tokens, truncated in zip(
+        for comment, probabilities, tokens, truncated, text_hash in zip(
             classified.comments,
             classified.probabilities.tolist(),
             classified.tokens.tolist(),
             classified.truncated.tolist(),
+            classified.text_hashes,
             strict=True,
         )
     )

@@ -57,6 +57,8 @@ run = Table(
     Column("id", Text, primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("options", Text, nullable=False),
+    #: Files that folders held and that were passed over: JSON, their names by reason.
+    Column("passed_over", Text),
     #: Set when every source was read to its end (or to its error): no chunk is added any more.
     Column("sealed_at", UtcDateTime),
 )
@@ -75,6 +77,8 @@ source = Table(
     Column("bytes_read", BigInteger),
     Column("ended", Boolean, nullable=False, default=False),
     Column("error", Text),
+    #: How it is read, as that was found when the run began: JSON. So it is read alike whenever it is read again.
+    Column("layout", Text),
 )
 
 #: A row a chunk: the records [first, stop) of one source. A chunk that replays dead letters holds no new record.
@@ -117,6 +121,18 @@ skipped = Table(
     Column("chunk_number", Integer, primary_key=True),
     Column("reason", Text, primary_key=True),
     Column("n", Integer, nullable=False),
+    ForeignKeyConstraint(["run_id", "chunk_number"], ["chunk.run_id", "chunk.number"]),
+)
+
+#: What is said of records of a chunk, whatever became of them: how many, by kind, and an example.
+note = Table(
+    "note",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("chunk_number", Integer, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("n", Integer, nullable=False),
+    Column("example", Text),
     ForeignKeyConstraint(["run_id", "chunk_number"], ["chunk.run_id", "chunk.number"]),
 )
 
@@ -176,6 +192,8 @@ comment_emotion = Table(
     Column("truncated", Boolean, nullable=False),
     #: Kept only if the run asked for it.
     Column("text", Text),
+    #: Tells another text under the same id (db.comment.text_hash); null of rows older than this column.
+    Column("text_hash", Integer),
     Index(
         "comment_emotion_key",
         "comment_id",

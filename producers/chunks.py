@@ -8,8 +8,9 @@ from typing import Final
 from db.comment import Comment
 from db.errors import SourceError
 from db.filters import Filters
-from db.ledger import Cut, DeadLetter
-from producers.record import Bad, Record
+from db.ledger import Cut, DeadLetter, Note
+from producers.filtered_names import FilteredNames
+from producers.record import Bad, Parsed, Record
 
 #: Records of a chunk at most, so that a filter that passes little still leaves its marks in the ledger.
 MAX_RECORDS: Final = 65_536
@@ -27,7 +28,11 @@ class RecordRange:
     comments: list[Comment] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     dead: list[DeadLetter] = field(default_factory=list)
+    #: By kind.
+    notes: dict[str, Note] = field(default_factory=dict)
     characters: int = 0
+    #: Told of the names that are passed over.
+    names: FilteredNames | None = None
 
     def take(self, record: Record, filters: Filters) -> None:
         """Sort out one more record."""
@@ -37,25 +42,39 @@ class RecordRange:
             letter = DeadLetter(position=record.position, stage="read", error=record.error, payload=record.payload)
             self.dead.append(letter)
             return
+        if record.notes:
+            self._note(record)
         reason = filters.reason_to_skip(record)
         if reason is not None:
             self.skipped[reason] += 1
+            if self.names is not None:
+                self.names.count(reason, record.comment)
             return
         self.comments.append(record.comment)
         comment = record.comment
         self.characters += sum(map(len, (comment.text, comment.id, comment.subreddit or "", comment.author or "")))
 
+    def _note(self, record: Parsed) -> None:
+        for kind, example in record.notes:
+            before = self.notes.get(kind, Note(n=0))
+            known = example if before.example is None else before.example
+            self.notes[kind] = Note(n=before.n + 1, example=known)
+
     @property
     def cut(self) -> Cut:
-        return Cut(skipped=dict(self.skipped), dead=self.dead)
+        return Cut(skipped=dict(self.skipped), dead=self.dead, notes=self.notes)
 
 
-def cut_records(records: Iterable[Record], filters: Filters, start: int, comments: int) -> Iterator[RecordRange]:
+def cut_records(
+    records: Iterable[Record], filters: Filters, start: int, comments: int, names: FilteredNames | None = None
+) -> Iterator[RecordRange]:
     """Yield ranges of at most `comments` comments; they follow on each other from the position `start` on.
+
+    `names` is told of the names that are passed over.
 
     A SourceError of `records` comes after the range of all that was read before it.
     """
-    current = RecordRange(first=start, stop=start)
+    current = RecordRange(first=start, stop=start, names=names)
     error: SourceError | None = None
     try:
         for record in records:
@@ -63,7 +82,7 @@ def cut_records(records: Iterable[Record], filters: Filters, start: int, comment
             full = len(current.comments) >= comments or current.characters >= MAX_CHARACTERS
             if full or current.records >= MAX_RECORDS:
                 yield current
-                current = RecordRange(first=current.stop, stop=current.stop)
+                current = RecordRange(first=current.stop, stop=current.stop, names=names)
     except SourceError as raised:
         error = raised
     if current.records:

@@ -207,6 +207,7 @@ class Feeder:
             source=file.name,
             comments=comments,
             keep_text=self._options.keep_text,
+            ids="reddit",
         )
         with chunk_span("send", run=message.run, chunk=number, comments=len(comments)):
             self._sent_to(lambda: send_chunk(message))

@@ -4,11 +4,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from db.comment import Comment
+from db.comment import Comment, Ids
 from db.errors import MoodmillError
 
 #: Raised by one whenever an older worker could misread what a newer producer writes.
-VERSION: Final = 1
+VERSION: Final = 2
 #: Comments of a chunk at most.
 MAX_COMMENTS: Final = 10_000
 #: Characters of what is said to be wrong with a message.
@@ -30,6 +30,8 @@ class ChunkMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     source: str
     comments: Annotated[list[Comment], msgspec.Meta(max_length=MAX_COMMENTS)]
     keep_text: bool = False
+    #: Whose the comments' ids are; messages of version 1 do not say.
+    ids: Ids = "reddit"
 
     def to_json(self) -> dict[str, Any]:
         """Return the message as values that any JSON serializer takes."""

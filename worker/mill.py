@@ -157,5 +157,6 @@ def split(message: ChunkMessage, outcome: Outcome, model: str) -> tuple[Classifi
         model=model,
         source=message.source,
         keep_text=message.keep_text,
+        ids=message.ids,
     )
     return classified, dead

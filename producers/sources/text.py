@@ -51,6 +51,10 @@ class JoinedPost(NamedTuple):
     notes: tuple[tuple[str, str | None], ...] = ()
 
 
+#: What Reddit writes before the id of a comment where it may be that of another thing.
+_COMMENT = "t1_"
+
+
 def clean(text: str) -> str:
     """Return `text` without NUL (PostgreSQL refuses it) and lone surrogates (no UTF-8 holds them).
 
@@ -65,7 +69,12 @@ def clean(text: str) -> str:
 
 
 def comment_id(text: str) -> str:
-    """Return an id as stores take it. Raises ValueError where it is too long to be one."""
+    """Return an id as stores take it. Raises ValueError where it is too long to be one.
+
+    Reddit names a comment "abc" in dumps and "t1_abc" where other things have ids as well: it is one comment.
+    """
+    if text.startswith(_COMMENT) and text[len(_COMMENT) : len(_COMMENT) + 1].isalnum():
+        text = text[len(_COMMENT) :]
     if len(text) > MAX_ID:
         raise ValueError(f"expected an id of at most {MAX_ID} characters, found one of {len(text)}")
     return clean(text)

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
-from sqlalchemy import Table, select
+from sqlalchemy import Table, insert, select, text
 
 from db.classified import Classified
-from db.comment import Comment
+from db.comment import Comment, Ids
 from db.emotions import EMOTIONS
-from db.ledger import Chunk, Cut, DeadLetter, Ledger, Owner, SourceFile
+from db.ledger import Chunk, Cut, DeadLetter, Ledger, Note, Owner, SourceFile
 from db.partitions import make_months
 from db.results import store_chunk, write_rows
 from db.schema import comment_emotion
@@ -62,6 +62,7 @@ def classified(
     model: str = "m",
     source: str = "dump",
     keep_text: bool = False,
+    ids: Ids = "reddit",
 ) -> Classified:
     """Return what a model says of these comments; comment i has 3 + i tokens, and every second is truncated."""
     rows = len(of)
@@ -73,6 +74,7 @@ def classified(
         model=model,
         source=source,
         keep_text=keep_text,
+        ids=ids,
     )
 
 
@@ -104,6 +106,7 @@ class Made:
         skipped: Mapping[str, int] | None = None,
         dead: Sequence[DeadLetter] = (),
         source_number: int = 0,
+        notes: Mapping[str, Note] | None = None,
     ) -> Chunk:
         """Add a chunk of so many comments, with these skips and dead letters besides."""
         first = self.ledger.next_chunk(self.id, source_number)[1]
@@ -116,7 +119,7 @@ class Made:
             records=records,
             comments=comments,
         )
-        self.ledger.add_chunk(self.id, added, Cut(skipped=skipped or {}, dead=dead))
+        self.ledger.add_chunk(self.id, added, Cut(skipped=skipped or {}, dead=dead, notes=notes or {}))
         return added
 
     def replay(self, replayed: Sequence[int], passed: Sequence[int] = ()) -> Chunk:
@@ -135,7 +138,22 @@ def add_rows(store: Store, of: Classified) -> int:
     with store.writing() as connection:
         if not store.is_sqlite:
             make_months(connection, [comment.created_at for comment in of.comments])
-        return write_rows(connection, of)
+        return write_rows(connection, of).new_rows
+
+
+def add_older_rows(store: Store, of: Classified) -> None:
+    """Add rows as they were before texts had hashes, also into a schema of that time."""
+    kinds = ("comment_id", "model", "source", "subreddit", "author", "created_at", *EMOTIONS, "tokens", "truncated")
+    rows = [
+        (comment.id, of.model, of.source, comment.subreddit, comment.author, comment.created_at, *values, tokens, cut)
+        for comment, values, tokens, cut in zip(
+            of.comments, of.probabilities.tolist(), of.tokens.tolist(), of.truncated.tolist(), strict=True
+        )
+    ]
+    with store.writing() as connection:
+        if not store.is_sqlite and connection.scalar(text("select to_regclass('comment_emotion_undated')")):
+            make_months(connection, [comment.created_at for comment in of.comments])
+        connection.execute(insert(comment_emotion), [dict(zip(kinds, row, strict=True)) for row in rows])
 
 
 def stored(store: Store, of: Classified, owner: Owner | None = None) -> Made:

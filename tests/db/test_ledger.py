@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from db.errors import RunError
-from db.ledger import Chunk, Cut, Ledger, Waiting, count_done
+from db.ledger import EXAMPLE_LIMIT, Chunk, Cut, Ledger, Note, Waiting, count_done
 from db.reads import dead_letters, status
 from db.schema import chunk, skipped
 from db.store import Store
@@ -26,6 +26,66 @@ def test_a_run_comes_back_as_it_was_made(store: Store) -> None:
     found = ledger.run(run_id)
     assert re.fullmatch(r"\d{8}-[0-9a-f]{6}", run_id)
     assert (found.id, found.options, found.sealed, found.sources) == (run_id, options, False, tuple(files))
+
+
+def test_how_a_source_is_read_comes_back_as_it_was_found(store: Store) -> None:
+    layout = {"delimiter": "\t", "columns": {"text": 2, "id": None}, "names": ["ünïcode 🙂", "a\0b", "lone \ud83d"]}
+    files = [replace(source_file(0, "a.tsv"), layout=layout), source_file(1, "b.tsv")]
+    ledger = Ledger(store)
+    run_id = ledger.create_run({}, files)
+    assert [one.layout for one in ledger.run(run_id).sources] == [layout, None]
+    ledger.set_layout(run_id, 1, {"header": False})
+    assert [one.layout for one in ledger.run(run_id).sources] == [layout, {"header": False}]
+
+
+def test_a_source_that_could_not_be_opened_has_its_error_from_the_first_moment(store: Store) -> None:
+    ledger = Ledger(store)
+    files = [source_file(0, "good"), replace(source_file(1, "bad.7z"), error="it is a 7z archive: unpack it")]
+    run_id = ledger.create_run({}, files)
+    assert ledger.run(run_id).sources == tuple(files)
+    ledger.end_source(run_id, 0)
+    ledger.seal(run_id)
+    now = status(store, run_id)
+    assert now.source_errors == {"bad.7z": "it is a 7z archive: unpack it"}
+    assert (now.finished, now.succeeded) == (True, False)
+    ledger.end_source(run_id, 1)  # a second try reads it
+    assert status(store, run_id).succeeded
+
+
+def test_files_that_were_passed_over_are_named_by_reason(store: Store) -> None:
+    ledger = Ledger(store)
+    passed = {"a link": ["x.zst"], "no dump": ["notes 🙂.txt", "caf\udce9.csv", 'q"\n.md']}
+    run_id = ledger.create_run({}, [source_file()], passed_over=passed)
+    expected = {"a link": ("x.zst",), "no dump": ("notes 🙂.txt", "caf\ufffd.csv", 'q"\n.md')}
+    assert ledger.run(run_id).passed_over == status(store, run_id).passed_over == expected
+    assert status(store, Made(store).id).passed_over == {}
+
+
+def test_notes_of_all_chunks_are_added_up_with_the_first_chunks_example(store: Store) -> None:
+    made, other = Made(store), Made(store)
+    other.add(1, notes={"unread time": Note(n=99, example="of another run")})
+    made.add(1, notes={"unread time": Note(n=2), "removed title": Note(n=1, example="a post")})
+    made.add(0, {"deleted": 3}, notes={"unread time": Note(n=3, example="10/5/2022")})
+    made.add(1, notes={"unread time": Note(n=4, example="1/1/2000"), "nothing": Note(n=0)})
+    assert status(store, made.id).notes == {
+        "removed title": Note(n=1, example="a post"),
+        "unread time": Note(n=9, example="10/5/2022"),
+    }
+
+
+def test_a_notes_example_is_one_short_line_whatever_was_read(store: Store) -> None:
+    made = Made(store)
+    made.add(1, notes={"kind": Note(n=1, example="a\0b\n\x1b[31m\u202e\ud83d 🙂 " + "x" * 10_000)})
+    example = status(store, made.id).notes["kind"].example or ""
+    assert example.startswith("a b [31m 🙂 xxx")
+    assert (len(example), example[-1], example.isprintable()) == (EXAMPLE_LIMIT, "…", True)
+
+
+def test_a_chunk_added_twice_has_its_notes_once(store: Store) -> None:
+    made = Made(store)
+    added = made.add(1, notes={"kind": Note(n=2)})
+    made.ledger.add_chunk(made.id, added, Cut(notes={"kind": Note(n=2)}))
+    assert status(store, made.id).notes == {"kind": Note(n=2)}
 
 
 def test_sources_come_back_by_number(store: Store) -> None:

@@ -30,7 +30,7 @@ from db.schema import (
 )
 from db.store import Store
 from db.views import create_views
-from tests.db.builders import NOON, add_rows, at_once, classified, comments, matrix, scattered, stored
+from tests.db.builders import NOON, add_older_rows, add_rows, at_once, classified, comments, matrix, scattered, stored
 from tests.support import clean_environment
 
 THRESHOLDS = {
@@ -74,13 +74,16 @@ def add(store: Store, of: list[Comment], model: str = "m", seed: int = 0) -> Non
     stored(store, classified(of, matrix(len(of), seed), model=model))
 
 
-def by_id(row: dict[str, Any]) -> str:
-    return str(row["comment_id"])
-
-
 def everything(store: Store, table: Table) -> list[dict[str, Any]]:
     with store.reading() as connection:
         return [dict(row._mapping) for row in connection.execute(select(table))]
+
+
+def older_rows(store: Store) -> list[tuple[Any, ...]]:
+    """Return the result rows as they were before texts had hashes."""
+    kept = [column for column in comment_emotion.c if column.name != "text_hash"]
+    with store.reading() as connection:
+        return [tuple(row) for row in connection.execute(select(*kept).order_by(comment_emotion.c.comment_id))]
 
 
 def recounted(store: Store, table: Table) -> dict[Any, NDArray[np.float64]]:
@@ -253,8 +256,8 @@ def old(database_url: str) -> Iterator[Store]:
 def test_views_of_somebodys_own_outlive_an_upgrade_or_are_named_by_its_error(old: Store) -> None:
     views = {"mine": "select comment_id from comment_emotion", "yours": "select emotion from comment_label"}
     old.upgrade("0004")
+    add_older_rows(old, classified(scattered(10, seed=1)))
     with old.writing() as connection:
-        write_rows(connection, classified(scattered(10, seed=1)))
         create_views(connection) if old.is_sqlite else None
         for name, query in views.items():
             if old.is_sqlite or name == "mine":
@@ -275,10 +278,11 @@ def test_an_upgrade_adds_up_the_rows_that_are_there(old: Store) -> None:
     with old.writing() as connection:
         limits = [{"model": "m", "emotion": name, "threshold": limit} for name, limit in THRESHOLDS["m"].items()]
         connection.execute(insert(model_threshold).values(emotion_group=""), limits)
-        write_rows(connection, classified(scattered(100, seed=1)))
-    before = everything(old, comment_emotion)
+    add_older_rows(old, classified(scattered(100, seed=1)))
+    before = older_rows(old)
     old.upgrade()
-    assert sorted(everything(old, comment_emotion), key=by_id) == sorted(before, key=by_id)
+    assert older_rows(old) == before
+    assert {row["text_hash"] for row in everything(old, comment_emotion)} == {None}
     assert shown_model(old) == "m"
     assert len(everything(old, rollup_mark)) == len({day(row) for row in everything(old, comment_emotion)})
     refresh(old)

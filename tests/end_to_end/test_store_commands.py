@@ -6,11 +6,13 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from msgspec.structs import replace
 
 from db.emotions import EMOTIONS
+from db.ledger import Note
 from db.models import register_model
 from db.store import Store
-from tests.db.builders import classified, comments, stored
+from tests.db.builders import Made, classified, comments, stored
 from tests.support import moodmill_here
 
 
@@ -63,3 +65,26 @@ def test_old_months_go_only_when_that_is_meant(folder: Path) -> None:
     assert db(folder, "prune", "--before", "2024-04").returncode != 0  # nobody says yes
     assert json.loads(db(folder, "prune", "--before", "2024-03", "--yes", "--json").stdout)["let_go"] == []
     assert json.loads(db(folder, "prune", "--keep-months", "1", "--yes", "--json").stdout)["let_go"] == ["2024-03"]
+
+
+def test_a_summary_tells_what_was_labelled_before_from_another_text(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/moodmill.db")
+    store.prepare()
+    made = Made(store)
+    first, second, again = (replace(one, id="1", created_at=None) for one in comments([1, 2, 1]))
+    for ids, of in (("table", [first, second]), ("reddit", [again, replace(second, text="a third one")])):
+        added = made.add(2, notes={"unread time": Note(n=1, example="10/5/2022 7:11")})
+        made.store_chunk(added.number, classified(of, ids="table" if ids == "table" else "reddit"))
+    store.close()
+
+    shown = moodmill_here("status", made.id, cwd=tmp_path).stdout
+    for line in (
+        "= classified 3 2 of them new in the store, 1 labelled before",
+        "1 of them under their id and a hash: another text has their id",
+        "+ skipped 1 another text",
+        "unread time in 2: 10/5/2022 7:11",
+    ):
+        assert line in " ".join(shown.split())
+    found = json.loads(moodmill_here("status", made.id, "--json", cwd=tmp_path).stdout)
+    assert found["notes"]["unread time"] == {"n": 2, "example": "10/5/2022 7:11"}
+    assert (found["skipped"], found["passed_over"], found["adds_up"]) == ({"another text": 1}, {}, True)

@@ -8,6 +8,7 @@ import pytest
 from db.comment import Comment
 from db.errors import SourceError
 from db.filters import ALL
+from db.ledger import Note
 from producers import chunks
 from producers.chunks import RecordRange, cut_records
 from producers.record import Bad, Parsed, Record
@@ -78,3 +79,27 @@ def test_a_range_of_long_texts_is_cut_by_its_characters(monkeypatch: pytest.Monk
 
 def test_no_records_no_ranges() -> None:
     assert list(cut_records([], ALL, 0, 5)) == []
+
+
+def test_what_records_say_besides_is_counted_by_kind_with_the_first_example() -> None:
+    def noted(position: int, *notes: tuple[str, str | None], gone: str | None = None) -> Record:
+        comment = Comment(id=f"c{position}", text="text", position=position)
+        return Parsed(comment=comment, gone=gone, notes=notes)
+
+    first, second = cut_records(
+        [
+            noted(0, ("unread time", None)),
+            noted(1, ("unread time", "10/5/2022"), ("removed title", "a post"), gone="removed"),
+            bad(2),
+            noted(3, ("unread time", "11/5/2022")),
+            noted(4),
+        ],
+        ALL,
+        0,
+        2,
+    )
+    assert first.cut.notes == {
+        "unread time": Note(n=3, example="10/5/2022"),
+        "removed title": Note(n=1, example="a post"),
+    }
+    assert (first.cut.skipped, second.cut.notes) == ({"removed": 1}, {})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from producers.sources.text import REMOVED_TITLE, clean, comment_text, gone, is_null_word, join_post
+from producers.sources.text import REMOVED_TITLE, clean, comment_id, comment_text, gone, is_null_word, join_post
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,26 @@ def test_what_is_no_whole_entity_stays(text: str) -> None:
 )
 def test_the_entities_that_a_person_typed_are_undone_below_those_of_reddit(raw: str, text: str) -> None:
     assert comment_text(raw) == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("t1_abc", "abc"),
+        ("abc", "abc"),
+        ("t1_9", "9"),
+        ("t3_abc", "t3_abc"),
+        ("T1_abc", "T1_abc"),
+        ("t1_", "t1_"),
+        ("t1__a", "t1__a"),
+        ("t1_ a", "t1_ a"),
+        ("xt1_a", "xt1_a"),
+        ("t1_t1_a", "t1_a"),
+        (f"t1_{'a' * 300}", "a" * 300),
+    ],
+)
+def test_a_comment_has_one_id_with_reddits_prefix_and_without(raw: str, name: str) -> None:
+    assert comment_id(raw) == name
 
 
 @pytest.mark.parametrize(

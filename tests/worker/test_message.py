@@ -36,6 +36,20 @@ def test_a_message_carries_its_version() -> None:
     assert over_the_wire()["version"] == VERSION
 
 
+def test_a_message_says_whose_ids_its_comments_have() -> None:
+    for ids in ("reddit", "table"):
+        assert read_message(over_the_wire(ids=ids)).ids == ids
+    with pytest.raises(MoodmillError, match="expected a chunk message"):
+        read_message(over_the_wire(ids="file"))
+
+
+def test_a_message_of_version_1_is_read_as_one_of_reddits_own_ids() -> None:
+    older = {name: value for name, value in over_the_wire(version=1).items() if name != "ids"}
+    received = read_message(older)
+    assert (received.version, received.ids) == (1, "reddit")
+    assert received.comments == chunk_of(["i love this", "ünïcödé 🙂"]).comments
+
+
 @pytest.mark.parametrize("others", [{}, {"comments": "of another shape"}, {"priority": 3}])
 def test_a_newer_version_is_told_apart_whatever_else_it_holds(others: dict[str, Any]) -> None:
     with pytest.raises(NewerMessageError, match=f"version {VERSION + 1}.*upgrade"):

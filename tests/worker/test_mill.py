@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import IntegrityError
 
-from db.comment import Comment
+from db.comment import Comment, other_id
 from db.emotions import EMOTIONS
 from db.errors import RunError, WorkerError
 from db.ledger import Ledger
+from db.reads import status
 from db.schema import model_threshold
 from db.settings import StoreSettings
 from db.store import Store
@@ -64,6 +65,27 @@ def test_the_text_is_kept_where_the_run_asks_for_it(store: Store, tiny_model: Pa
     with mill_for(store, tiny_model) as mill:
         mill.grind(msgspec.structs.replace(message, keep_text=True))
     assert [row["text"] for row in results(store)] == list(TEXTS)
+
+
+def test_another_text_of_an_id_ends_as_the_message_says_whose_ids_they_are(
+    sqlite_store: Store, tiny_model: Path
+) -> None:
+    first, skipped, kept = open_run(sqlite_store, ["i love this"], ["i hate this"], ["thanks so much!"])
+    [comment] = first.comments
+
+    def under_its_id(message: ChunkMessage) -> ChunkMessage:
+        [other] = message.comments
+        return msgspec.structs.replace(message, comments=[msgspec.structs.replace(comment, text=other.text)])
+
+    with mill_for(sqlite_store, tiny_model) as mill:
+        mill.grind(first)
+        mill.grind(under_its_id(skipped))
+        mill.grind(msgspec.structs.replace(under_its_id(kept), ids="table"))
+
+    ids = [row["comment_id"] for row in results(sqlite_store)]
+    assert ids == [comment.id, other_id(comment.id, "thanks so much!")]
+    assert [row["classified"] for row in chunks(sqlite_store)] == [1, 0, 1]
+    assert status(sqlite_store, first.run).adds_up
 
 
 def test_the_model_s_thresholds_are_in_the_store(store: Store, tiny_model: Path) -> None:
