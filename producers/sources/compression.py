@@ -92,6 +92,9 @@ CODECS = (
     Codec(name="xz", suffix=".xz", magics=(b"\xfd7zXZ\x00",), open=lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ)),
 )
 
+#: The suffix of files with blocks of rows, see producers.sources.zstblocks.
+ZST_BLOCKS = ".zst_blocks"
+
 #: What decompressors raise for damaged data.
 DECODER_ERRORS = (zstd.ZstdError, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 
@@ -128,12 +131,16 @@ class ByteStream:
 
     def decompressed(self) -> Generator[bytes, None, None]:
         """Yield the bytes from the beginning, whatever they are."""
+        from producers.sources.zstblocks import is_zst_blocks, read_rows  # which decompresses by what stands here
+
         with closing(self.raw()) as raws:
             head = next(raws, b"")
             codec = self._codec(head)
             blocks = chain((head,), raws)
             if codec is not None:
                 yield from self._decompress(codec, blocks)
+            elif is_zst_blocks(self.place, head):
+                yield from read_rows(self.place, blocks)
             else:
                 yield from blocks
 

@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 
 from db.errors import SettingError, SourceError
 from producers.record import Source
-from producers.sources.compression import CODECS
+from producers.sources.compression import CODECS, ZST_BLOCKS
 from producers.sources.foreign import foreign_name
 from producers.sources.layout import AS_FOUND, COLUMN_OPTIONS, Layout, ReadOptions
 from producers.sources.place import Place
@@ -53,7 +53,7 @@ ARCHIVES = (
 #: What a file is whose name tells nothing.
 DEFAULT_KIND = "reddit"
 
-COMPRESSIONS = frozenset(codec.suffix for codec in CODECS)
+COMPRESSIONS = frozenset({*(codec.suffix for codec in CODECS), ZST_BLOCKS})
 
 
 def plain_name(path: PurePath) -> PurePath:

@@ -14,6 +14,7 @@ from producers.sources import Place, open_source
 from producers.sources.archive import members
 from tests.producers.archives import tar_of, zipped
 from tests.producers.test_sources_support import bads, comment_line, comments, dump, position_of, read_all, write
+from tests.producers.test_zst_blocks import block
 
 ROWS = 25
 
@@ -54,12 +55,19 @@ def tar_member_with_columns(folder: Path) -> Place:
     return only_member(write(folder / "y.tar.zst", tar_of(("x.parquet", parquet(folder).read_bytes()))))
 
 
+def zst_blocks(folder: Path) -> Path:
+    rows = [comment_line(n) if n % 7 else b"{broken" for n in range(ROWS)]
+    path = folder / "RC_x.zst_blocks"
+    path.write_bytes(block(rows[:11]) + block(rows[11:]))
+    return path
+
+
 def only_member(archive: Path) -> Place:
     (place,) = members(archive).places
     return place
 
 
-@pytest.fixture(params=[reddit, csv, tsv, parquet, zip_member, tar_member, tar_member_with_columns])
+@pytest.fixture(params=[reddit, csv, tsv, parquet, zip_member, tar_member, tar_member_with_columns, zst_blocks])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
     make: Callable[[Path], Path | Place] = request.param
     return open_source(make(tmp_path))
