@@ -12,6 +12,8 @@ from itertools import chain
 from typing import Protocol
 
 from db.errors import SourceError
+from producers.sources.foreign import refuse_foreign
+from producers.sources.member import refuse_bomb
 from producers.sources.place import Place
 
 if sys.version_info >= (3, 14):
@@ -44,11 +46,11 @@ class Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
-class _GzipDecompressor:
-    """zlib's decompression of one gzip member behind the others' interface."""
+class Inflater:
+    """zlib's decompression of one gzip member, or of what `wbits` says, behind the others' interface."""
 
-    def __init__(self) -> None:
-        self._member = zlib.decompressobj(wbits=31)  # 16 + 15: a gzip header, the largest window
+    def __init__(self, wbits: int = 31) -> None:  # 16 + 15: a gzip header, the largest window
+        self._member = zlib.decompressobj(wbits)
         self.needs_input = True
 
     @property
@@ -66,7 +68,8 @@ class _GzipDecompressor:
         return block
 
 
-def _zstd_decompressor() -> Decompressor:
+def zstd_decompressor() -> Decompressor:
+    """Return the decompression of one zstd frame."""
     # Reddit's dumps are written with a window of 2^31 bytes; by default only 2^27 are accepted.
     return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: 31})
 
@@ -89,51 +92,93 @@ class Codec:
 _ZSTD_MAGICS = (b"\x28\xb5\x2f\xfd", *(bytes((low, 0x2A, 0x4D, 0x18)) for low in range(0x50, 0x60)))
 
 CODECS = (
-    Codec(name="zstd", suffix=".zst", magics=_ZSTD_MAGICS, open=_zstd_decompressor),
-    Codec(name="gzip", suffix=".gz", magics=(b"\x1f\x8b",), open=_GzipDecompressor),
+    Codec(name="zstd", suffix=".zst", magics=_ZSTD_MAGICS, open=zstd_decompressor),
+    Codec(name="gzip", suffix=".gz", magics=(b"\x1f\x8b",), open=Inflater),
     Codec(name="bzip2", suffix=".bz2", magics=(b"BZh",), open=bz2.BZ2Decompressor),
     Codec(name="xz", suffix=".xz", magics=(b"\xfd7zXZ\x00",), open=lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ)),
 )
 
-_DECODER_ERRORS = (zstd.ZstdError, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
+#: The suffix of files with blocks of rows, see producers.sources.zstblocks.
+ZST_BLOCKS = ".zst_blocks"
+
+#: What decompressors raise for damaged data.
+DECODER_ERRORS = (zstd.ZstdError, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
+
+
+def codec_of(head: bytes) -> Codec | None:
+    """Return the compression of a file that begins so, None if it has none."""
+    return next((codec for codec in CODECS if head.startswith(codec.magics)), None)
 
 
 class ByteStream:
-    """The decompressed bytes of a file in blocks of at most BLOCK, and how far the latest reading has come."""
+    """The decompressed bytes of a place in blocks of at most BLOCK, and how far the latest reading has come."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        #: Share of the file's own bytes that was consumed, from 0 to 1.
+        #: Share of the file's (the member's) own bytes that was consumed, from 0 to 1.
         self.share_read = 0.0
-        #: Bytes of the file itself, and how many of them were read.
+        #: Bytes of the file that were read for it, and how many it has.
+        self.taken = 0
         self._size = 0
-        self._consumed = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the bytes from the beginning. Raises SourceError where they end before their time."""
-        with closing(self._raw()) as raws:
+        """Yield the bytes from the beginning. Raises SourceError where they end before their time.
+
+        So it does where they begin as those of a kind of file that holds no text.
+        """
+        given = 0
+        with closing(self.decompressed()) as blocks:
+            for block in blocks:
+                if not given:
+                    refuse_foreign(self.place, block)
+                given += len(block)
+                if self.place.member is not None:
+                    refuse_bomb(self.place, given, self.taken)
+                yield block
+
+    def decompressed(self) -> Generator[bytes, None, None]:
+        """Yield the bytes from the beginning, whatever they are."""
+        from producers.sources.zstblocks import is_zst_blocks, read_rows  # which decompresses by what stands here
+
+        with closing(self.raw()) as raws:
             head = next(raws, b"")
             codec = self._codec(head)
             blocks = chain((head,), raws)
-            yield from blocks if codec is None else self._decompress(codec, blocks)
+            if codec is not None:
+                yield from self._decompress(codec, blocks)
+            elif is_zst_blocks(self.place, head):
+                yield from read_rows(self.place, blocks)
+            else:
+                yield from blocks
 
-    def _raw(self) -> Generator[bytes, None, None]:
-        self._consumed = 0
+    def raw(self) -> Generator[bytes, None, None]:
+        """Yield the bytes as they lie there, in blocks of bounded size."""
+        self.taken = 0
+        if self.place.member is not None:
+            yield from self._member()
+            return
         try:
             with self.place.path.open("rb", buffering=0) as file:
                 self._size = os.fstat(file.fileno()).st_size
                 while raw := file.read(RAW_BLOCK):
-                    self._consumed += len(raw)
-                    self.share_read = min(1.0, self._consumed / max(self._size, 1))
+                    self.taken += len(raw)
+                    self.share_read = min(1.0, self.taken / max(self._size, 1))
                     yield raw
         except OSError as error:
             raise SourceError(f"{self.place} cannot be read: {error.strerror or error}") from error
 
+    def _member(self) -> Iterator[bytes]:
+        from producers.sources.archive import unpack  # archives are read by what stands here
+
+        with closing(unpack(self.place)) as pieces:
+            for piece in pieces:
+                self.taken, self.share_read = piece.taken, piece.share
+                yield piece.data
+
     def _codec(self, head: bytes) -> Codec | None:
-        for codec in CODECS:
-            if head.startswith(codec.magics):
-                return codec
-        suffix = self.place.path.suffix.lower()
+        if codec := codec_of(head):
+            return codec
+        suffix = self.place.named.suffix.lower()
         named = next((codec for codec in CODECS if codec.suffix == suffix), None)
         if named is None:
             return None
@@ -141,6 +186,7 @@ class ByteStream:
             raise SourceError(f"{self.place} is empty: expected a {named.name} file; fetch it again")
         if named.may_begin(head):
             raise self._truncated(named)
+        refuse_foreign(self.place, head)
         raise SourceError(
             f"{self.place} is not a {named.name} file: it begins with {head[:_SHOWN]!r}; "
             f"fetch it again, or take {suffix} from its name"
@@ -166,7 +212,7 @@ class ByteStream:
                     streams += 1
                 try:
                     block = stream.decompress(data, BLOCK)
-                except _DECODER_ERRORS as error:
+                except DECODER_ERRORS as error:
                     raise SourceError(f"{self.place} is damaged: {error}; fetch it again") from error
                 if block:
                     last = block[-1:]
@@ -184,8 +230,9 @@ class ByteStream:
         return SourceError(f"{self.place} is truncated: it ends inside its {codec.name} data; fetch it again")
 
     def _trailing(self, codec: Codec, data: bytes) -> SourceError:
-        at = self._consumed - len(data)
+        at = self.taken - len(data)
+        much = f"{self._size - at} bytes of something else" if self.place.member is None else "something else"
         return SourceError(
-            f"{self.place} holds {self._size - at} bytes of something else behind its {codec.name} data, "
+            f"{self.place} holds {much} behind its {codec.name} data, "
             f"{data[:_SHOWN]!r} from byte {at} on; the lines before them are read; cut them off, or fetch it again"
         )

@@ -5,15 +5,30 @@ import os
 from pathlib import Path
 
 from db.errors import SourceError
+from producers.sources.place import Place
 
 #: Bytes read of either end: dumps have up to 40 GB.
 _END = 64 << 10
 #: Hexadecimal digits kept of the hash.
 _DIGITS = 32
+#: And of that of a member's name.
+_MEMBER_DIGITS = 16
 
 
-def fingerprint(path: Path) -> str:
-    """Return a mark of the file's size and of both its ends; a copy has the same, whatever its name and times."""
+def fingerprint(place: Place | Path) -> str:
+    """Return a mark of the file's size and of both its ends; a copy has the same, whatever its name and times.
+
+    That of an archive's member is the archive's, and tells which member it is.
+    """
+    if isinstance(place, Path):
+        return _of_file(place)
+    whole = _of_file(place.path)
+    if place.member is None:
+        return whole
+    return f"{whole}:{hashlib.sha256(place.member.encode()).hexdigest()[:_MEMBER_DIGITS]}"
+
+
+def _of_file(path: Path) -> str:
     try:
         with path.open("rb") as file:
             digest = hashlib.sha256(file.read(_END))

@@ -14,6 +14,7 @@ from producers.sources.bad import bad
 from producers.sources.columns import find_fields, to_parsed
 from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from producers.sources.place import Place
+from producers.sources.seekable import opened
 
 #: Rows decoded at once.
 _BATCH = 4096
@@ -72,7 +73,7 @@ class ParquetFile:
     def _open(self) -> Iterator[Any]:
         try:
             # Without pre_buffer, which would hold whole row groups in memory.
-            with pq.ParquetFile(self.place.path, pre_buffer=False) as file:
+            with opened(self.place) as data, pq.ParquetFile(data, pre_buffer=False) as file:
                 yield file
         except (pa.ArrowException, OSError) as error:
             reason = " ".join(str(error).split())

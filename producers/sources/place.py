@@ -1,6 +1,9 @@
 """Where a source lies: a file, or a member of an archive; and how the ledger and people name that place."""
 
+import hashlib
 import os
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes
@@ -9,6 +12,10 @@ from producers.sources.text import clean
 
 #: Stands between an archive and its member in what the ledger keeps.
 _WITHIN = "!/"
+#: Characters of what result rows call a place: the ids of rows that have none of their own begin with it (see MAX_ID).
+_LONGEST_NAME = 240
+#: Hexadecimal digits of the hash in a name that was longer.
+_DIGITS = 16
 #: How the ledger keeps a path that no UTF-8 holds.
 _URI = "file://"
 #: What Hive, Spark and Arrow write for a null in the name of a folder.
@@ -26,18 +33,20 @@ class Place:
     @classmethod
     def at(cls, path: Path, member: str | None = None, name: str | None = None) -> "Place":
         """Return the place of a file; without a name it gets the file's, behind the `key=value` folders above it."""
-        folders = [f"{key}={value}" for key, value in _partitions(path)]
-        own = "/".join([*folders, path.name, *([member] if member else [])])
-        return cls(path=path, member=member, name=clean(name or own))
+        if not name:
+            folders = [f"{key}={value}" for key, value in _partitions(path)]
+            name = "/".join([*folders, path.name, *([member] if member else [])])
+        return cls(path=path, member=member, name=_short(clean(name)))
 
     @classmethod
     def from_kept(cls, kept: str, name: str) -> "Place":
         """Return the place that `kept` gave to the ledger."""
-        path = _path(kept)
-        if not path.exists() and _WITHIN in kept:
-            archive, _, member = kept.partition(_WITHIN)
-            return cls(path=_path(archive), member=member, name=name)
-        return cls(path=path, name=name)
+        splits = [match.span() for match in re.finditer(re.escape(_WITHIN), kept)]
+        if not splits or _is_there(_path(kept)):
+            return cls(path=_path(kept), name=name)
+        # A folder's name may end as what stands between an archive and its member begins: wow!/x.zip!/RC_2005-12
+        end, begin = next((split for split in splits if _is_there(_path(kept[: split[0]]), Path.is_file)), splits[0])
+        return cls(path=_path(kept[:end]), member=kept[begin:], name=name)
 
     def kept(self) -> str:
         """Return the place as text that any store takes, and `from_kept` reads."""
@@ -46,15 +55,30 @@ class Place:
         return text if self.member is None else f"{text}{_WITHIN}{self.member}"
 
     @property
+    def named(self) -> Path:
+        """The name that tells of what kind it is: the member's, or the file's."""
+        return self.path if self.member is None else Path(self.member)
+
+    @property
     def partitions(self) -> dict[str, str | None]:
-        """The columns that the folders above the file say: `subreddit=python/` and the like."""
-        found = {key: unquote(value) for key, value in _partitions(self.path)}
+        """The columns that the folders above say, in the archive and around it: `subreddit=python/` and the like."""
+        path = self.path if self.member is None else self.path.parent / self.member
+        found = {key: unquote(value) for key, value in _partitions(path)}
         return {key: None if value == _NULL_PARTITION else clean(value) for key, value in found.items()}
 
     def __str__(self) -> str:
         """The place in one line, as messages show it."""
         path = str(self.path) if self.member is None else f"{self.path}{_WITHIN}{self.member}"
         return "".join(one if one.isprintable() else "\ufffd" for one in path)
+
+
+def _short(name: str) -> str:
+    """Return a name that is too long as its beginning, a hash of all of it, and its end."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]
+    half = (_LONGEST_NAME - len(digest)) // 2 - 1
+    return f"{name[:half]}~{digest}~{name[-half:]}"
 
 
 def _partitions(path: Path) -> list[tuple[str, str]]:
@@ -70,6 +94,13 @@ def _partitions(path: Path) -> list[tuple[str, str]]:
 
 def _path(kept: str) -> Path:
     return Path(os.fsdecode(unquote_to_bytes(kept.removeprefix(_URI)))) if kept.startswith(_URI) else Path(kept)
+
+
+def _is_there(path: Path, test: Callable[[Path], bool] = Path.exists) -> bool:
+    try:
+        return test(path)
+    except OSError:  # with the name of a member behind it, a path may be longer than a system takes
+        return False
 
 
 def _is_utf8(text: str) -> bool:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from db.errors import SettingError
+from db.errors import SettingError, SourceError
 from producers.record import Source
-from producers.sources.compression import CODECS
+from producers.sources.compression import CODECS, ZST_BLOCKS
+from producers.sources.foreign import foreign_name
 from producers.sources.layout import AS_FOUND, COLUMN_OPTIONS, Layout, ReadOptions
 from producers.sources.place import Place
 from producers.sources.reddit import RedditDump
@@ -41,22 +42,45 @@ KINDS = {
     "parquet": Kind(_parquet, (".parquet", ".pq")),
 }
 
+#: How archives are named.
+ARCHIVES = (
+    ".zip",
+    ".tar",
+    *(f".tar{codec.suffix}" for codec in CODECS),
+    *(".tgz", ".tbz", ".tbz2", ".tzst", ".txz"),
+)
+
 #: What a file is whose name tells nothing.
 DEFAULT_KIND = "reddit"
 
-COMPRESSIONS = frozenset(codec.suffix for codec in CODECS)
+COMPRESSIONS = frozenset({*(codec.suffix for codec in CODECS), ZST_BLOCKS})
 
 
-def plain_name(path: Path) -> Path:
+def plain_name(path: PurePath) -> PurePath:
     """Return the file's name in small letters without the suffix of a compression."""
-    name = Path(path.name.lower())
+    name = PurePath(path.name.lower())
     return name.with_suffix("") if name.suffix in COMPRESSIONS else name
 
 
-def kind_of(path: Path) -> str | None:
+def kind_of(path: PurePath) -> str | None:
     """Return the kind that the file's name tells, None if it tells none."""
     suffix = plain_name(path).suffix
     return next((name for name, kind in KINDS.items() if suffix in kind.suffixes), None)
+
+
+def is_known(path: PurePath) -> bool:
+    """Tell whether a folder or an archive takes a file of this name without being asked for it."""
+    if kind_of(path) is not None or path.suffix.lower() in COMPRESSIONS:
+        return True
+    # Without a suffix, for beside RC_2005-12.zst may lie its .sha256 or .torrent.
+    return path.name.startswith(("RC_", "RS_")) and not plain_name(path).suffix
+
+
+def without_archive(path: PurePath) -> PurePath | None:
+    """Return the file's name in small letters without the suffix of an archive, None if it has none."""
+    name = path.name.lower()
+    suffix = next((suffix for suffix in ARCHIVES if name.endswith(suffix)), None)
+    return PurePath(name.removesuffix(suffix)) if suffix else None
 
 
 def open_source(place: Place | Path, options: ReadOptions = AS_FOUND, layout: Layout | None = None) -> Source:
@@ -66,8 +90,15 @@ def open_source(place: Place | Path, options: ReadOptions = AS_FOUND, layout: La
     """
     if isinstance(place, Path):
         place = Place.at(place)
-    named = Path(place.member) if place.member else place.path
-    name = layout.kind if layout else options.kind or kind_of(named) or DEFAULT_KIND
+    name = layout.kind if layout else options.kind or _kind_at(place)
     if name not in KINDS:
         raise SettingError(f"expected a kind of source among {', '.join(KINDS)}, found {name!r}")
     return KINDS[name].open(place, options, layout)
+
+
+def _kind_at(place: Place) -> str:
+    """Return the kind that the name of a place tells. Raises SourceError where it tells one that is not read."""
+    if foreign := foreign_name(place.named):
+        raise SourceError(f"{place} is {foreign}")
+    outer = without_archive(place.path) if place.member else None
+    return kind_of(place.named) or (outer and kind_of(outer)) or DEFAULT_KIND

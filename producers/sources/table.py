@@ -25,7 +25,7 @@ class TextTable:
         self.name = place.name
         self._options = options
         self._layout = layout
-        is_tsv = options.kind == "tsv" or ".tsv" in place.path.suffixes
+        is_tsv = options.kind == "tsv" or ".tsv" in place.named.suffixes
         self._delimiter = (layout and layout.delimiter) or options.delimiter or ("\t" if is_tsv else ",")
         self._stream = ByteStream(place)
 

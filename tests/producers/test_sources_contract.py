@@ -10,8 +10,11 @@ import pytest
 from db.comment import MAX_ID
 from db.errors import SourceError
 from producers.record import Source
-from producers.sources import open_source
+from producers.sources import Place, open_source
+from producers.sources.archive import members
+from tests.producers.archives import tar_of, zipped
 from tests.producers.test_sources_support import bads, comment_line, comments, dump, position_of, read_all, write
+from tests.producers.test_zst_blocks import block
 
 ROWS = 25
 
@@ -39,9 +42,34 @@ def parquet(folder: Path) -> Path:
     return folder / "x.parquet"
 
 
-@pytest.fixture(params=[reddit, csv, tsv, parquet])
+def zip_member(folder: Path) -> Place:
+    return only_member(zipped(folder / "x.zip", ("x.csv.gz", csv(folder).read_bytes())))
+
+
+def tar_member(folder: Path) -> Place:
+    dump = reddit(folder)
+    return only_member(write(folder / "x.tar.gz", tar_of(("2005/RC_x.zst", dump.read_bytes()))))
+
+
+def tar_member_with_columns(folder: Path) -> Place:
+    return only_member(write(folder / "y.tar.zst", tar_of(("x.parquet", parquet(folder).read_bytes()))))
+
+
+def zst_blocks(folder: Path) -> Path:
+    rows = [comment_line(n) if n % 7 else b"{broken" for n in range(ROWS)]
+    path = folder / "RC_x.zst_blocks"
+    path.write_bytes(block(rows[:11]) + block(rows[11:]))
+    return path
+
+
+def only_member(archive: Path) -> Place:
+    (place,) = members(archive).places
+    return place
+
+
+@pytest.fixture(params=[reddit, csv, tsv, parquet, zip_member, tar_member, tar_member_with_columns, zst_blocks])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
-    make: Callable[[Path], Path] = request.param
+    make: Callable[[Path], Path | Place] = request.param
     return open_source(make(tmp_path))
 
 
@@ -82,12 +110,17 @@ def test_a_bad_record_is_as_bad_when_parsed_again(source: Source) -> None:
         assert source.parse(bad.payload, bad.position) == bad
 
 
+def file_of(source: Source, folder: Path) -> Path:
+    """Return the file, or the archive, that the source is called by."""
+    return folder / source.name.split("/")[0]
+
+
 def test_the_name_is_the_files(source: Source, tmp_path: Path) -> None:
-    assert (tmp_path / source.name).is_file()
+    assert file_of(source, tmp_path).is_file()
 
 
 def test_a_file_that_went_away_is_an_error(source: Source, tmp_path: Path) -> None:
-    (tmp_path / source.name).unlink()
+    file_of(source, tmp_path).unlink()
     with pytest.raises(SourceError, match="cannot be read"):
         source.inspect()
     with pytest.raises(SourceError, match="cannot be read"):
