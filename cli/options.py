@@ -103,7 +103,7 @@ _SOURCE_OPTIONS = stacked(
     time_options,
     click.option("--min-length", type=click.IntRange(0), default=0, metavar="N", help="Characters at least."),
     click.option("--honour-deletions", is_flag=True, help="Skip what was deleted or removed after it was archived."),
-    click.option("--format", "kind", metavar="KIND", help="reddit, csv, tsv or parquet; by file name without it."),
+    click.option("--format", "kind", metavar="KIND", help="reddit, csv, tsv, parquet or arrow; by file name."),
     click.option("--text-column", metavar="NAME", help="Of CSV, TSV and Parquet; text, body, … without it."),
     click.option("--id-column", metavar="NAME", help="id or comment_id without it."),
     click.option("--subreddit-column", metavar="NAME", help="subreddit without it."),

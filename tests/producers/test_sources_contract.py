@@ -39,7 +39,23 @@ def parquet(folder: Path) -> Path:
     return folder / "x.parquet"
 
 
-@pytest.fixture(params=[reddit, csv, tsv, parquet])
+def arrow(folder: Path) -> Path:
+    ids = [str(n) if n % 5 else "x" * (MAX_ID + 1) for n in range(ROWS)]
+    texts = pa.array([b"\xff" if n % 6 == 5 else b"comment" for n in range(ROWS)])
+    table = pa.table({"id": ids, "text": texts})
+    with pa.ipc.new_file(folder / "x.feather", table.schema) as file:
+        file.write_table(table, max_chunksize=7)
+    return folder / "x.feather"
+
+
+def arrow_stream(folder: Path) -> Path:
+    table = pa.table({"text": [f"comment {n}" for n in range(ROWS)]})
+    with pa.ipc.new_stream(folder / "x.arrow", table.schema) as stream:
+        stream.write_table(table, max_chunksize=7)
+    return folder / "x.arrow"
+
+
+@pytest.fixture(params=[reddit, csv, tsv, parquet, arrow, arrow_stream])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
     make: Callable[[Path], Path] = request.param
     return open_source(make(tmp_path))
