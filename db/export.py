@@ -20,6 +20,7 @@ from sqlalchemy import Select, select
 
 from db.absence import why_nothing
 from db.emotions import EMOTIONS
+from db.export_mark import COLUMNS, MARK
 from db.filters import rows_within
 from db.schema import comment_emotion
 from db.store import Store
@@ -30,20 +31,13 @@ OnRows = Callable[[int], None]
 
 #: Rows read and written at once: some 20 MB.
 BATCH: Final = 50_000
-SCHEMA: Final = pa.schema(
-    [
-        ("comment_id", pa.string()),
-        ("model", pa.string()),
-        ("source", pa.string()),
-        ("subreddit", pa.string()),
-        ("author", pa.string()),
-        ("created_at", pa.timestamp("us", tz="UTC")),
-        *((name, pa.float32()) for name in EMOTIONS),
-        ("tokens", pa.int32()),
-        ("truncated", pa.bool_()),
-        ("text", pa.string()),
-    ]
-)
+_TYPES: Final = {
+    "created_at": pa.timestamp("us", tz="UTC"),
+    **dict.fromkeys(EMOTIONS, pa.float32()),
+    "tokens": pa.int32(),
+    "truncated": pa.bool_(),
+}
+SCHEMA: Final = pa.schema([(name, _TYPES.get(name, pa.string())) for name in COLUMNS], metadata=MARK)
 #: What Hive calls the month of comments of an unknown time.
 NO_MONTH: Final = "__HIVE_DEFAULT_PARTITION__"
 

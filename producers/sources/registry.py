@@ -33,13 +33,20 @@ def _parquet(place: Place, options: ReadOptions, layout: Layout | None) -> Sourc
     return ParquetFile(place, options, layout)
 
 
+def _arrow(place: Place, options: ReadOptions, layout: Layout | None) -> Source:
+    from producers.sources.arrow import ArrowFile
+
+    return ArrowFile(place, options, layout)
+
+
 _OF_TEXT = COLUMN_OPTIONS | {"delimiter", "quote", "escape", "encoding", "header_row"}
 
 KINDS = {
     "reddit": Kind(RedditDump, (".ndjson", ".jsonl", ".json"), frozenset({"removed_titles"})),
     "csv": Kind(TextTable, (".csv",), _OF_TEXT),
     "tsv": Kind(TextTable, (".tsv",), _OF_TEXT),
-    "parquet": Kind(_parquet, (".parquet", ".pq")),
+    "parquet": Kind(_parquet, (".parquet", ".parq", ".pq")),
+    "arrow": Kind(_arrow, (".feather", ".arrow", ".arrows", ".ipc")),
 }
 
 #: How archives are named.

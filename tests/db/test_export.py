@@ -16,6 +16,7 @@ from db import export
 from db.comment import Comment
 from db.emotions import EMOTIONS
 from db.export import SCHEMA, Form, Wanted, export_file, export_folder, why_no_rows
+from db.export_mark import MARK, is_export
 from db.store import Store
 from tests.db.builders import NOON, classified, comments, matrix, rows, stored
 
@@ -63,6 +64,35 @@ def test_parquet_holds_every_row_bit_for_bit(filled: Store) -> None:
     table = parquet.read_table(pa.BufferReader(exported(filled, "parquet")))
     assert table.schema.equals(SCHEMA)
     assert table.to_pylist() == expected(filled)
+
+
+def test_parquet_tells_that_it_is_an_export(filled: Store, tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").write_bytes(exported(filled, "parquet"))
+    export_folder(filled, Wanted(), tmp_path / "out", lambda _: None)
+    files = [tmp_path / "x.parquet", *tmp_path.glob("out/*/*.parquet")]
+    assert len(files) > 3
+    for path in files:
+        schema = parquet.read_schema(path)
+        assert json.loads(schema.metadata[b"moodmill"]) == {"kind": "export", "version": 1}
+        assert is_export(schema.names, schema.metadata)
+
+
+@pytest.mark.parametrize(
+    ("columns", "metadata", "expected"),
+    [
+        (SCHEMA.names, None, True),
+        (SCHEMA.names, {b"pandas": b"{}"}, True),
+        ([*SCHEMA.names, "mine"], MARK, True),
+        ([*SCHEMA.names, "mine"], None, False),
+        (["comment_id", "text"], MARK, False),
+        (EMOTIONS, {}, False),
+        ([], None, False),
+    ],
+)
+def test_an_export_is_told_by_what_it_says_or_by_its_columns(
+    columns: list[str], metadata: dict[bytes, bytes] | None, expected: bool
+) -> None:
+    assert is_export(columns, metadata) is expected
 
 
 def test_csv_holds_every_row(filled: Store) -> None:

@@ -1,5 +1,6 @@
 """What every kind of source keeps: any reading from any record on is the tail of the whole."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,26 @@ def reddit(folder: Path) -> Path:
 def csv(folder: Path) -> Path:
     rows = [f'{n},"comment\n{n}"' if n % 3 else "" if n % 2 else f"{n}" for n in range(ROWS)]
     return write(folder / "x.csv.gz", "\n".join(["id,text", *rows]))
+
+
+def odd_csv(folder: Path) -> Path:
+    """UTF-16 with a title above, and rows that are too wide, badly closed, or never closed."""
+    rows = [
+        f'{n};"never'
+        if n == 20
+        else f'{n};"a"b'
+        if n % 7 == 3
+        else f"{n};a;b"
+        if n % 7 == 5
+        else f'{n};"comment;\n{n}"'
+        for n in range(ROWS)
+    ]
+    return write(folder / "x.csv", "\r\n".join(["Comments", "id;text", *rows]).encode("utf-16"))
+
+
+def escaped_tsv(folder: Path) -> Path:
+    rows = [f"{n}\\t\tcomment {n}\\\nof\\tit" if n % 5 else f"{n}\t\\N\tx" for n in range(ROWS)]
+    return write(folder / "x.tsv", "\n".join(["id\ttext", *rows]))
 
 
 def tsv(folder: Path) -> Path:
@@ -67,7 +88,60 @@ def only_member(archive: Path) -> Place:
     return place
 
 
-@pytest.fixture(params=[reddit, csv, tsv, parquet, zip_member, tar_member, tar_member_with_columns, zst_blocks])
+def arrow(folder: Path) -> Path:
+    ids = [str(n) if n % 5 else "x" * (MAX_ID + 1) for n in range(ROWS)]
+    texts = pa.array([b"\xff" if n % 6 == 5 else b"comment" for n in range(ROWS)])
+    table = pa.table({"id": ids, "text": texts})
+    with pa.ipc.new_file(folder / "x.feather", table.schema) as file:
+        file.write_table(table, max_chunksize=7)
+    return folder / "x.feather"
+
+
+def arrow_stream(folder: Path) -> Path:
+    table = pa.table({"text": [f"comment {n}" for n in range(ROWS)]})
+    with pa.ipc.new_stream(folder / "x.arrow", table.schema) as stream:
+        stream.write_table(table, max_chunksize=7)
+    return folder / "x.arrow"
+
+
+def json_lines(folder: Path) -> Path:
+    rows = ["" if n % 7 == 3 else "[1]" if n % 7 == 5 else f'{{"text": "comment {n}"}}' for n in range(ROWS)]
+    return write(folder / "x.jsonl.gz", "\n".join(rows))
+
+
+def json_document(folder: Path) -> Path:
+    rows = ["7" if n % 7 == 5 else f'{{"text": "comment {n}"}}' for n in range(ROWS)]
+    return write(folder / "x.json", f'{{"data": [{", ".join(rows)}]}}')
+
+
+def reddit_answer(folder: Path) -> Path:
+    children: list[object] = []
+    for n in range(9):
+        replies = {"kind": "Listing", "data": {"children": [*children[-1:], 5]}}
+        data = {"id": f"c{n}", "body": "a" if n % 7 else 5, "replies": replies}
+        children.append({"kind": "t1" if n % 5 else "more", "data": data})
+    return write(folder / "x.json.zst", json.dumps({"kind": "Listing", "data": {"children": children}}))
+
+
+@pytest.fixture(
+    params=[
+        reddit,
+        csv,
+        odd_csv,
+        tsv,
+        escaped_tsv,
+        json_lines,
+        json_document,
+        reddit_answer,
+        parquet,
+        arrow,
+        arrow_stream,
+        zip_member,
+        tar_member,
+        tar_member_with_columns,
+        zst_blocks,
+    ]
+)
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
     make: Callable[[Path], Path | Place] = request.param
     return open_source(make(tmp_path))

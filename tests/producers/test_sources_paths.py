@@ -31,6 +31,11 @@ def touch(folder: Path, *names: str) -> list[Path]:
         ("x.tsv.zst", "TextTable"),
         ("x.parquet", "ParquetFile"),
         ("x.pq", "ParquetFile"),
+        ("x.parq", "ParquetFile"),
+        ("X.Feather", "ArrowFile"),
+        ("data-00000-of-00001.arrow", "ArrowFile"),
+        ("x.arrows", "ArrowFile"),
+        ("x.ipc", "ArrowFile"),
     ],
 )
 def test_the_kind_is_told_by_the_name_behind_the_compression(name: str, kind: str) -> None:
@@ -48,7 +53,7 @@ def test_a_kind_that_is_named_wins(tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_is_an_error_that_lists_the_known() -> None:
-    with pytest.raises(SettingError, match="reddit, csv, tsv, parquet, found 'excel'"):
+    with pytest.raises(SettingError, match="reddit, csv, tsv, parquet, arrow, found 'excel'"):
         open_source(Path("x"), ReadOptions(kind="excel"))
 
 
