@@ -68,7 +68,7 @@ class RedditDump:
             raise SourceError(f"{self.place} is empty: expected a Reddit dump, one JSON object a line")
         raise SourceError(
             f"{self.place} is no Reddit dump: expected one JSON object a line with 'body' (a comment) or 'title' "
-            f"(a submission), found {first[:_SHOWN]!r}; for a table name its kind: csv, tsv or parquet"
+            f"(a submission), found {first[:_SHOWN]!r}; name the kind that it is: json, csv, tsv or parquet"
         )
 
     def records(self, start: int = 0) -> Iterator[Record]:
@@ -125,6 +125,21 @@ def _decode_lenient(line: bytes) -> _Fields:
         raise ValueError(f"expected a JSON object, found broken JSON: {error}") from error
     if not isinstance(fields, dict):
         raise ValueError(f"expected a JSON object, found {type(fields).__name__}")  # noqa: TRY004 (becomes a Bad)
+    return _fields_of(fields)
+
+
+def read_record(raw: bytes, position: int, options: ReadOptions) -> Record:
+    """Return what the bytes of a record hold, wherever they stand."""
+    return _record(raw, position)
+
+
+def parsed_record(record: dict[str, Any], position: int, options: ReadOptions) -> Parsed:
+    """Return the comment or submission of a record that was decoded elsewhere. Raises ValueError where it is none."""
+    return _parsed(_fields_of(record), position)
+
+
+def _fields_of(fields: dict[str, Any]) -> _Fields:
+    """Take what can be used of a record whose fields may be of odd types."""
     number = fields.get("id")
     return _Fields(
         id=number if isinstance(number, int) and not isinstance(number, bool) else _string(number),

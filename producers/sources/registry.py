@@ -7,6 +7,7 @@ from pathlib import Path
 from db.errors import SettingError
 from producers.record import Source
 from producers.sources.compression import CODECS
+from producers.sources.jsonsource import JsonSource
 from producers.sources.layout import AS_FOUND, COLUMN_OPTIONS, Layout, ReadOptions
 from producers.sources.place import Place
 from producers.sources.reddit import RedditDump
@@ -35,14 +36,16 @@ def _parquet(place: Place, options: ReadOptions, layout: Layout | None) -> Sourc
 _OF_TEXT = COLUMN_OPTIONS | {"delimiter", "quote", "escape", "encoding", "header_row"}
 
 KINDS = {
-    "reddit": Kind(RedditDump, (".ndjson", ".jsonl", ".json"), frozenset({"removed_titles"})),
+    # No file is one by its name: JsonSource tells it by its content.
+    "reddit": Kind(RedditDump, (), frozenset({"removed_titles"})),
+    "json": Kind(JsonSource, (".ndjson", ".jsonl", ".json"), COLUMN_OPTIONS | {"encoding", "removed_titles"}),
     "csv": Kind(TextTable, (".csv",), _OF_TEXT),
     "tsv": Kind(TextTable, (".tsv",), _OF_TEXT),
     "parquet": Kind(_parquet, (".parquet", ".pq")),
 }
 
 #: What a file is whose name tells nothing.
-DEFAULT_KIND = "reddit"
+DEFAULT_KIND = "json"
 
 COMPRESSIONS = frozenset(codec.suffix for codec in CODECS)
 

@@ -1,5 +1,6 @@
 """What every kind of source keeps: any reading from any record on is the tail of the whole."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,7 +40,26 @@ def parquet(folder: Path) -> Path:
     return folder / "x.parquet"
 
 
-@pytest.fixture(params=[reddit, csv, tsv, parquet])
+def json_lines(folder: Path) -> Path:
+    rows = ["" if n % 7 == 3 else "[1]" if n % 7 == 5 else f'{{"text": "comment {n}"}}' for n in range(ROWS)]
+    return write(folder / "x.jsonl.gz", "\n".join(rows))
+
+
+def json_document(folder: Path) -> Path:
+    rows = ["7" if n % 7 == 5 else f'{{"text": "comment {n}"}}' for n in range(ROWS)]
+    return write(folder / "x.json", f'{{"data": [{", ".join(rows)}]}}')
+
+
+def reddit_answer(folder: Path) -> Path:
+    children: list[object] = []
+    for n in range(9):
+        replies = {"kind": "Listing", "data": {"children": [*children[-1:], 5]}}
+        data = {"id": f"c{n}", "body": "a" if n % 7 else 5, "replies": replies}
+        children.append({"kind": "t1" if n % 5 else "more", "data": data})
+    return write(folder / "x.json.zst", json.dumps({"kind": "Listing", "data": {"children": children}}))
+
+
+@pytest.fixture(params=[reddit, csv, tsv, parquet, json_lines, json_document, reddit_answer])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
     make: Callable[[Path], Path] = request.param
     return open_source(make(tmp_path))

@@ -22,10 +22,10 @@ def touch(folder: Path, *names: str) -> list[Path]:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("RC_2005-12.zst", "RedditDump"),
-        ("RS_2005-12", "RedditDump"),
-        ("x.jsonl.gz", "RedditDump"),
-        ("stdin-0123", "RedditDump"),
+        ("RC_2005-12.zst", "JsonSource"),
+        ("RS_2005-12", "JsonSource"),
+        ("x.jsonl.gz", "JsonSource"),
+        ("stdin-0123", "JsonSource"),
         ("x.csv", "TextTable"),
         ("X.CSV.GZ", "TextTable"),
         ("x.tsv.zst", "TextTable"),
@@ -48,7 +48,7 @@ def test_a_kind_that_is_named_wins(tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_is_an_error_that_lists_the_known() -> None:
-    with pytest.raises(SettingError, match="reddit, csv, tsv, parquet, found 'excel'"):
+    with pytest.raises(SettingError, match="reddit, json, csv, tsv, parquet, found 'excel'"):
         open_source(Path("x"), ReadOptions(kind="excel"))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from db.comment import MAX_ID
 from producers.record import PAYLOAD_LIMIT, Bad, Parsed
-from producers.sources import open_source
+from producers.sources import ReadOptions, open_source
 from tests.producers.test_sources_support import (
     COMPRESS,
     bads,
@@ -27,8 +27,11 @@ from tests.producers.test_sources_support import (
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "reddit" / "RC_2005-12.zst"
 
 
+REDDIT = ReadOptions(kind="reddit")
+
+
 def parse(record: object, path: Path = Path("RC_x")) -> Parsed | Bad:
-    return open_source(path).parse(json.dumps(record), 7)
+    return open_source(path, REDDIT).parse(json.dumps(record), 7)
 
 
 def parsed(**fields: object) -> Parsed:
@@ -140,7 +143,7 @@ def test_a_record_without_body_and_title_is_bad(record: object) -> None:
     ["{", "[1]", "null", '"text"', "not json", '{"id": "c1"', "[" * 100_000, '{"a":' * 100_000, "1" * 5000, "\0"],
 )
 def test_what_is_no_object_is_bad_and_keeps_its_payload(payload: str) -> None:
-    record = open_source(Path("RC_x")).parse(payload, 3)
+    record = open_source(Path("RC_x"), REDDIT).parse(payload, 3)
     assert isinstance(record, Bad)
     assert record.error.startswith("expected a JSON object, found ")
     assert "\n" not in record.error
