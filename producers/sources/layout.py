@@ -88,7 +88,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     header_row: int | None = None
     #: Fields of a row.
     width: int | None = None
-    #: Of a JSON document: where its records are, as ijson has it; None: each line is one.
+    #: Of JSON documents: the places of the records, a line each: the keys that lead there with dots between, `item` for
+    #: all values of an array. None: each line is a record.
     records_at: str | None = None
 
     def to_json(self) -> dict[str, Any]:

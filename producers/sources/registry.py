@@ -4,14 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from msgspec.structs import replace
+
 from db.errors import SettingError, SourceError
 from producers.record import Source
-from producers.sources.compression import CODECS, ZST_BLOCKS
+from producers.sources.compression import CODECS, ZST_BLOCKS, ByteStream
+from producers.sources.dialect import normalised
 from producers.sources.foreign import foreign_name
+from producers.sources.jsonsource import JsonSource
 from producers.sources.layout import AS_FOUND, COLUMN_OPTIONS, Layout, ReadOptions
 from producers.sources.place import Place
 from producers.sources.reddit import RedditDump
 from producers.sources.table import TextTable
+from producers.sources.time_forms import check_form
 
 #: Opens a source: where it lies, how it is to be read, and how it was found to be read when its run began, if it was.
 Open = Callable[[Place, ReadOptions, Layout | None], Source]
@@ -42,7 +47,9 @@ def _arrow(place: Place, options: ReadOptions, layout: Layout | None) -> Source:
 _OF_TEXT = COLUMN_OPTIONS | {"delimiter", "quote", "escape", "encoding", "header_row"}
 
 KINDS = {
-    "reddit": Kind(RedditDump, (".ndjson", ".jsonl", ".json"), frozenset({"removed_titles"})),
+    # No file is one by its name: JsonSource tells it by its content.
+    "reddit": Kind(RedditDump, (), frozenset({"removed_titles"})),
+    "json": Kind(JsonSource, (".ndjson", ".jsonl", ".json"), COLUMN_OPTIONS | {"encoding", "removed_titles"}),
     "csv": Kind(TextTable, (".csv",), _OF_TEXT),
     "tsv": Kind(TextTable, (".tsv",), _OF_TEXT),
     "parquet": Kind(_parquet, (".parquet", ".parq", ".pq")),
@@ -58,9 +65,18 @@ ARCHIVES = (
 )
 
 #: What a file is whose name tells nothing.
-DEFAULT_KIND = "reddit"
+DEFAULT_KIND = "json"
 
 COMPRESSIONS = frozenset({*(codec.suffix for codec in CODECS), ZST_BLOCKS})
+
+
+def checked(options: ReadOptions) -> ReadOptions:
+    """Return the options as sources take them. Raises SettingError for what is none."""
+    if options.kind is not None and options.kind not in KINDS:
+        raise SettingError(f"expected a kind of source among {', '.join(KINDS)}, found {options.kind!r}")
+    if options.time_format is not None:
+        options = replace(options, time_format=check_form(options.time_format))
+    return normalised(options)
 
 
 def plain_name(path: PurePath) -> PurePath:
@@ -108,4 +124,16 @@ def _kind_at(place: Place) -> str:
     if foreign := foreign_name(place.named):
         raise SourceError(f"{place} is {foreign}")
     outer = without_archive(place.path) if place.member else None
-    return kind_of(place.named) or (outer and kind_of(outer)) or DEFAULT_KIND
+    return kind_of(place.named) or (outer and kind_of(outer)) or _kind_of_content(place)
+
+
+def _kind_of_content(place: Place) -> str:
+    """Return the kind that a file begins as whose name tells none: Reddit's own names have JSON behind them."""
+    if place.named.name.startswith(("RC_", "RS_")):
+        return DEFAULT_KIND
+    try:
+        head = next(iter(ByteStream(place)), b"")
+    except SourceError:
+        return DEFAULT_KIND  # whoever reads it says why it cannot be
+    begun = head.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").lstrip(b" \t\r\n\0")
+    return DEFAULT_KIND if not begun or begun.startswith((b"{", b"[")) else "csv"

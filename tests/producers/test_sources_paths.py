@@ -8,24 +8,16 @@ from pathlib import Path
 import pytest
 
 from db.errors import SettingError, SourceError
-from producers.sources import Columns, ReadOptions, expand, fingerprint, open_source
-
-
-def touch(folder: Path, *names: str) -> list[Path]:
-    paths = [folder / name for name in names]
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(path.name)
-    return paths
+from producers.sources import Columns, ReadOptions, fingerprint, open_source
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("RC_2005-12.zst", "RedditDump"),
-        ("RS_2005-12", "RedditDump"),
-        ("x.jsonl.gz", "RedditDump"),
-        ("stdin-0123", "RedditDump"),
+        ("RC_2005-12.zst", "JsonSource"),
+        ("RS_2005-12", "JsonSource"),
+        ("x.jsonl.gz", "JsonSource"),
+        ("stdin-0123", "JsonSource"),
         ("x.csv", "TextTable"),
         ("X.CSV.GZ", "TextTable"),
         ("x.tsv.zst", "TextTable"),
@@ -53,7 +45,7 @@ def test_a_kind_that_is_named_wins(tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_is_an_error_that_lists_the_known() -> None:
-    with pytest.raises(SettingError, match="reddit, csv, tsv, parquet, arrow, found 'excel'"):
+    with pytest.raises(SettingError, match="reddit, json, csv, tsv, parquet, arrow, found 'excel'"):
         open_source(Path("x"), ReadOptions(kind="excel"))
 
 
@@ -66,53 +58,6 @@ def test_pyarrow_is_imported_only_for_parquet() -> None:
     ).stdout
     assert "producers.sources.table" in modules.split()
     assert "pyarrow" not in modules.split()
-
-
-def test_files_stand_for_themselves_in_their_order(tmp_path: Path) -> None:
-    paths = touch(tmp_path, "b.txt", "a")
-    assert expand(paths) == paths
-
-
-def test_a_folder_stands_for_the_known_files_below_it(tmp_path: Path) -> None:
-    known = touch(
-        tmp_path,
-        "2005/RC_2005-12.zst",
-        "2006/deep/x.CSV.gz",
-        "RC_2007-01",
-        "RS_2007-01.xz",
-        "a.ndjson",
-        "b.pq",
-        "c.zst",
-    )
-    touch(tmp_path, "README.md", "RC_2005-12.zst.sha256", ".hidden.csv", ".git/x.json", "x.txt", "RC_2005-12.torrent")
-    assert expand([tmp_path]) == sorted(known)
-
-
-def test_the_same_file_is_taken_once(tmp_path: Path) -> None:
-    (path,) = touch(tmp_path, "x.csv")
-    (tmp_path / "y.csv").symlink_to(path)
-    assert expand([path, tmp_path, tmp_path / "." / "x.csv"]) == [path]
-
-
-def test_links_that_leave_the_folder_are_not_followed(tmp_path: Path) -> None:
-    (outside,) = touch(tmp_path, "outside/x.csv")
-    (inside,) = touch(tmp_path, "inside/a.csv")
-    (inside.parent / "x.csv").symlink_to(outside)
-    (inside.parent / "folder").symlink_to(outside.parent)
-    (inside.parent / "loop").symlink_to(inside.parent)
-    (inside.parent / "broken.csv").symlink_to(tmp_path / "nowhere")
-    assert expand([inside.parent]) == [inside]
-
-
-def test_a_path_that_is_no_source_is_an_error(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    for path, message in [
-        (tmp_path / "nowhere", "does not exist"),
-        (tmp_path, "holds no dump and no table"),
-        (tmp_path / "pipe", "cannot be read twice"),
-    ]:
-        with pytest.raises(SourceError, match=message):
-            expand([path])
 
 
 def test_a_fingerprint_is_that_of_the_content(tmp_path: Path) -> None:
