@@ -26,6 +26,26 @@ def csv(folder: Path) -> Path:
     return write(folder / "x.csv.gz", "\n".join(["id,text", *rows]))
 
 
+def odd_csv(folder: Path) -> Path:
+    """UTF-16 with a title above, and rows that are too wide, badly closed, or never closed."""
+    rows = [
+        f'{n};"never'
+        if n == 20
+        else f'{n};"a"b'
+        if n % 7 == 3
+        else f"{n};a;b"
+        if n % 7 == 5
+        else f'{n};"comment;\n{n}"'
+        for n in range(ROWS)
+    ]
+    return write(folder / "x.csv", "\r\n".join(["Comments", "id;text", *rows]).encode("utf-16"))
+
+
+def escaped_tsv(folder: Path) -> Path:
+    rows = [f"{n}\\t\tcomment {n}\\\nof\\tit" if n % 5 else f"{n}\t\\N\tx" for n in range(ROWS)]
+    return write(folder / "x.tsv", "\n".join(["id\ttext", *rows]))
+
+
 def tsv(folder: Path) -> Path:
     return write(
         folder / "x.tsv", "".join(f"{n}\tcomment {n}\n" for n in ["id", *range(ROWS)]).replace("comment id", "text")
@@ -39,7 +59,7 @@ def parquet(folder: Path) -> Path:
     return folder / "x.parquet"
 
 
-@pytest.fixture(params=[reddit, csv, tsv, parquet])
+@pytest.fixture(params=[reddit, csv, odd_csv, tsv, escaped_tsv, parquet])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
     make: Callable[[Path], Path] = request.param
     return open_source(make(tmp_path))
