@@ -11,7 +11,7 @@ from db.ledger import Chunk, Ledger, Run
 from db.reads import Letter, dead_letters
 from db.store import Store
 from producers.options import RunOptions
-from producers.record import Bad, Parsed, Record
+from producers.record import Bad, Parsed, Record, Source
 from producers.sources import Place, open_source
 
 
@@ -39,7 +39,8 @@ def letters_in_replay(store: Store, run: Run, chunk: Chunk) -> list[Comment]:
     """Return the comments of a chunk that replays dead letters."""
     options = RunOptions.from_json(run.options)
     letters = dead_letters(store, run.id, replay_chunk=chunk.number)
-    records = [_read(letter, run, options) for letter in letters]
+    opened: dict[int, Source] = {}
+    records = [_read(letter, run, options, opened) for letter in letters]
     return [record.comment for record in records if isinstance(record, Parsed)]
 
 
@@ -47,8 +48,9 @@ def _replay_chunk(ledger: Ledger, run: Run, source_number: int, letters: Sequenc
     options = RunOptions.from_json(run.options)
     skipped: Counter[str] = Counter()
     replayed, passed = [], []
+    opened: dict[int, Source] = {}
     for letter in letters:
-        record = _read(letter, run, options)
+        record = _read(letter, run, options, opened)
         if isinstance(record, Bad):
             continue
         reason = options.filters.reason_to_skip(record)
@@ -67,9 +69,11 @@ def _replay_chunk(ledger: Ledger, run: Run, source_number: int, letters: Sequenc
     return bool(replayed)
 
 
-def _read(letter: Letter, run: Run, options: RunOptions) -> Record:
+def _read(letter: Letter, run: Run, options: RunOptions, opened: dict[int, Source]) -> Record:
+    """Read the record of a letter. A source is opened once: those that read theirs again then do so in one pass."""
     if letter.stage == "classify":
         return Parsed(comment=msgspec.json.decode(letter.payload, type=Comment))
-    file = next(one for one in run.sources if one.number == letter.source_number)
-    source = open_source(Place.at(Path(file.path), name=file.name), options.reading)
-    return source.parse(letter.payload, letter.position)
+    if letter.source_number not in opened:
+        file = next(one for one in run.sources if one.number == letter.source_number)
+        opened[letter.source_number] = open_source(Place.at(Path(file.path), name=file.name), options.reading)
+    return opened[letter.source_number].parse(letter.payload, letter.position)

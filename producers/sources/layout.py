@@ -84,6 +84,10 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     delimiter: str | None = None
     quote: str | None = None
     escape: str | None = None
+    #: The escape stands in fields without quotes as well; see producers.sources.dialect.
+    escapes_unquoted: bool = False
+    #: What ends a line: "\n", before which "\r" may stand, or "\r" alone.
+    line_end: str = "\n"
     #: The number of the line that names the columns, from 1; None: none does.
     header_row: int | None = None
     #: Fields of a row.
