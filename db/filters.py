@@ -16,6 +16,7 @@ from db.errors import SettingError
 from db.lowered import lowered
 from db.namefile import read_names
 from db.names import Key, author_key, spellings, split_names, subreddit_key
+from db.text import is_visible
 
 
 class Candidate(Protocol):
@@ -56,7 +57,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
         if self.honour_deletions and parsed.deleted_later:
             return "deleted later"
         text = comment.text
-        if not text or text.isspace():
+        if not is_visible(text):
             return "empty"
         if self.min_length and len(text) < self.min_length:
             return "too short"

@@ -27,6 +27,8 @@ from producers.sources.zips import list_zip
 _REMEMBERED = 4
 #: Characters of a member's name. Systems take paths of at most 4,096 bytes.
 _LONGEST_NAME = 4096
+#: Why what systems put there is passed over.
+HIDDEN = "hidden"
 #: What would break a line.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_FILES = {
@@ -81,6 +83,17 @@ def unpack(place: Place) -> Generator[Piece, None, None]:
     if entry is None or entry.what != "file":
         raise SourceError(f"{place} is not there: the archive has no such file; put back the one that had it")
     yield from entry.pieces(place)
+
+
+def size_of(place: Place) -> int:
+    """Return the bytes of a file, or of a member as the archive gives them out. Raises SourceError."""
+    if place.member is not None:
+        entry = _listed(place.path)[0].get(place.member)
+        return 0 if entry is None else entry.size
+    try:
+        return place.path.stat().st_size
+    except OSError as error:
+        raise SourceError(f"{place} cannot be read: {error.strerror or error}") from error
 
 
 def _content(path: Path) -> Literal["zip", "tar"] | None:
@@ -167,7 +180,7 @@ def _reason(archive: Path, key: str, entry: Entry, is_sole: bool) -> str | None:
     if entry.what != "file":
         return _NOT_FILES[entry.what]
     if _is_hidden(key):
-        return "hidden"
+        return HIDDEN
     if len(key) > _LONGEST_NAME:
         return f"a name of more than {_LONGEST_NAME} characters"
     path, outer = PurePosixPath(key), without_archive(archive)

@@ -11,6 +11,8 @@ import pyarrow as pa
 from db.errors import SourceError
 from producers.sources.arrow_paths import ColumnPath, follow, narrowed
 from producers.sources.arrow_table import BATCH, ArrowTable, OpenTable, Part
+from producers.sources.place import Place
+from producers.sources.seekable import opened
 
 #: How IPC files begin, and Feather's first version; what begins otherwise is a stream.
 _FILE: Final = b"ARROW1"
@@ -30,8 +32,7 @@ class ArrowFile(ArrowTable):
 
     @contextmanager
     def _opened(self) -> Iterator[OpenTable]:
-        # By the name's bytes, which may be no UTF-8. Mapped, for a single batch may be larger than the memory.
-        with pa.memory_map(os.fsencode(self.place.path)) as file:
+        with mapped(self.place) as file:
             head = file.read_at(len(_FILE), 0)
             if head.startswith(_FILE):
                 yield _File(file)
@@ -43,6 +44,18 @@ class ArrowFile(ArrowTable):
                 )
             else:
                 yield _Stream(file, self.place)
+
+
+@contextmanager
+def mapped(place: Place) -> Iterator[Any]:
+    """Open a file, or a copy of an archive's member. A file is mapped, for a batch may be larger than the memory."""
+    if place.member is None:
+        # By the name's bytes, which may be no UTF-8.
+        with pa.memory_map(os.fsencode(place.path)) as file:
+            yield file
+    else:
+        with opened(place) as copy, pa.PythonFile(copy, mode="r") as file:
+            yield file
 
 
 class _File:

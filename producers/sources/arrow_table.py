@@ -1,6 +1,7 @@
 """Tables of Arrow columns, whatever file holds them, as sources of comments. Imports pyarrow, which takes a while."""
 
 import json
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,17 +18,20 @@ from producers.record import PAYLOAD_LIMIT, Record
 from producers.sources.arrow_paths import ColumnPath, columns_of, find_path
 from producers.sources.arrow_values import NotUtf8, texts, times
 from producers.sources.bad import bad
-from producers.sources.columns import KNOWN, SAMPLE_ROWS, find_fields, to_parsed
+from producers.sources.columns import KNOWN, SAMPLE_ROWS, find_fields
 from producers.sources.compression import CODECS
+from producers.sources.foreign import HEAD, foreign_head
 from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from producers.sources.place import Place
+from producers.sources.seekable import opened
+from producers.sources.table_row import to_parsed
 
 #: Rows made into Python's values at once.
 BATCH: Final = 4096
 #: How files of other formats begin that are taken for these, and their kinds.
 _MAGICS: Final = {b"PAR1": "parquet", b"ARROW1": "arrow", b"FEA1": "arrow"}
 #: Bytes that tell what a file is.
-_HEAD: Final = 16
+_HEAD: Final = HEAD
 #: Characters of a type that an error shows.
 _SHOWN: Final = 60
 #: How dead letters write the bytes of a text that is no UTF-8: as json does, and PEP 383.
@@ -138,8 +142,6 @@ class ArrowTable(ABC):
 
     @contextmanager
     def _open(self) -> Iterator[OpenTable]:
-        if self.place.member is not None:
-            raise SourceError(f"{self.place} is {self.format} in an archive, where it cannot be read: unpack it first")
         try:
             with self._opened() as table:
                 yield table
@@ -161,6 +163,8 @@ class ArrowTable(ABC):
             return SourceError(f"{self.place} is no {self.format} file: --format {other} reads it")
         if head.startswith(b"PARE") or "encrypt" in reason.lower():
             return SourceError(f"{self.place} is encrypted: decrypt it first ({reason})")
+        if not head.startswith(tuple(_MAGICS)) and (foreign := foreign_head(head)):
+            return SourceError(f"{self.place} is {foreign}")
         if isinstance(error, pa.ArrowNotImplementedError) or "not supported" in reason:
             return SourceError(f"{self.place} holds what cannot be read: {reason}; write it anew without that")
         return SourceError(f"{self.place} is damaged or no {self.format} file: {reason}; fetch it again")
@@ -225,8 +229,10 @@ class ArrowTable(ABC):
     def _sample(
         self, table: OpenTable, columns: Sequence[ColumnPath], names: Sequence[str]
     ) -> Iterator[tuple[object, ...]]:
-        """Yield the first rows, with nothing but what may tell a time, so that the rest need not be read."""
-        known = {*KNOWN["created_at"], _as_asked(self._options.columns.created_at or "")}
+        """Yield the first rows, with nothing but what tells times and whose ids these are: the rest is not read."""
+        asked = self._options.columns
+        links = {*KNOWN["link"], _as_asked(asked.link or "")}
+        known = {*KNOWN["created_at"], *links, _as_asked(asked.created_at or "")}
         wanted = [
             number
             for number, name in enumerate(names)
@@ -234,11 +240,26 @@ class ArrowTable(ABC):
         ]
         rows = 0
         for part in table.parts([columns[number] for number in wanted], 0) if wanted else ():
-            found = {number: times(column) for number, column in zip(wanted, part.columns, strict=True)}
+            found = {
+                number: (texts if _as_asked(names[number]) in links else times)(column)
+                for number, column in zip(wanted, part.columns, strict=True)
+            }
             yield from zip(*(found.get(number, repeat(None, part.rows)) for number in range(len(names))), strict=True)
             rows += part.rows
             if rows >= SAMPLE_ROWS:
                 return
+
+
+@contextmanager
+def seekable(place: Place) -> Iterator[Any]:
+    """Open a file, or a copy of an archive's member, as pyarrow reads it from any byte on."""
+    if place.member is None:
+        # By the name's bytes, which may be no UTF-8.
+        with pa.OSFile(os.fsencode(place.path)) as file:
+            yield file
+    else:
+        with opened(place) as copy:
+            yield copy
 
 
 def _as_asked(name: str) -> str:

@@ -47,15 +47,18 @@ class _Finding:
     def __init__(self, place: Place, options: ReadOptions) -> None:
         self._place = place
         self._options = options
-        self._encoding = options.encoding or wide_encoding(next(iter(ByteStream(place)), b""))
+        head = next(iter(ByteStream(place)), b"")
+        self._encoding = options.encoding or wide_encoding(head)
+        self._is_empty = not head
         #: What a look met where the file's bytes end before their time: what comes before may be good.
         self._breach: SourceError | None = None
 
     def layout(self) -> Layout:
         lines = self._look_at_lines()
         if lines.first is None:
+            found = "is empty" if self._is_empty else "holds only blanks and NULs"
             raise self._breach or SourceError(
-                f"{self._place} is empty: expected records as JSON, such as a Reddit dump, one JSON object a line"
+                f"{self._place} {found}: expected records as JSON, such as a Reddit dump, one JSON object a line"
             )
         by_line = "" in lines.places.records
         if by_line and not lines.broken:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from db.comment import Comment
 from producers.record import Bad, Parsed, Record
 from producers.sources.bad import bad
-from producers.sources.columns import to_parsed
 from producers.sources.compression import ByteStream
 from producers.sources.jsondocument import Documents
 from producers.sources.jsonlayout import find_layout
@@ -17,6 +16,7 @@ from producers.sources.lines import LINE_LIMIT, Overlong, read_lines
 from producers.sources.place import Place
 from producers.sources.reddit import RedditDump, parsed_record, read_record
 from producers.sources.redditapi import Entry, entries, may_hold_others
+from producers.sources.table_row import to_parsed
 from producers.sources.transcoding import in_utf8
 
 #: Fields without which a row is no comment's: what has another form there is a dead letter.

@@ -73,6 +73,12 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     #: Whose ids these are: Reddit's, which name one comment wherever they stand, or the table's own.
     ids: Ids = "table"
 
+    def describe(self) -> str:
+        """Say in a line which columns hold what."""
+        said = [f"{field.replace('_', ' ')} in {name!r}" for field, name in self.called.items()]
+        said += [f"{field.replace('_', ' ')} is {value!r}" for field, value in self.constants.items()]
+        return ", ".join([*said, *([f"times {self.time_form}"] if self.time_form else [])])
+
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one source is read, as found when its run began: the ledger keeps it, so that each later reading is alike."""
@@ -96,6 +102,20 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     #: all values of an array. None: each line is a record.
     records_at: str | None = None
 
+    def describe(self) -> str:
+        """Say in a line how the source is read."""
+        places = [] if self.records_at is None else [f"records at {' and '.join(self.records_at.split())}"]
+        parts = [self.kind, *self._dialect(), *places]
+        return f"{', '.join(parts)}: {self.fields.describe()}" if self.fields.called else ", ".join(parts)
+
+    def _dialect(self) -> list[str]:
+        if self.delimiter is None:
+            return []
+        quoting = "nothing quoted" if self.quote is None else f"{self.quote} around them"
+        escaping = [] if self.escape is None else [f"{self.escape} before what is meant as itself"]
+        header = "no header" if self.header_row is None else f"header in line {self.header_row}"
+        return [f"{_shown(self.delimiter)} between fields", quoting, *escaping, header, self.encoding or "utf-8"]
+
     def to_json(self) -> dict[str, Any]:
         built: dict[str, Any] = msgspec.to_builtins(self)
         return built
@@ -103,3 +123,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @classmethod
     def from_json(cls, kept: Any) -> "Layout":
         return msgspec.convert(kept, cls)
+
+
+def _shown(character: str) -> str:
+    return "tab" if character == "\t" else repr(character)

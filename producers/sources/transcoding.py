@@ -14,16 +14,19 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_BY_NULS: Final[dict[tuple[bool, ...], str]] = {
+    (True, False, True, False): "utf-16-be",
+    (False, True, False, True): "utf-16-le",
+}
 
 
 def wide_encoding(head: bytes) -> str | None:
-    """Return the encoding of a text by its byte order mark, or by the NUL beside its first letter; None of others."""
+    """Return the encoding of a text by its byte order mark, or by the NULs beside its first letters; None of others."""
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding
-    if len(head) > 1 and (head[0] == 0) != (head[1] == 0):
-        return "utf-16-be" if head[0] == 0 else "utf-16-le"
-    return None
+    # Of two letters: a single NUL may be one that a full disk left.
+    return _BY_NULS.get(tuple(byte == 0 for byte in head[:4]))
 
 
 def in_utf8(stream: ByteStream, encoding: str | None) -> Iterable[bytes]:

@@ -179,7 +179,7 @@ def test_a_table_without_a_header_is_read_by_the_numbers_of_its_columns(tmp_path
     options = ReadOptions(header_row=0, columns=Columns(text="5", author="3", created_at="2"))
     source = open_source(write(tmp_path / "x.csv", HEADERLESS), options)
     first, second = comments(read_all(source))
-    assert (first.position, first.text, first.author) == (0, "I love this, thank you", "u/a")
+    assert (first.position, first.text, first.author) == (0, "I love this, thank you", "a")
     assert (second.position, second.text) == (1, "no")
 
 
@@ -289,12 +289,12 @@ def test_an_export_of_labels_is_no_source(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"PK\x03\x04\x14\0\x06\0", "a zip archive or an Excel workbook"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "an old Excel"),
-        (b"7z\xbc\xaf\x27\x1c\0\x04", "a 7z archive"),
-        (b"Rar!\x1a\x07\x01\0", "a rar archive"),
+        (b"PK\x03\x04\x14\0\x06\0", "a zip archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "an old file of Excel"),
+        (b"7z\xbc\xaf\x27\x1c\0\x04", "a 7-Zip archive"),
+        (b"Rar!\x1a\x07\x01\0", "a RAR archive"),
         (b"PAR1\x15\x04", "Parquet"),
-        (b"<!DOCTYPE html>\n<html><body>404</body>", "HTML"),
+        (b"<!DOCTYPE html>\n<html><body>404</body>", "a web page"),
         (b'\xef\xbb\xbf<?xml version="1.0"?>', "XML"),
         (b'{"id": 1, "text": "a"}\n', "JSON"),
         (b'[ {"id": 1, "text": "a"}]\n', "JSON"),

@@ -61,7 +61,7 @@ def test_an_export_of_results_is_no_source(tmp_path: Path) -> None:
         ("[{'id': '1', 'body': 'a'}]", "as Python prints them"),
         ('{id: "1", body: "a"}', "keys without quotes"),
         ('// comments\n[{"id": "1"}]', "begins with a comment"),
-        ("<!DOCTYPE html><html></html>", "HTML"),
+        ("<!DOCTYPE html><html></html>", "a web page"),
         ({"text": {"0": "a", "1": "b"}, "id": {"0": 1, "1": 2}}, "orient='records'"),
         ({"columns": ["id", "text"], "index": [0], "data": [[1, "a"]]}, "orient='records'"),
         ({"a": {"id": "1", "text": "a"}, "b": {"id": "2", "text": "b"}}, r"jq -c '\.\[\]'"),
@@ -74,7 +74,7 @@ def test_an_export_of_results_is_no_source(tmp_path: Path) -> None:
         ('{"question": "a"}\n{"question": "b"}\n', "no text column"),
         ('{"question": "a"}\n{"question": \n{"question": "c"}\n', "no text column"),
         ("", "is empty"),
-        (" \n\r\n\t", "is empty"),
+        (" \n\r\n\t", "holds only blanks and NULs"),
     ],
 )
 def test_each_file_is_told_what_it_is(tmp_path: Path, data: object, said: str) -> None:

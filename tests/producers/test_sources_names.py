@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from producers.record import Parsed
-from producers.sources.columns import to_parsed
+from producers.sources import open_source
 from producers.sources.names import author_of, subreddit_of
-from producers.sources.reddit import RedditDump
+from producers.sources.table_row import to_parsed
 from tests.support import write_dump
 
 
@@ -34,7 +34,7 @@ def test_a_name_is_stored_bare(written: str | None, subreddit: str | None, autho
 def test_dumps_and_tables_give_the_same_names(tmp_path: Path) -> None:
     named = {"subreddit": "r/Cats", "author": "u/Ann"}
     of_table = to_parsed({"text": "a text", "id": "c0", **named}, 0, "x")
-    (of_dump,) = RedditDump(write_dump(tmp_path / "RC_x", ["a text"], **named)).records()
+    (of_dump,) = open_source(write_dump(tmp_path / "RC_x", ["a text"], **named)).records()
     for record in (of_table, of_dump):
         assert isinstance(record, Parsed)
         assert (record.comment.subreddit, record.comment.author) == ("Cats", "Ann")

@@ -1,0 +1,31 @@
+"""What Reddit's address of a record tells: its id and its subreddit."""
+
+import re
+from typing import NamedTuple
+
+_PERMALINK = re.compile(
+    r"(?:https?://(?:[\w-]+\.)*reddit\.com)?/?(?:r/(?P<subreddit>[^/?#\s]+)|u(?:ser)?/(?P<user>[^/?#\s]+))"
+    r"/comments/(?P<post>[0-9a-z]+)(?:/[^/?#]*(?:/(?P<comment>[0-9a-z]+))?)?/?(?:[?#].*)?",
+    re.IGNORECASE,
+)
+
+
+class Permalink(NamedTuple):
+    """`id` is as result rows have it: a comment's bare, a submission's with its prefix."""
+
+    id: str
+    subreddit: str
+
+
+def read_permalink(text: str) -> Permalink | None:
+    """Return what an address tells; None if it is no address of a comment or a submission."""
+    match = _PERMALINK.fullmatch(text.strip())
+    if match is None:
+        return None
+    key = match["comment"] or f"t3_{match['post']}"
+    return Permalink(key.lower(), match["subreddit"] or f"u_{match['user']}")
+
+
+def is_permalink(text: str) -> bool:
+    """Whether `text` is Reddit's address of a comment or a submission."""
+    return read_permalink(text) is not None

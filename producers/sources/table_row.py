@@ -1,0 +1,83 @@
+"""How a row of a table, or a record of JSON, becomes a comment."""
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+from db.comment import Comment
+from producers.record import Parsed
+from producers.sources.layout import AS_FOUND, Fields, ReadOptions
+from producers.sources.names import author_of, subreddit_of
+from producers.sources.permalink import read_permalink
+from producers.sources.text import comment_id, comment_text, gone, is_null_word, join_post
+from producers.sources.times import is_given, parse_time
+
+#: Where nothing was looked for: values stand under the names of Columns, and ids are the table's own.
+PLAIN: Final = Fields()
+#: The note of a record whose time could not be read.
+UNREAD_TIME: Final = "unread time"
+#: Reddit's own ids of submissions have no prefix in most tables.
+_BARE_ID: Final = re.compile("[0-9a-z]{2,13}")
+
+
+def to_parsed(
+    values: Mapping[str, object],
+    position: int,
+    source: str,
+    fields: Fields = PLAIN,
+    options: ReadOptions = AS_FOUND,
+) -> Parsed:
+    """Return the comment of a row whose `values` stand under the names of Columns; one without a text is empty.
+
+    Raises ValueError where its id is too long to be one, or its time contradicts the order of day and month.
+    """
+    given = {field: _string(value, options) for field, value in values.items() if field != "created_at"}
+    raw = given.get("text") or ""
+    notes: tuple[tuple[str, str | None], ...] = ()
+    text = comment_text(raw)
+    if fields.is_posts or "title" in values:
+        title = comment_text(given.get("title") or "")
+        text, loss, notes = join_post(title, text, removed_titles=options.removed_titles)
+    else:
+        loss = gone(text)
+    key, subreddit = given.get("id"), given.get("subreddit")
+    link = read_permalink(given.get("link") or "") if not key or not subreddit else None
+    if link is not None:
+        key, subreddit = key or link.id, subreddit or link.subreddit
+    if key and fields.is_posts and fields.ids == "reddit" and _BARE_ID.fullmatch(key):
+        key = f"t3_{key}"
+    time = values.get("created_at")
+    created_at = parse_time(time, fields.time_form)
+    if created_at is None and is_given(time):
+        notes = (*notes, (UNREAD_TIME, f"{str(time)[:60]!r} in {fields.called.get('created_at', 'created_at')}"))
+    comment = Comment(
+        id=comment_id(key or made_id(source, position, raw)),
+        text=text,
+        position=position,
+        subreddit=subreddit_of(subreddit),
+        author=author_of(given.get("author")),
+        created_at=created_at,
+    )
+    return Parsed(comment=comment, gone=loss, notes=notes)
+
+
+def made_id(source: str, position: int, text: str) -> str:
+    """Return the id of a row that has none: the same whenever the row is read again, in a file that grew as well.
+
+    The text is in it because different files may have the same name.
+    """
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return f"{source}:{position}:{digest[:12]}"
+
+
+def _string(value: object, options: ReadOptions) -> str | None:
+    """Return a value as text; None of a null, and of what stands for one."""
+    if isinstance(value, str):
+        # Few texts are as short as a word that stands for null.
+        return None if len(value) < 12 and not options.null_words and is_null_word(value) else value
+    if value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
+        return None
+    return str(value)
