@@ -15,8 +15,9 @@ from db.comment import Comment
 from db.reads import status
 from db.settings import read_settings
 from db.store import Store
+from producers.opening import open_run
 from producers.options import RunOptions
-from producers.run import Feeder, open_run
+from producers.run import Feeder
 from producers.settings import ProducerSettings
 from worker.broker import workers_alive
 from worker.celery_app import use_broker

@@ -82,12 +82,13 @@ def next_jobs(as_json: bool) -> None:
 
 @schedule.command("run")
 @click.argument("name")
+@click.option("--again", is_flag=True, help="Label files too that it has labelled under other options than it has now.")
 @jobs_option
 @model_options
 @store_options
 @broker_options
 @json_option
-def run_job(name: str, as_json: bool) -> None:
+def run_job(name: str, again: bool, as_json: bool) -> None:
     """Run the job NAME now, unless it runs already.
 
     Exits with 0 only if all that is new was labelled; with 75 if the job runs already.
@@ -109,7 +110,7 @@ def run_job(name: str, as_json: bool) -> None:
         stoppable(),
         shown_progress(REMARKS, own_worker=own_worker) as show,
     ):
-        outcome = nightly.run_job(store, name, job, run_defaults(), show)
+        outcome = nightly.run_job(store, name, job, run_defaults(), show, again=again)
     if as_json:
         print_json({**vars(outcome), "succeeded": outcome.succeeded})
     else:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Update, case, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -124,11 +125,42 @@ class JobLedger:
         with self._store.reading() as connection:
             return list(connection.scalars(mine))
 
-    def labelled(self, job: str) -> set[str]:
-        """Return the fingerprints of all files that a job's runs have read, or tried to."""
-        mine = select(source.c.fingerprint).join(job_label, job_label.c.run_id == source.c.run_id)
+    def labelled(self, job: str, is_alike: Callable[[dict[str, Any]], bool]) -> tuple[set[str], set[str]]:
+        """Return fingerprints of files: those labelled, by anyone, under options that are alike; and the job's others.
+
+        Of the job's own runs, what they have tried to read counts too; of others, what they have read and finished.
+        """
+        mine = job_label.c.job == job
+        runs = select(run.c.id, run.c.options, mine.label("mine"), _IS_LEFT.label("is_left"))
+        whole = source.c.ended & source.c.error.is_(None)
+        files = select(source.c.run_id, source.c.fingerprint, whole.label("whole"))
+        known, others = set[str](), set[str]()
+        alike: dict[str, bool] = {}
         with self._store.reading() as connection:
-            return set(connection.scalars(mine.where(job_label.c.job == job)))
+            found = {one.id: one for one in connection.execute(runs.join_from(run, job_label, isouter=True))}
+            for file in connection.execute(files):
+                of = found[file.run_id]
+                if of.options not in alike:
+                    alike[of.options] = is_alike(msgspec.json.decode(of.options))
+                if alike[of.options] and (of.mine or (file.whole and not of.is_left)):
+                    known.add(file.fingerprint)
+                elif of.mine:
+                    others.add(file.fingerprint)
+        return known, others - known
+
+    def labelled_by_jobs(self, is_alike: Callable[[dict[str, Any]], bool]) -> dict[str, str]:
+        """Return fingerprints of files that jobs have read and finished under alike options, each with its job."""
+        files = select(run.c.options, source.c.fingerprint, job_label.c.job)
+        query = files.select_from(run).join(job_label).join(source)
+        alike: dict[str, bool] = {}
+        found: dict[str, str] = {}
+        with self._store.reading() as connection:
+            for one in connection.execute(query.where(source.c.ended, source.c.error.is_(None), ~_IS_LEFT)):
+                if one.options not in alike:
+                    alike[one.options] = is_alike(msgspec.json.decode(one.options))
+                if alike[one.options]:
+                    found[one.fingerprint] = one.job
+        return found
 
 
 def _running(number: int) -> Update:

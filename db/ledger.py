@@ -139,7 +139,8 @@ class Ledger:
             }
             connection.execute(insert(run).values(opened))
             files = [{"run_id": run_id, **one.__dict__, "layout": _written_layout(one.layout)} for one in sources]
-            connection.execute(insert(source), files)
+            if files:
+                connection.execute(insert(source), files)
             if owner is not None:
                 connection.execute(insert(job_label).values(run_id=run_id, **owner.__dict__))
         return run_id
@@ -254,6 +255,19 @@ class Ledger:
         """Return how many records of the sources are in chunks."""
         with self._store.reading() as connection:
             return int(connection.scalar(select(func.sum(chunk.c.records)).where(chunk.c.run_id == run_id)) or 0)
+
+    def comments(self, run_id: str) -> int:
+        """Return how many comments are in the chunks of a run."""
+        with self._store.reading() as connection:
+            return int(connection.scalar(select(func.sum(chunk.c.comments)).where(chunk.c.run_id == run_id)) or 0)
+
+    def add_note(self, run_id: str, kind: str, added: Note) -> None:
+        """Note something of a run's records besides, with its last chunk; of one kind once."""
+        with self._store.writing() as connection:
+            number = connection.scalar(select(func.max(chunk.c.number)).where(chunk.c.run_id == run_id))
+            mine = (note.c.run_id == run_id) & (note.c.kind == kind)
+            if number is not None and connection.scalar(select(func.count()).where(mine)) == 0:
+                _insert_notes(connection, run_id, number, {kind: added})
 
     def waiting(self, run_id: str) -> Waiting:
         """Count the chunks that wait to be classified; cheap however long the run is."""

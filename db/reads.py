@@ -1,8 +1,10 @@
 """What people ask the store: how a run stands, its dead letters, and which emotions were found."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Double, case, cast, func, select, text
 
@@ -41,6 +43,8 @@ class RunStatus:
     notes: Mapping[str, Note] = field(default_factory=dict)
     #: Files that folders held and that were passed over: their names by reason.
     passed_over: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: How sources are read, by their names, as far as that is known.
+    layouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def labelled_before(self) -> int:
@@ -109,7 +113,9 @@ def status(store: Store, run_id: str) -> RunStatus:
         if head is None:
             raise RunError(f"no run {run_id!r} in the store {store.shown}: `moodmill status` lists the runs")
         files = connection.execute(
-            select(source.c.name, source.c.error).where(source.c.run_id == run_id).order_by(source.c.number)
+            select(source.c.name, source.c.error, source.c.layout)
+            .where(source.c.run_id == run_id)
+            .order_by(source.c.number)
         ).all()
         skips = connection.execute(
             select(skipped.c.reason, func.sum(skipped.c.n)).where(skipped.c.run_id == run_id).group_by(skipped.c.reason)
@@ -133,6 +139,7 @@ def status(store: Store, run_id: str) -> RunStatus:
         failure=failure,
         notes=notes,
         passed_over=read_names(head.passed_over),
+        layouts={one.name: json.loads(one.layout) for one in files if one.layout is not None},
         **chunks,
     )
 

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Final
 
 from db.errors import RunError
+from db.jobs import JobLedger
 from db.ledger import Ledger, Owner, count_done
 from db.reads import Letter, RunStatus, status
 from db.settings import StoreSettings, read_settings
 from db.store import Store
+from producers.opening import open_run
 from producers.options import RunOptions
 from producers.replay import open_replay
-from producers.run import Feeder, OnProgress, open_run
+from producers.run import Feeder, OnProgress
 from producers.settings import ProducerSettings
+from producers.sources import Place
 from producers.sources.spool import forget_spooled, spool
 from worker.broker import check_broker, give_back
 from worker.celery_app import use_broker
@@ -89,31 +92,42 @@ class Workplace:
 
 def label(
     store: Store,
-    paths: Sequence[Path],
+    sources: Sequence[Path | Place],
     options: RunOptions,
     workplace: Workplace,
     on_run: Callable[[str], None],
     on_progress: OnProgress,
     owner: Owner | None = None,
+    *,
+    again: bool = False,
 ) -> RunStatus:
     """Label sources: a new run, from its first record to its last row. `on_run` is told its id as soon as it has one.
 
-    `owner` is the job that it is for, if it is for one.
+    `owner` is the job that it is for, if it is for one. Without one, files that a job has labelled under the same
+    options are passed over, unless they are to be labelled `again`.
 
     Raises a MoodmillError when it cannot begin or go on; what was done by then stays done, and `resume` does the rest.
     """
     settings = read_settings(ProducerSettings)
     with workplace.open() as start_worker:
-        spooled = spool(sys.stdin.buffer, settings.moodmill_spool) if STDIN in paths else None
+        spooled = spool(sys.stdin.buffer, settings.moodmill_spool) if STDIN in sources else None
         try:
-            sources = [spooled if spooled and path == STDIN else path for path in paths]
-            run_id = open_run(store, sources, options, owner)
+            # What is piped in is meant, and its file is nobody else's.
+            known = {} if again or owner or spooled else _labelled_by_jobs(store, options)
+            given = [spooled if spooled and source == STDIN else source for source in sources]
+            run_id = open_run(store, given, options, owner, known)
         except BaseException:
             if spooled:
                 forget_spooled(spooled)
             raise
         on_run(run_id)
         return _drive(store, run_id, workplace, start_worker(store, options), on_progress, Feeder.feed)
+
+
+def _labelled_by_jobs(store: Store, options: RunOptions) -> dict[str, str]:
+    """Return why files need not be labelled, by their fingerprints."""
+    jobs = JobLedger(store).labelled_by_jobs(lambda kept: RunOptions.from_json(kept).labels_as(options))
+    return {mark: f"labelled by the job {job} already, and once more with --again" for mark, job in jobs.items()}
 
 
 def resume(store: Store, run_id: str, workplace: Workplace, on_progress: OnProgress) -> RunStatus:

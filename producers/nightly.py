@@ -3,7 +3,7 @@
 import logging
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from producers.labelling import Workplace
 from producers.options import RunOptions
 from producers.run import OnProgress
 from producers.settings import ProducerSettings
+from producers.sources import Place
 from producers.watched import look_at_files
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 BEAT_S: Final = 20.0
 #: Seconds that a webhook may take.
 WEBHOOK_S: Final = 10.0
+#: Names of files that a line shows.
+SHOWN_NAMES: Final = 3
 
 
 class StoppedError(MoodmillError):
@@ -51,6 +54,8 @@ class Outcome:
     comments: int = 0
     #: What went wrong, one line each.
     errors: tuple[str, ...] = ()
+    #: What is to be known besides, one line each.
+    remarks: tuple[str, ...] = ()
     #: It ran already, so nothing was done.
     busy: bool = False
 
@@ -61,14 +66,18 @@ class Outcome:
     def __str__(self) -> str:
         if self.busy:
             return "it runs already"
-        said = [f"{len(self.runs)} runs, {self.comments:,} comments" if self.runs else "nothing new", *self.errors]
+        said = [f"{len(self.runs)} runs, {self.comments:,} comments" if self.runs else "nothing new"]
+        said += [*self.errors, *self.remarks]
         return "; ".join(said)
 
 
-def run_job(store: Store, name: str, job: Job, base: RunOptions, on_progress: OnProgress) -> Outcome:
+def run_job(
+    store: Store, name: str, job: Job, base: RunOptions, on_progress: OnProgress, *, again: bool = False
+) -> Outcome:
     """Run a job unless it runs already; keep what came of it, and tell its webhook of a failure.
 
-    Errors of single files are in the outcome, and the other files are labelled.
+    Errors of single files are in the outcome, and the other files are labelled. `again` labels those too that the job
+    has labelled under other options than it has now.
     """
     ledger = JobLedger(store)
     number = ledger.begin(name)
@@ -77,7 +86,7 @@ def run_job(store: Store, name: str, job: Job, base: RunOptions, on_progress: On
         return Outcome(job=name, busy=True)
     try:
         with _alive(ledger, number):
-            outcome = _work(store, ledger, name, job, base, on_progress)
+            outcome = _work(store, ledger, name, job, base, on_progress, again)
     except (StoppedError, KeyboardInterrupt) as error:
         ledger.end(number, "stopped", str(error) or "interrupted")
         raise
@@ -107,8 +116,11 @@ def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, MoodmillError) else f"{type(error).__name__}: {error}"
 
 
-def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions, on_progress: OnProgress) -> Outcome:
-    workplace, errors, options = Workplace(), list[str](), job.options(base)
+def _work(
+    store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions, on_progress: OnProgress, again: bool
+) -> Outcome:
+    workplace, errors, remarks = Workplace(), list[str](), list[str]()
+    options = job.options(base)
     # Those that ended before the job was broken off: what went wrong with them is yet to be told.
     runs = [_read(ledger, job, status(store, run_id)) for run_id in ledger.untold(name)]
     for run_id in ledger.unfinished(name):
@@ -122,7 +134,7 @@ def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions
             errors.append(f"run {run_id} is given up: {error}")
         except MoodmillError as error:
             errors.append(f"run {run_id}: {error}")
-    for file, owner in _new(store, ledger, name, job, errors):
+    for file, owner in _new(store, ledger, name, job, options, errors, remarks, again):
         logger.info("job %s: labelling %s", name, file)
         try:
             run = labelling.label(store, [file], options, workplace, lambda _: None, on_progress, owner)
@@ -142,7 +154,11 @@ def _work(store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions
         if run.failure:
             errors.append(f"run {run.id}: {run.failure}")
     return Outcome(
-        job=name, runs=tuple(run.id for run in runs), comments=sum(run.classified for run in runs), errors=tuple(errors)
+        job=name,
+        runs=tuple(run.id for run in runs),
+        comments=sum(run.classified for run in runs),
+        errors=tuple(errors),
+        remarks=tuple(remarks),
     )
 
 
@@ -161,11 +177,27 @@ def _read(ledger: JobLedger, job: Job, run: RunStatus) -> RunStatus:
     return run
 
 
-def _new(store: Store, ledger: JobLedger, name: str, job: Job, errors: list[str]) -> Iterator[tuple[Path, Owner]]:
+def _new(
+    store: Store,
+    ledger: JobLedger,
+    name: str,
+    job: Job,
+    options: RunOptions,
+    errors: list[str],
+    remarks: list[str],
+    again: bool,
+) -> Iterator[tuple[Path | Place, Owner]]:
     """Yield the files to be labelled, each with what its run is to be owned by; add to the errors what is wrong."""
     if job.table is None:
-        watched = look_at_files(job, ledger.labelled(name))
+        known, outdated = ledger.labelled(name, lambda kept: RunOptions.from_json(kept).labels_as(options))
+        watched = look_at_files(job, known, () if again else outdated)
         errors += watched.errors
+        if watched.outdated:
+            remarks.append(
+                f"{_counted([one.name for one in watched.outdated])} labelled under other options: "
+                f"`moodmill schedule run {name} --again` labels them under these"
+            )
+        remarks += [f"{_counted(names)} passed over: {reason}" for reason, names in watched.passed_over.items()]
         yield from ((file, Owner(job=name)) for file in watched.files)
         return
     from producers.newrows import spool_rows  # pyarrow's import takes a while: only its users pay
@@ -175,6 +207,11 @@ def _new(store: Store, ledger: JobLedger, name: str, job: Job, errors: list[str]
             yield file, Owner(job=name, watermark=watermark)
     except MoodmillError as error:
         errors.append(str(error))
+
+
+def _counted(names: Sequence[str]) -> str:
+    shown = ", ".join([*names[:SHOWN_NAMES], *(["…"] if len(names) > SHOWN_NAMES else [])])
+    return f"{len(names)} {'file' if len(names) == 1 else 'files'} ({shown})"
 
 
 def _tell(job: Job, outcome: Outcome) -> None:

@@ -26,6 +26,11 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     model_revision: str | None = None
     model_labels: str | None = None
 
+    def labels_as(self, other: "RunOptions") -> bool:
+        """Whether both make the same rows of the same file."""
+        plain = ("reading", "filters", "keep_text", "model_repo", "model_revision", "model_labels")
+        return all(getattr(self, name) == getattr(other, name) for name in plain)
+
     def to_json(self) -> dict[str, Any]:
         built: dict[str, Any] = msgspec.to_builtins(self)
         return built

@@ -1,7 +1,6 @@
-"""The sources of a run, opened again: from where it stands, and for chunks that have to be sent once more."""
+"""Chunks that have to be sent once more, read from their sources again."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from db.comment import Comment
 from db.errors import SourceError
@@ -9,21 +8,9 @@ from db.ledger import Chunk, Run, SourceFile
 from db.store import Store
 from producers.chunks import RecordRange
 from producers.options import RunOptions
-from producers.record import Record, Source
+from producers.record import Record
+from producers.reopening import open_again
 from producers.replay import letters_in_replay
-from producers.sources import Place, fingerprint, open_source
-
-
-def open_again(run: Run, file: SourceFile) -> Source:
-    """Open a source of a run. Raises SourceError when the file is gone or has changed since the run began."""
-    path = Path(file.path)
-    if fingerprint(path) != file.fingerprint:
-        raise SourceError(
-            f"{path} has changed since run {run.id} began: put the old file back to resume, "
-            "or label the new one in a run of its own"
-        )
-    options = RunOptions.from_json(run.options)
-    return open_source(Place.at(path, name=file.name), options.reading)
 
 
 def read_again(

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -12,7 +11,7 @@ from db.reads import Letter, dead_letters
 from db.store import Store
 from producers.options import RunOptions
 from producers.record import Bad, Parsed, Record, Source
-from producers.sources import Place, open_source
+from producers.reopening import open_source_of
 
 
 def open_replay(store: Store, letters: Sequence[Letter]) -> list[str]:
@@ -37,10 +36,9 @@ def open_replay(store: Store, letters: Sequence[Letter]) -> list[str]:
 
 def letters_in_replay(store: Store, run: Run, chunk: Chunk) -> list[Comment]:
     """Return the comments of a chunk that replays dead letters."""
-    options = RunOptions.from_json(run.options)
     letters = dead_letters(store, run.id, replay_chunk=chunk.number)
     opened: dict[int, Source] = {}
-    records = [_read(letter, run, options, opened) for letter in letters]
+    records = [_read(letter, run, opened) for letter in letters]
     return [record.comment for record in records if isinstance(record, Parsed)]
 
 
@@ -50,7 +48,7 @@ def _replay_chunk(ledger: Ledger, run: Run, source_number: int, letters: Sequenc
     replayed, passed = [], []
     opened: dict[int, Source] = {}
     for letter in letters:
-        record = _read(letter, run, options, opened)
+        record = _read(letter, run, opened)
         if isinstance(record, Bad):
             continue
         reason = options.filters.reason_to_skip(record)
@@ -69,11 +67,11 @@ def _replay_chunk(ledger: Ledger, run: Run, source_number: int, letters: Sequenc
     return bool(replayed)
 
 
-def _read(letter: Letter, run: Run, options: RunOptions, opened: dict[int, Source]) -> Record:
+def _read(letter: Letter, run: Run, opened: dict[int, Source]) -> Record:
     """Read the record of a letter. A source is opened once: those that read theirs again then do so in one pass."""
     if letter.stage == "classify":
         return Parsed(comment=msgspec.json.decode(letter.payload, type=Comment))
     if letter.source_number not in opened:
         file = next(one for one in run.sources if one.number == letter.source_number)
-        opened[letter.source_number] = open_source(Place.at(Path(file.path), name=file.name), options.reading)
+        opened[letter.source_number] = open_source_of(run, file)
     return opened[letter.source_number].parse(letter.payload, letter.position)

@@ -1,27 +1,28 @@
-"""A run: opened over its sources, fed into the queue chunk by chunk, awaited, resumed."""
+"""A run that is open: fed into the queue chunk by chunk, awaited, resumed."""
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Final, TypeVar
 
 from db.comment import Comment
 from db.errors import BrokerError, SourceError, StoreError
-from db.ledger import Chunk, Ledger, Owner, Run, SourceFile
+from db.ledger import Chunk, Ledger, Note, Run, SourceFile
 from db.patience import patiently
 from db.rollups import refresh
 from db.store import Store
 from producers import metrics
 from producers.chunks import RecordRange, cut_records
+from producers.filtered_names import NOTHING_PASSED, FilteredNames
 from producers.options import RunOptions
-from producers.reading import open_again, read_again
+from producers.reading import read_again
 from producers.record import Source
 from producers.recovery import Look, Recovery
+from producers.reopening import open_again
 from producers.settings import ProducerSettings
-from producers.sources import expand, fingerprint, open_source
+from producers.sources import Layout
 from worker.broker import alive, give_back, held_chunks, send_chunk
 from worker.message import ChunkMessage
 from worker.tracing import chunk_span
@@ -54,24 +55,6 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
-def open_run(store: Store, paths: Sequence[Path], options: RunOptions, owner: Owner | None = None) -> str:
-    """Check the sources, write the run into the ledger and return its id.
-
-    Raises SourceError before anything is written when one of them is no source.
-    """
-    files = []
-    for number, path in enumerate(expand(paths)):
-        opened = open_source(path, options.reading)
-        opened.inspect()
-        size = path.stat().st_size
-        files.append(
-            SourceFile(
-                number=number, path=str(path.resolve()), name=opened.name, size=size, fingerprint=fingerprint(path)
-            )
-        )
-    return Ledger(store).create_run(options.to_json(), files, owner)
-
-
 class Feeder:
     """Reads a run's sources and sends its chunks, never more than a set number ahead of the workers.
 
@@ -94,6 +77,11 @@ class Feeder:
         self._ledger = Ledger(store)
         self._run: Final[Run] = self._ledger.run(run_id)
         self._options: Final = RunOptions.from_json(self._run.options)
+        #: How sources are read, by number, as far as that is found.
+        self._layouts = {
+            file.number: Layout.from_json(file.layout) for file in self._run.sources if file.layout is not None
+        }
+        self._names: Final = FilteredNames(self._options.filters)
         self._settings = settings
         self._on_progress = on_progress
         self._check = check
@@ -111,11 +99,21 @@ class Feeder:
     def feed(self) -> None:
         """Read what is not read yet, and send it. A source that breaks off is noted in the ledger; the next goes on.
 
-        Raises SourceError when a file is gone or has changed since the run began.
+        Raises SourceError when a file that was begun is gone, or has changed since.
         """
         for file in self._run.sources:
             if not file.ended:
-                self._feed_source(file)
+                try:
+                    opened = self._open(file)
+                except SourceError as error:
+                    if file.error is None:
+                        raise
+                    self._stored(partial(self._ledger.end_source, self._run.id, file.number, str(error)))
+                else:
+                    self._feed_source(file, opened)
+        if self._names.n and self._stored(lambda: self._ledger.comments(self._run.id)) == 0:
+            note = Note(n=self._names.n, example=self._names.describe())
+            self._stored(lambda: self._ledger.add_note(self._run.id, NOTHING_PASSED, note))
         self._stored(lambda: self._ledger.seal(self._run.id))
 
     def recover(self) -> None:
@@ -163,13 +161,23 @@ class Feeder:
         file, opened = self._reading
         return round(file.size * opened.share_read())
 
-    def _feed_source(self, file: SourceFile) -> None:
+    def _open(self, file: SourceFile) -> Source:
+        """Open a source, and note how it is read where that is not noted yet."""
         opened = open_again(self._run, file)
+        layout = opened.inspect()
+        if file.layout is None:
+            self._stored(lambda: self._ledger.set_layout(self._run.id, file.number, layout.to_json()))
+        self._layouts[file.number] = layout
+        return opened
+
+    def _feed_source(self, file: SourceFile, opened: Source) -> None:
         self._reading = (file, opened)
         first, start = self._stored(lambda: self._ledger.next_chunk(self._run.id, file.number))
         error: str | None = None
         try:
-            ranges = cut_records(opened.records(start), self._options.filters, start, self._options.chunk_comments)
+            options = self._options
+            records = opened.records(start)
+            ranges = cut_records(records, options.filters, start, options.chunk_comments, self._names)
             for number, found in enumerate(ranges, first):
                 self._add(number, file, found)
         except SourceError as raised:
@@ -195,6 +203,7 @@ class Feeder:
             metrics.SKIPPED.labels(reason).inc(n)
         self._records += found.records
         if found.comments:
+            self._names.stop()
             self._sent += len(found.comments)
             self._send(number, file, found.comments)
         self._wait_for_room()
@@ -207,7 +216,7 @@ class Feeder:
             source=file.name,
             comments=comments,
             keep_text=self._options.keep_text,
-            ids="reddit",
+            ids=self._layouts[file.number].fields.ids if file.number in self._layouts else "reddit",
         )
         with chunk_span("send", run=message.run, chunk=number, comments=len(comments)):
             self._sent_to(lambda: send_chunk(message))

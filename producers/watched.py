@@ -8,7 +8,8 @@ from pathlib import Path
 
 from db.errors import SourceError
 from producers.jobs import Job
-from producers.sources import EmptyFolderError, expand, fingerprint
+from producers.sources import Discovery, Place, discover, fingerprint, is_among
+from producers.sources.discovery import refuse_unreadable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,42 +17,63 @@ class Watched:
     """What lies in a job's folders now."""
 
     #: To be labelled, the oldest first.
-    files: tuple[Path, ...]
+    files: tuple[Place, ...]
+    #: Labelled under other options of the job, and not under those that it has now.
+    outdated: tuple[Place, ...]
     #: What could not be looked at, a line each.
     errors: tuple[str, ...]
+    #: Names of files that are no sources, by the reason.
+    passed_over: dict[str, list[str]]
 
 
-def look_at_files(job: Job, known: Collection[str]) -> Watched:
-    """Return the files whose fingerprint is none of the known ones.
+def look_at_files(job: Job, known: Collection[str], outdated: Collection[str] = ()) -> Watched:
+    """Return the files whose fingerprint is none of the known ones, and apart from these those of the outdated ones.
 
     One that was written to lately is left for the next time: it may be half-written.
     """
     before = time.time() - job.settled
     errors: list[str] = []
-    found: list[tuple[float, Path]] = []
-    for file in _files(job, errors):
+    found: list[tuple[float, Place]] = []
+    old: list[Place] = []
+    discovery = _discover(job, errors)
+    for place in discovery.places:
         try:
-            changed = file.stat().st_mtime
-            if changed <= before and fingerprint(file) not in known:
-                found.append((changed, file))
+            changed = place.path.stat().st_mtime
+            if changed > before:
+                continue
+            mark = fingerprint(place)
+            if is_among(mark, known):
+                continue
+            if is_among(mark, outdated):
+                old.append(place)
+            else:
+                found.append((changed, place))
         except FileNotFoundError:
             continue  # it went since it was listed
         except (SourceError, OSError) as error:
             errors.append(str(error))
-    return Watched(files=tuple(file for _, file in sorted(found)), errors=tuple(errors))
+    found.sort(key=lambda one: (one[0], one[1].path))
+    return Watched(
+        files=tuple(place for _, place in found),
+        outdated=tuple(old),
+        errors=tuple(errors),
+        passed_over=discovery.passed_over,
+    )
 
 
-def _files(job: Job, errors: list[str]) -> list[Path]:
+def _discover(job: Job, errors: list[str]) -> Discovery:
     """Return the files that the job's patterns find now; a pattern or a folder without any is no error."""
-    files: list[Path] = []
+    paths: list[Path] = []
     for pattern in job.files or ():
         # Path.glob takes no absolute patterns.
-        paths = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
-        for path in paths:
+        found = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
+        for path in map(Path, found):
             try:
-                files += expand([Path(path)], lambda error: errors.append(f"{error.filename}: {error.strerror}"))
-            except EmptyFolderError:
-                continue  # it waits for its first dump
+                refuse_unreadable(path)
             except SourceError as error:
                 errors.append(str(error))
-    return list(dict.fromkeys(files))
+            else:
+                paths.append(path)
+    discovery = discover(paths)
+    errors += [error for _, error in discovery.errors]
+    return discovery

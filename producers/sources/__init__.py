@@ -1,19 +1,21 @@
 """Sources: files of comments of any kind, opened by `open_source` and read as records (see producers.record)."""
 
-from producers.sources.folder import EmptyFolderError, expand
-from producers.sources.identity import fingerprint
+from producers.sources.discovery import Discovery, discover
+from producers.sources.identity import fingerprint, is_among
 from producers.sources.layout import Columns, Layout, ReadOptions
 from producers.sources.place import Place
-from producers.sources.registry import KINDS, open_source
+from producers.sources.registry import KINDS, checked, open_source
 
 __all__ = [
     "KINDS",
     "Columns",
-    "EmptyFolderError",
+    "Discovery",
     "Layout",
     "Place",
     "ReadOptions",
-    "expand",
+    "checked",
+    "discover",
     "fingerprint",
+    "is_among",
     "open_source",
 ]

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from db.errors import SourceError
@@ -38,3 +39,8 @@ def _of_file(path: Path) -> str:
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}") from error
     return f"{size}-{digest.hexdigest()[:_DIGITS]}"
+
+
+def is_among(mark: str, known: Collection[str]) -> bool:
+    """Whether a file of this fingerprint was met: itself, or, where it is an archive, what it holds."""
+    return mark in known or any(one.startswith(f"{mark}:") for one in known)

@@ -68,7 +68,30 @@ def test_runs_that_were_broken_off_are_found_and_others_are_not(store: Store) ->
 def test_the_files_of_a_job_are_known_by_their_fingerprints(store: Store) -> None:
     for job, names in {"a": ["x", "y"], "b": ["z"]}.items():
         Made(store, names, Owner(job=job))
-    assert JobLedger(store).labelled("a") == {"f-x", "f-y"}
+    assert JobLedger(store).labelled("a", lambda _: True) == ({"f-x", "f-y"}, set())
+
+
+def test_files_that_a_job_labelled_under_other_options_are_told_apart(store: Store) -> None:
+    Made(store, ["x"], Owner(job="a"))
+    assert JobLedger(store).labelled("a", lambda _: False) == (set(), {"f-x"})
+
+
+def test_a_file_that_somebody_has_labelled_and_finished_is_known_to_jobs(store: Store) -> None:
+    finished, begun = Made(store, ["x"]), Made(store, ["y"])
+    for made in (finished, begun):
+        made.ledger.end_source(made.id, 0)
+    finished.ledger.seal(finished.id)
+    assert JobLedger(store).labelled("a", lambda _: True) == ({"f-x"}, set())
+
+
+def test_a_file_that_a_job_has_labelled_is_known_with_the_job(store: Store) -> None:
+    ledger = JobLedger(store)
+    for name, job in (("x", "a"), ("y", None)):
+        made = Made(store, [name], Owner(job=job) if job else None)
+        made.ledger.end_source(made.id, 0)
+        made.ledger.seal(made.id)
+    assert ledger.labelled_by_jobs(lambda _: True) == {"f-x": "a"}
+    assert ledger.labelled_by_jobs(lambda _: False) == {}
 
 
 def test_the_watermark_of_a_job_is_that_of_its_latest_run(store: Store) -> None:

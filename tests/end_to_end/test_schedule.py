@@ -22,8 +22,8 @@ from db.ledger import Owner
 from db.schema import job_run
 from db.store import Store
 from producers import labelling, nightly
+from producers.opening import open_run
 from producers.options import RunOptions
-from producers.run import open_run
 from producers.sample import SAMPLE
 from tests.end_to_end.conftest import Fleet
 from tests.support import clean_environment, free_port, moodmill, moodmill_here, wait_until, write_dump
@@ -95,10 +95,12 @@ def run(folder: Path, fleet: Fleet) -> dict[str, Any]:
 
 def test_a_job_labels_each_new_or_grown_file_once(folder: Path, fleet: Fleet) -> None:
     assert (run(folder, fleet)["runs"], run(folder, fleet)["comments"]) == ([], 0)
-    dump = write_dump(folder / "dumps" / "RC_2031-01.ndjson", ["one", "two"], created_utc=1_925_000_000)
+    dump = write_dump(
+        folder / "dumps" / "RC_2031-01.ndjson", ["one", "two"], author=folder.name, created_utc=1_925_000_000
+    )
     assert run(folder, fleet)["comments"] == 2
     assert run(folder, fleet)["comments"] == 0
-    write_dump(dump, ["one", "two", "three"], created_utc=1_925_000_000)
+    write_dump(dump, ["one", "two", "three"], author=folder.name, created_utc=1_925_000_000)
     assert run(folder, fleet)["comments"] == 3
     assert fleet.query("select comments from rollup_day where day = '2031-01-01'") == [(3,)]
 
@@ -107,7 +109,7 @@ def test_a_file_that_cannot_be_read_fails_the_job_and_not_the_other_files(folder
     broken = folder / "dumps" / "RC_2005-12.zst"
     broken.write_bytes(SAMPLE.read_bytes()[:-100])
     os.utime(broken, (0, 0))
-    write_dump(folder / "dumps" / "RC_2032-01.ndjson", ["one", "two"])
+    write_dump(folder / "dumps" / "RC_2032-01.ndjson", ["one", "two"], author=folder.name)
     with webhook() as (url, told):
         (folder / "jobs.toml").write_text(f'{jobs(folder)}webhook = "{url}"\n')
         said = run(folder, fleet)
@@ -124,12 +126,12 @@ def test_a_file_that_cannot_be_read_fails_the_job_and_not_the_other_files(folder
 
 def test_a_run_whose_file_is_not_what_it_was_is_given_up_once(folder: Path, fleet: Fleet) -> None:
     # given a run of the job that was broken off before anything was read, and whose file has grown since
-    dump = write_dump(folder / "dumps" / "RC_2033-01.ndjson", ["one"])
+    dump = write_dump(folder / "dumps" / "RC_2033-01.ndjson", ["one"], author=folder.name)
     store = Store(fleet.settings["DATABASE_URL"])
     store.prepare()
     broken_off = open_run(store, [dump], RunOptions(), Owner(job=folder.name))
     store.close()
-    write_dump(dump, ["one", "two"])
+    write_dump(dump, ["one", "two"], author=folder.name)
 
     # then that is told, and what lies there now is labelled
     said = run(folder, fleet)
@@ -143,7 +145,7 @@ def test_what_went_wrong_before_a_job_was_broken_off_is_told_by_its_next_outcome
     # given a job that is stopped when it has labelled a file that breaks off in the middle, and comes to the next one
     broken = folder / "dumps" / "RC_2005-12.zst"
     broken.write_bytes(SAMPLE.read_bytes()[:-100])
-    write_dump(folder / "dumps" / "RC_2032-02.ndjson", ["one", "two"])
+    write_dump(folder / "dumps" / "RC_2032-02.ndjson", ["one", "two"], author=folder.name)
     real, calls = labelling.label, count(1)
 
     def stopped(*arguments: Any) -> Any:
@@ -177,7 +179,7 @@ def test_what_was_labelled_is_told_although_the_roll_ups_could_not_be_brought_up
     def busy(_: Store) -> int:
         raise StoreError("a long query is under way")
 
-    write_dump(folder / "dumps" / "RC_2034-01.ndjson", ["one", "two"])
+    write_dump(folder / "dumps" / "RC_2034-01.ndjson", ["one", "two"], author=folder.name)
     monkeypatch.setattr(nightly, "refresh", busy)
     said = run(folder, fleet)
     assert (said["succeeded"], said["comments"], len(said["runs"])) == (False, 2, 1)
@@ -218,7 +220,7 @@ def test_a_missed_night_is_made_up_for_and_a_job_that_is_stopped_in_the_middle_i
     folder: Path, sqlite_store: Store, own_redis_url: str, tiny_model: Path
 ) -> None:
     # given a job that missed a night, and waits for a worker which is not there
-    write_dump(folder / "dumps" / "RC_2031-01.ndjson", ["one", "two"])
+    write_dump(folder / "dumps" / "RC_2031-01.ndjson", ["one", "two"], author=folder.name)
     settings = {
         "REDIS_URL": own_redis_url,
         "DATABASE_URL": sqlite_store.url.render_as_string(hide_password=False),

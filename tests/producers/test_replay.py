@@ -14,9 +14,9 @@ from db.ledger import Chunk, Cut, DeadLetter, Ledger
 from db.reads import RunStatus, dead_letters, status
 from db.results import store_chunk
 from db.store import Store
+from producers.opening import open_run
 from producers.options import RunOptions
 from producers.replay import letters_in_replay, open_replay
-from producers.run import open_run
 
 MENDED = json.dumps({"id": "mended", "body": "a text that can be read now"})
 SHORT = json.dumps({"id": "short", "body": "no"})

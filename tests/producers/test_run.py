@@ -12,8 +12,9 @@ from db.errors import SourceError
 from db.ledger import Ledger
 from db.reads import status
 from db.store import Store
+from producers.opening import open_run
 from producers.options import RunOptions
-from producers.run import Feeder, Progress, open_run
+from producers.run import Feeder, Progress
 from producers.settings import ProducerSettings
 from tests.support import forget, wait_until, write_dump
 from worker.broker import held_chunks, sign_of_life, waiting_messages
