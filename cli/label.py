@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.inspecting import inspect_sources
 from cli.interruption import interruptible
 from cli.observation import observed
 from cli.opening import opened_store
@@ -14,12 +15,12 @@ from cli.options import (
     device_options,
     json_option,
     model_options,
-    run_options,
     store_options,
     with_worker_option,
 )
 from cli.printing import REMARKS, print_json, print_status, print_troubles, status_json
 from cli.progress import shown_progress
+from cli.run_options import run_options
 from db.errors import SettingError
 
 if TYPE_CHECKING:
@@ -28,36 +29,46 @@ if TYPE_CHECKING:
     from producers.options import RunOptions
 
 _sources = click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
+_again = click.option("--again", is_flag=True, help="Label files too that a job has labelled already, just so.")
 
 
 @click.command(short_help="Label dumps, tables or standard input.")
 @_sources
 @run_options
+@_again
+@click.option("--inspect", is_flag=True, help="Show how SOURCEs are understood, and label nothing.")
 @with_worker_option
 @model_options
 @device_options
 @store_options
 @broker_options
 @json_option
-def label(sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, as_json: bool) -> None:
+def label(
+    sources: tuple[Path, ...], options: "RunOptions", again: bool, inspect: bool, with_worker: bool, as_json: bool
+) -> None:
     """Label SOURCEs: every comment gets its 27 probabilities in the store.
 
-    A SOURCE is a Reddit dump (.zst, .bz2, .xz, .gz or plain NDJSON), a CSV, TSV or Parquet file, a folder of these, or
-    - for standard input. With no broker named, an embedded one and a worker are started for this run.
+    A SOURCE is a Reddit dump (.zst, .bz2, .xz, .gz or plain NDJSON), a table (CSV, TSV, Parquet, Arrow), JSON, an
+    archive or a folder of these, or - for standard input. How it is read is found, and said: --inspect shows it
+    beforehand. With no broker named, an embedded one and a worker are started for this run.
 
     Exits with 0 only if all that was read is accounted for and nothing is dead. Ctrl-C leaves a run that `moodmill
     resume` finishes.
     """
-    _label(sources, options, with_worker, as_json, wait=True)
+    if inspect:
+        inspect_sources(sources, options, as_json)
+        return
+    _label(sources, options, with_worker, as_json, wait=True, again=again)
 
 
 @click.command(short_help="Only enqueue; workers do the rest.")
 @_sources
 @run_options
+@_again
 @store_options
 @broker_options
 @json_option
-def enqueue(sources: tuple[Path, ...], options: "RunOptions", as_json: bool) -> None:
+def enqueue(sources: tuple[Path, ...], options: "RunOptions", again: bool, as_json: bool) -> None:
     """Read SOURCEs into the queue of the broker in REDIS_URL, and leave the rest to its workers.
 
     Stays no more than MOODMILL_CHUNKS_IN_FLIGHT chunks ahead of the workers, and leaves when the last one is sent.
@@ -68,7 +79,7 @@ def enqueue(sources: tuple[Path, ...], options: "RunOptions", as_json: bool) -> 
 
     if settings.redis_url is None:
         raise SettingError("enqueue needs a broker that outlives it: set REDIS_URL, or use `moodmill label`")
-    _label(sources, options, False, as_json, wait=False)
+    _label(sources, options, False, as_json, wait=False, again=again)
 
 
 @click.command(short_help="Finish an interrupted run.")
@@ -91,7 +102,9 @@ def resume(run: str, with_worker: bool, as_json: bool) -> None:
     _finish(store, status, as_json)
 
 
-def _label(sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, as_json: bool, *, wait: bool) -> None:
+def _label(
+    sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, as_json: bool, *, wait: bool, again: bool
+) -> None:
     from producers import labelling
 
     workplace = labelling.Workplace(with_worker=with_worker, wait=wait)
@@ -102,7 +115,7 @@ def _label(sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, 
         interruptible(runs),
         shown_progress(REMARKS, own_worker=workplace.starts_worker) as show,
     ):
-        status = labelling.label(store, sources, options, workplace, runs.append, show)
+        status = labelling.label(store, sources, options, workplace, runs.append, show, again=again)
     _finish(store, status, as_json, wait=wait)
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.remarks import remarks
 from db.comment import ANOTHER_ID
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ OUTPUT = Console(highlight=False)
 REMARKS = Console(stderr=True, highlight=False)
 #: Characters of an example comment shown in a table.
 EXAMPLE = 70
+#: Files that cannot be read, of which a summary gives the reason.
+SHOWN_ERRORS = 10
+#: Characters of the column in which a summary says what a line is about.
+TITLE = 14
 #: How a moment of the schedule looks.
 MINUTE = "%Y-%m-%d %H:%M"
 
@@ -73,20 +78,22 @@ def print_status(status: "RunStatus", store: "Store") -> None:
     table.add_row("+ dead", f"{status.dead:,}", "")
     if status.waiting:
         table.add_row("+ waiting", f"{status.waiting:,}", f"in {status.pending_chunks + status.failed_chunks} chunks")
-    for kind, note in status.notes.items():
-        if kind != ANOTHER_ID:
-            example = "" if note.example is None else f": {note.example}"
-            table.add_row("", "", Text(f"{kind} in {note.n:,}{example}"))
     if not status.adds_up:
         table.add_row("", "", "THE NUMBERS DO NOT ADD UP: please report this")
     OUTPUT.print(table)
-    OUTPUT.print(Text(f"store         {store.shown}"), soft_wrap=True)  # whole, to be copied
+    for title, remark in remarks(status):
+        OUTPUT.print(Text(f"{title:<{TITLE}}{remark}"), soft_wrap=True)
+    OUTPUT.print(Text(f"{'store':<{TITLE}}{store.shown}"), soft_wrap=True)  # whole, to be copied
 
 
 def print_troubles(status: "RunStatus") -> None:
     """Say on standard error what went wrong in a run, and what finishes it."""
-    for name, error in status.source_errors.items():
-        _error(error if name in error else f"{name}: {error}")
+    errors = [error if name in error else f"{name}: {error}" for name, error in status.source_errors.items()]
+    for error in errors[:SHOWN_ERRORS]:
+        _error(error)
+    if len(errors) > SHOWN_ERRORS:
+        more = len(errors) - SHOWN_ERRORS
+        _error(f"{more:,} more files cannot be read: `moodmill status {status.id} --json` names them")
     if status.failure:
         _error(
             f"{status.failed_chunks} chunks failed, `moodmill resume {status.id}` tries them again: {status.failure}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from cli.options import run_options
+from cli.run_options import run_options
 from db.errors import SettingError
 from db.filters import Filters
 from producers.options import RunOptions

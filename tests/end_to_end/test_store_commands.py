@@ -82,7 +82,7 @@ def test_a_summary_tells_what_was_labelled_before_from_another_text(tmp_path: Pa
         "= classified 3 2 of them new in the store, 1 labelled before",
         "1 of them under their id and a hash: another text has their id",
         "+ skipped 1 another text",
-        "unread time in 2: 10/5/2022 7:11",
+        "2 of 4 have no time: 10/5/2022 7:11",
     ):
         assert line in " ".join(shown.split())
     found = json.loads(moodmill_here("status", made.id, "--json", cwd=tmp_path).stdout)
