@@ -25,9 +25,12 @@ def inspect_sources(sources: Sequence[Path], options: "RunOptions", as_json: boo
 
     Exits with 1 where a source cannot be read.
     """
+    from producers.labelling import STDIN
     from producers.opening import look_into, refuse_idle_options
     from producers.sources import Discovery
 
+    if STDIN in sources:
+        raise SourceError("standard input is read once: write it into a file to inspect it")
     found = Discovery()
     opened = list(look_into(sources, options.reading, found))
     refuse_idle_options(options.reading, opened)

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from db.errors import MoodmillError, SourceError, StoreError
+from db.errors import MoodmillError, NoSourceError, SourceError, StoreError
 from db.jobs import JobLedger
 from db.ledger import Owner
 from db.reads import RunStatus, status
@@ -24,6 +24,7 @@ from db.store import Store
 from producers import labelling
 from producers.jobs import Job
 from producers.labelling import Workplace
+from producers.opening import NO_COMMENTS
 from producers.options import RunOptions
 from producers.run import OnProgress
 from producers.settings import ProducerSettings
@@ -141,6 +142,8 @@ def _work(
             runs.append(_read(ledger, job, run))
         except StoppedError:
             raise
+        except NoSourceError:
+            remarks.append(f"{_counted([file.name])} passed over: {NO_COMMENTS}")
         except MoodmillError as error:
             errors.append(f"{file.name}: {error}")
     try:

@@ -84,6 +84,8 @@ def _known(place: Place, known: Mapping[str, str]) -> str | None:
         mark = fingerprint(place)
     except SourceError:
         return None  # which is told where it is opened
+    if mark in known:
+        return known[mark]
     return next((reason for one, reason in known.items() if is_among(mark, (one,))), None)
 
 
@@ -120,7 +122,8 @@ def open_run(
 
     What cannot be read is a source with its error, and the others are read. Files whose fingerprint is `known` are
     passed over for the reason that stands there; where that is all, the run is one of no source. Raises SourceError
-    before anything is written where nothing can be read, SettingError where an option means nothing to any source.
+    before anything is written where nothing can be read, NoSourceError where that is so by the files' nature, and
+    SettingError where an option means nothing to any source.
     """
     found = Discovery()
     opened = list(look_into(sources, options.reading, found, known))
@@ -129,7 +132,9 @@ def open_run(
     errors = [file.error for file in files if file.error is not None]
     is_done = not files and any(reason in found.passed_over for reason in known.values())
     if len(errors) == len(files) and not is_done:
-        raise SourceError(_all_of(errors) if errors else _nothing(found))
+        if errors:
+            raise SourceError(_all_of(errors))
+        raise (NoSourceError if NO_COMMENTS in found.passed_over else SourceError)(_nothing(found))
     return Ledger(store).create_run(options.to_json(), files, owner, found.passed_over)
 
 

@@ -149,8 +149,11 @@ def test_a_file_is_not_labelled_by_hand_and_by_a_job(fleet: Fleet, tmp_path: Pat
     (tmp_path / "jobs.toml").write_text(f'[{tmp_path.name}]\ncron = "15 3 * * *"\nfiles = ["dumps"]\nsettled = 0\n')
     job = ("schedule", "run", tmp_path.name, "--json")
     write_dump(tmp_path / "dumps" / "RC_hand.ndjson", ["one", "two"], author=tmp_path.name)
+    (tmp_path / "dumps" / "infos.json").write_text('{"default": {"features": {"text": {"dtype": "string"}}}}')
     assert summary(fleet, "dumps", cwd=tmp_path)["classified"] == 2
-    assert json.loads(moodmill_here(*job, cwd=tmp_path, settings=fleet.settings).stdout)["comments"] == 0
+    said = json.loads(moodmill_here(*job, cwd=tmp_path, settings=fleet.settings).stdout)
+    assert (said["comments"], said["succeeded"]) == (0, True)
+    assert "infos.json" in said["remarks"][0]
     write_dump(tmp_path / "dumps" / "RC_job.ndjson", ["one", "two", "three"], author=tmp_path.name)
     assert json.loads(moodmill_here(*job, cwd=tmp_path, settings=fleet.settings).stdout)["comments"] == 3
     by_hand = summary(fleet, "dumps/RC_job.ndjson", cwd=tmp_path)
