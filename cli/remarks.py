@@ -51,6 +51,8 @@ def _of_note(kind: str, note: "Note", read: int) -> Iterator[tuple[str, str]]:
             yield "no time", f"{note.n:,} of {read:,} have no time: {note.example}"
         case "removed title":
             yield "titles", f"{note.n:,} posts whose text is gone have a title: --removed-titles labels it"
+        case "not UTF-8":
+            yield "not UTF-8", f"{note.n:,} records hold bytes that are no UTF-8: \ufffd stands in their place"
         case "nothing passed":
             yield "nothing", note.example or "no record passes the filters"
         case _ if kind == ANOTHER_ID:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -23,6 +24,8 @@ from producers.sources.times import parse_time
 _CHECKED = 20
 #: Bytes of the first line that an error shows.
 _SHOWN = 60
+#: The note of a record with bytes that are no UTF-8: U+FFFD stands in their place.
+NOT_UTF8 = ("not UTF-8", None)
 #: What a summary is told of a comment.
 _NO_NOTES: tuple[tuple[str, str | None], ...] = ()
 
@@ -111,7 +114,16 @@ def _is_post(line: bytes) -> bool:
 
 def _record(line: bytes, position: int, removed_titles: bool) -> Record:
     try:
-        return _parsed(_decode(line), position, removed_titles)
+        return _parsed(_decode_fast(line), position, removed_titles)
+    except (ValueError, RecursionError):
+        return _odd_record(line, position, removed_titles)
+
+
+def _odd_record(line: bytes, position: int, removed_titles: bool) -> Record:
+    """Return what a line holds that is not as all but a few are."""
+    try:
+        parsed = _parsed(_decode_lenient(line), position, removed_titles)
+        return parsed if _is_utf8(line) else replace(parsed, notes=(*parsed.notes, NOT_UTF8))
     except ValueError as error:
         return bad(position, str(error), line)
     except RecursionError:
@@ -123,6 +135,14 @@ def _decode(line: bytes) -> _Fields:
         return _decode_fast(line)
     except ValueError:
         return _decode_lenient(line)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decode_lenient(line: bytes) -> _Fields:

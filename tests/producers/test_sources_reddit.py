@@ -300,3 +300,10 @@ def test_the_first_month_of_reddit_is_read_whole() -> None:
     assert all(comment.created_at and comment.created_at.year == 2005 for comment in comments(records))
     assert read_all(source, 1000) == records[1000:]
     assert source.share_read() == 1
+
+
+def test_bytes_that_are_no_utf_8_are_noted(tmp_path: Path) -> None:
+    data = dump([b'{"id": "c1", "body": "caf\xe9"}', '{"id": "c2", "body": "café"}'.encode(), comment_line(3)])
+    records = read_all(open_source(write(tmp_path / "RC_x", data)))
+    assert [record.notes for record in records if isinstance(record, Parsed)] == [(("not UTF-8", None),), (), ()]
+    assert comments(records)[0].text == "caf\ufffd"
