@@ -33,7 +33,7 @@ def inspect_sources(sources: Sequence[Path], options: "RunOptions", as_json: boo
         raise SourceError("standard input is read once: write it into a file to inspect it")
     found = Discovery()
     opened = list(look_into(sources, options.reading, found))
-    refuse_idle_options(options.reading, opened)
+    refuse_idle_options(options, opened)
     looks = [_look(one, options) for one in opened]
     if as_json:
         print_json({"sources": looks, "passed_over": found.passed_over})

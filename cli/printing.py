@@ -30,7 +30,17 @@ MINUTE = "%Y-%m-%d %H:%M"
 
 def print_json(value: Any) -> None:
     """Print one JSON value."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    written = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    # Names of columns may hold what no UTF-8 does.
+    click.echo(written if _is_utf8(written) else json.dumps(value, indent=2, default=str))
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def status_json(status: "RunStatus") -> dict[str, Any]:
@@ -53,6 +63,7 @@ def status_json(status: "RunStatus") -> dict[str, Any]:
         "failure": status.failure,
         "notes": {kind: {"n": note.n, "example": note.example} for kind, note in status.notes.items()},
         "passed_over": {reason: list(names) for reason, names in status.passed_over.items()},
+        "layouts": {name: dict(layout) for name, layout in status.layouts.items()},
         "adds_up": status.adds_up,
     }
 

@@ -21,6 +21,9 @@ LEASE: Final = timedelta(minutes=2)
 #: Whether something of a run is left to do.
 _IS_LEFT: Final = or_(run.c.sealed_at.is_(None), exists().where(chunk.c.run_id == run.c.id, chunk.c.state != "done"))
 
+#: Whether a source was read to its end.
+_IS_WHOLE: Final = source.c.ended & source.c.error.is_(None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobRun:
@@ -132,17 +135,19 @@ class JobLedger:
         """
         mine = job_label.c.job == job
         runs = select(run.c.id, run.c.options, mine.label("mine"), _IS_LEFT.label("is_left"))
-        whole = source.c.ended & source.c.error.is_(None)
-        files = select(source.c.run_id, source.c.fingerprint, whole.label("whole"))
+        files = select(source.c.run_id, source.c.fingerprint, _IS_WHOLE.label("is_whole"))
         known, others = set[str](), set[str]()
         alike: dict[str, bool] = {}
         with self._store.reading() as connection:
             found = {one.id: one for one in connection.execute(runs.join_from(run, job_label, isouter=True))}
-            for file in connection.execute(files):
+            rows = connection.execute(files).all()
+            broken = {(file.run_id, _file_of(file.fingerprint)) for file in rows if not file.is_whole}
+            for file in rows:
                 of = found[file.run_id]
                 if of.options not in alike:
                     alike[of.options] = is_alike(msgspec.json.decode(of.options))
-                if alike[of.options] and (of.mine or (file.whole and not of.is_left)):
+                is_done = not of.is_left and (file.run_id, _file_of(file.fingerprint)) not in broken
+                if alike[of.options] and (of.mine or is_done):
                     known.add(file.fingerprint)
                 elif of.mine:
                     others.add(file.fingerprint)
@@ -150,17 +155,27 @@ class JobLedger:
 
     def labelled_by_jobs(self, is_alike: Callable[[dict[str, Any]], bool]) -> dict[str, str]:
         """Return fingerprints of files that jobs have read and finished under alike options, each with its job."""
-        files = select(run.c.options, source.c.fingerprint, job_label.c.job)
+        whole = _IS_WHOLE.label("is_whole")
+        files = select(run.c.id, run.c.options, source.c.fingerprint, job_label.c.job, whole)
         query = files.select_from(run).join(job_label).join(source)
         alike: dict[str, bool] = {}
         found: dict[str, str] = {}
         with self._store.reading() as connection:
-            for one in connection.execute(query.where(source.c.ended, source.c.error.is_(None), ~_IS_LEFT)):
+            rows = connection.execute(query.where(~_IS_LEFT)).all()
+            broken = {(one.id, _file_of(one.fingerprint)) for one in rows if not one.is_whole}
+            for one in rows:
+                if (one.id, _file_of(one.fingerprint)) in broken:
+                    continue
                 if one.options not in alike:
                     alike[one.options] = is_alike(msgspec.json.decode(one.options))
                 if alike[one.options]:
                     found[one.fingerprint] = one.job
         return found
+
+
+def _file_of(fingerprint: str) -> str:
+    """Return the fingerprint of a file, where this is that of a member of an archive."""
+    return fingerprint.partition(":")[0]
 
 
 def _running(number: int) -> Update:

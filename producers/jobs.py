@@ -36,6 +36,9 @@ SETTLED_S: Final = 60.0
 _FILES_OF_NAMES: Final = ("subreddits_from", "authors_from", "not_authors_from")
 _MOMENTS: Final = {"since", "until"}
 
+#: Keys that say how files are read, and nothing of tables of a database.
+_OF_FILES: Final = ("delimiter", "quote", "escape", "encoding", "header_row", "title_column", "link_column")
+
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 Names = tuple[str, ...]
 
@@ -101,6 +104,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             raise ValueError("a table needs a key: the column by which new rows are told, as in key = 'id'")
         if self.table is not None and self.format is not None:
             raise ValueError("format says how files are read: expected files, found table")
+        of_files = [name for name in _OF_FILES if self.table is not None and getattr(self, name) is not None]
+        if of_files:
+            raise ValueError(f"{', '.join(of_files)} say how files are read: expected files, found table")
         if self.webhook is not None and urlsplit(self.webhook).scheme not in ("http", "https"):
             raise ValueError("webhook is no URL of http or https")
 
@@ -131,7 +137,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         A table's rows come in Parquet files whose columns have the usual names. Raises SettingError where a file of
         names cannot be used.
         """
-        reading = self.reading if self.table is None else ReadOptions(kind="parquet")
+        reading = self.reading
+        if self.table is not None:
+            reading = msgspec.structs.replace(reading, kind="parquet", columns=Columns())
         filters = Filters(
             subreddits=_keys(subreddit_key, self.subreddits, self.subreddits_from) or None,
             authors=_keys(author_key, self.authors, self.authors_from) or None,

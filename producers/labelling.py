@@ -183,5 +183,6 @@ def _forget_spooled_of(store: Store, run_id: str) -> None:
     spool_folder = read_settings(ProducerSettings).moodmill_spool.resolve()
     if status(store, run_id).succeeded:
         for file in Ledger(store).run(run_id).sources:
-            if spool_folder in Path(file.path).parents:
-                forget_spooled(Path(file.path))
+            spooled = Place.from_kept(file.path, file.name).path
+            if spool_folder in spooled.parents:
+                forget_spooled(spooled)

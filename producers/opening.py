@@ -128,7 +128,8 @@ def open_run(
     found = Discovery()
     opened = list(look_into(sources, options.reading, found, known))
     files = [_file(number, one) for number, one in enumerate(opened)]
-    refuse_idle_options(options.reading, opened)
+    if owner is None:  # a job's files come one by one, and some of them take what others do not
+        refuse_idle_options(options, opened)
     errors = [file.error for file in files if file.error is not None]
     is_done = not files and any(reason in found.passed_over for reason in known.values())
     if len(errors) == len(files) and not is_done:
@@ -138,15 +139,24 @@ def open_run(
     return Ledger(store).create_run(options.to_json(), files, owner, found.passed_over)
 
 
-def refuse_idle_options(options: ReadOptions, opened: Iterable[Opened]) -> None:
+def refuse_idle_options(options: RunOptions, opened: Iterable[Opened]) -> None:
     """Raise SettingError where an option means nothing to any of the sources."""
-    kinds = {one.layout.kind for one in opened if one.layout is not None}
-    taken = frozenset[str]().union(*(KINDS[kind].takes for kind in kinds))
-    idle = sorted(f"--{name.replace('_', '-')}" for name in options.asked - taken)
+    layouts = [one.layout for one in opened if one.layout is not None]
+    kinds = {layout.kind for layout in layouts}
+    taken = frozenset[str]().union(*map(_taken, layouts))
+    asked = options.reading.asked | ({"honour_deletions"} if options.filters.honour_deletions else frozenset())
+    idle = sorted(f"--{name.replace('_', '-')}" for name in asked - taken)
     if kinds and idle:
         raise SettingError(
             f"{', '.join(idle)} would do nothing: the sources are of the kind {', '.join(sorted(kinds))}"
         )
+
+
+def _taken(layout: Layout) -> frozenset[str]:
+    """Return the options that mean something to a source that is read so."""
+    # Reddit's own records have their fields, wherever in a document they stand.
+    is_reddits = layout.kind == "json" and not layout.fields.columns
+    return KINDS["reddit"].takes | {"encoding"} if is_reddits else KINDS[layout.kind].takes
 
 
 def _file(number: int, opened: Opened) -> SourceFile:

@@ -5,6 +5,9 @@ from db.ledger import Run, SourceFile
 from producers.options import RunOptions
 from producers.record import Source
 from producers.sources import Layout, Place, fingerprint, open_source
+from producers.sources.archive import is_archive
+from producers.sources.layout import Fields
+from producers.sources.registry import kind_of
 
 
 def open_again(run: Run, file: SourceFile) -> Source:
@@ -20,6 +23,26 @@ def open_again(run: Run, file: SourceFile) -> Source:
 
 
 def open_source_of(run: Run, file: SourceFile) -> Source:
-    """Open a source of a run as the run found it to be read, whatever has become of the file."""
+    """Open a source of a run as the run found it to be read, whatever has become of the file.
+
+    Raises SourceError for an archive that could not be read when the run began.
+    """
+    place = Place.from_kept(file.path, file.name)
     layout = None if file.layout is None else Layout.from_json(file.layout)
-    return open_source(Place.from_kept(file.path, file.name), RunOptions.from_json(run.options).reading, layout)
+    if layout is None and file.error is not None and place.member is None and is_archive(place.path):
+        raise SourceError(file.error)
+    return open_source(place, RunOptions.from_json(run.options).reading, layout)
+
+
+def open_for_payloads(run: Run, file: SourceFile) -> Source:
+    """Open a source to parse payloads of its dead letters: of a run that kept no layout, by its kind alone.
+
+    Such a file may be gone, and only tables as text have a header that has to be read for it.
+    """
+    if file.layout is not None:
+        return open_source_of(run, file)
+    place, options = Place.from_kept(file.path, file.name), RunOptions.from_json(run.options).reading
+    kind = options.kind or kind_of(place.named) or "reddit"
+    if kind in ("reddit", "json"):
+        return open_source(place, options, Layout(kind="reddit", fields=Fields(ids="reddit")))
+    return open_source(place, options, Layout(kind=kind) if kind == "parquet" else None)

@@ -11,7 +11,7 @@ from db.reads import Letter, dead_letters
 from db.store import Store
 from producers.options import RunOptions
 from producers.record import Bad, Parsed, Record, Source
-from producers.reopening import open_source_of
+from producers.reopening import open_for_payloads
 
 
 def open_replay(store: Store, letters: Sequence[Letter]) -> list[str]:
@@ -73,5 +73,5 @@ def _read(letter: Letter, run: Run, opened: dict[int, Source]) -> Record:
         return Parsed(comment=msgspec.json.decode(letter.payload, type=Comment))
     if letter.source_number not in opened:
         file = next(one for one in run.sources if one.number == letter.source_number)
-        opened[letter.source_number] = open_source_of(run, file)
+        opened[letter.source_number] = open_for_payloads(run, file)
     return opened[letter.source_number].parse(letter.payload, letter.position)

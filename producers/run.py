@@ -228,6 +228,8 @@ class Feeder:
         self._unsent.update(one.number for one in lost)
         for file in self._run.sources:
             mine = [one for one in lost if one.source_number == file.number]
+            if file.number not in self._layouts and any(not one.replay for one in mine):
+                self._open(file)
             for again, comments in read_again(self._store, self._run, file, mine):
                 if self._stored(partial(self._ledger.retry, self._run.id, again.number)):
                     self._sent += again.comments

@@ -71,6 +71,7 @@ class ArrowTable(ABC):
     def __init__(self, place: Place, options: ReadOptions = AS_FOUND, layout: Layout | None = None) -> None:
         self.place = place
         self.name = place.name
+        self._origin = place.origin
         self._options = options
         self._layout = layout
         self._share_read = 0.0
@@ -136,7 +137,7 @@ class ArrowTable(ABC):
 
     def _record(self, fields: Fields, values: dict[str, object], position: int) -> Record:
         try:
-            return to_parsed(values, position, self.name, fields, self._options)
+            return to_parsed(values, position, self._origin, fields, self._options)
         except ValueError as error:
             return bad(position, str(error), _payload(values))
 

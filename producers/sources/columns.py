@@ -1,13 +1,13 @@
 """Which columns of a table hold a comment's fields."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Final
 
 from db.errors import SourceError
 from producers.sources.layout import Columns, Fields, Ids, ReadOptions
-from producers.sources.permalink import is_permalink
+from producers.sources.permalink import is_same, read_permalink
 from producers.sources.place import Place
 from producers.sources.text import clean
 from producers.sources.time_columns import find_form, fineness
@@ -29,6 +29,12 @@ KNOWN: Final = {
 _OF_POSTS: Final = frozenset(("permalink", "link", "url", "num_comments", "is_self", "domain", "over_18"))
 #: What holds the text of a post. A title beside another one is that of the thread that a comment stands in.
 _POST_TEXTS: Final = frozenset(("selftext", "text"))
+#: No comment that is a row of its own thread has these beside it.
+_OF_COMMENTS: Final = frozenset(("comment_id", "parent_id", "link_id", "cid"))
+#: Columns of posts alone, by which their `body` is told from that of comments.
+_COUNTED: Final = frozenset(("num_comments", "comms_num"))
+#: Fields that folders may say by themselves.
+_OF_FOLDERS: Final = ("subreddit", "author", "created_at")
 #: Rows looked at for what a single one does not tell, such as the order of day and month.
 SAMPLE_ROWS: Final = 10_000
 
@@ -41,12 +47,13 @@ def find_fields(options: ReadOptions, names: Sequence[str], rows: Iterable[Seque
     can be read in two ways.
     """
     plain = [name.strip().lower() for name in names]
-    partitions = {key: value for key, value in place.partitions.items() if key.lower() not in plain}
-    found = locate(options.columns, [*names, *partitions], place)
-    columns = {field: number for field, number in found.items() if number < len(names)}
-    constants = {
-        field: [*partitions.values()][number - len(names)] for field, number in found.items() if number >= len(names)
-    }
+    partitions = {key.lower(): value for key, value in place.partitions.items() if key.lower() not in plain}
+    asked = _asked_of(options.columns, partitions)
+    columns = locate(replace(options.columns, **dict.fromkeys(asked)), names, place)
+    columns = {field: number for field, number in columns.items() if field not in asked}
+    known = {field: next((name for name in KNOWN[field] if name in partitions), None) for field in _OF_FOLDERS}
+    by_themselves = {field: name for field, name in known.items() if name is not None and field not in columns}
+    constants = {field: partitions[name] for field, name in (by_themselves | asked).items()}
     is_posts = options.columns.text is None and "title" in columns and "text" in columns and _are_posts(plain, columns)
     if options.columns.title is None and not is_posts:
         columns.pop("title", None)
@@ -62,6 +69,12 @@ def find_fields(options: ReadOptions, names: Sequence[str], rows: Iterable[Seque
         is_posts=is_posts,
         ids=_whose(plain, columns, sample),
     )
+
+
+def _asked_of(columns: Columns, partitions: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the fields that are asked for by the name of a folder's column. A text is in the file."""
+    asked = {field: name.strip().lower() for field, name in asdict(columns).items() if name is not None}
+    return {field: name for field, name in asked.items() if name in partitions and field != "text"}
 
 
 def locate(columns: Columns, names: Sequence[str], source: object) -> dict[str, int]:
@@ -108,7 +121,12 @@ def _option(field: str) -> str:
 
 
 def _are_posts(names: Sequence[str], columns: dict[str, int]) -> bool:
-    return "selftext" in names or (names[columns["text"]] in _POST_TEXTS and not _OF_POSTS.isdisjoint(names))
+    if not _OF_COMMENTS.isdisjoint(names):
+        return False
+    text = names[columns["text"]]
+    if "selftext" in names or (text in _POST_TEXTS and not _OF_POSTS.isdisjoint(names)):
+        return True
+    return text == "body" and not _COUNTED.isdisjoint(names)
 
 
 def _find_times(
@@ -117,8 +135,8 @@ def _find_times(
     """Return which column has the finest times, and the order of day and month in them where that matters."""
     numbers = [first]
     if options.columns.created_at is None:
-        plain = [name.strip().lower() for name in names]
-        numbers = [plain.index(name) for name in KNOWN["created_at"] if name in plain]
+        found = (_number(name, names, "created_at", place) for name in KNOWN["created_at"])
+        numbers = [number for number in found if number is not None]
     columns = {number: [row[number] for row in rows if number < len(row)] for number in numbers}
     if options.time_format is not None:
         return max(numbers, key=lambda number: fineness(columns[number], options.time_format)), options.time_format
@@ -139,8 +157,16 @@ def _whose(names: Sequence[str], columns: dict[str, int], rows: Sequence[Sequenc
     """Tell whether a table's ids are Reddit's: it has Reddit's own columns, or links to Reddit."""
     if "selftext" in names:
         return "reddit"
-    if "link" in columns:
-        links = [row[columns["link"]] for row in rows if columns["link"] < len(row) and row[columns["link"]]]
-        if links and all(is_permalink(str(link)) for link in links):
-            return "reddit"
-    return "table"
+    if "link" not in columns:
+        return "table"
+    links = [(row, read_permalink(str(row[columns["link"]]))) for row in rows if _has(row, columns["link"])]
+    if not links or any(link is None for _, link in links):
+        return "table"
+    if "id" not in columns:
+        return "reddit"
+    ids = [(str(row[columns["id"]]), link) for row, link in links if _has(row, columns["id"])]
+    return "reddit" if ids and all(link and is_same(key, link.id) for key, link in ids) else "table"
+
+
+def _has(row: Sequence[object], number: int) -> bool:
+    return number < len(row) and bool(row[number])

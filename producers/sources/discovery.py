@@ -61,7 +61,10 @@ def name_apart(files: Sequence[Path]) -> list[Place]:
             places[file] = Place.at(file, name="/".join((*folders, file.name)))
         depth += 1
         if depth > max(len(file.resolve().parts) for file in twins):
-            break  # the names of these differ in bytes alone that no text can show
+            # The names of these differ in bytes alone that no text can show.
+            for number, file in enumerate(twins, 1):
+                places[file] = Place.at(file, name=f"{places[file].name} ({number})")
+            break
     return [places[file] for file in files]
 
 

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from db.comment import Comment
 from producers.record import Bad, Parsed, Record
 from producers.sources.bad import bad
+from producers.sources.columns import KNOWN
 from producers.sources.compression import ByteStream
 from producers.sources.jsondocument import Documents
 from producers.sources.jsonlayout import find_layout
@@ -14,13 +16,15 @@ from producers.sources.jsonvalue import Object, called, decode, decode_object, p
 from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from producers.sources.lines import LINE_LIMIT, Overlong, read_lines
 from producers.sources.place import Place
-from producers.sources.reddit import RedditDump, parsed_record, read_record
+from producers.sources.reddit import RedditDump, parsed_record, read_record, was_deleted_later
 from producers.sources.redditapi import Entry, entries, may_hold_others
 from producers.sources.table_row import to_parsed
 from producers.sources.transcoding import in_utf8
 
 #: Fields without which a row is no comment's: what has another form there is a dead letter.
 _NEEDED = frozenset(("text", "id"))
+#: Fields that not all records need have.
+_LATER = ("id", "subreddit", "author", "created_at")
 
 
 class JsonSource:
@@ -33,6 +37,7 @@ class JsonSource:
     def __init__(self, place: Place, options: ReadOptions = AS_FOUND, layout: Layout | None = None) -> None:
         self.place = place
         self.name = place.name
+        self._origin = place.origin
         self._options = options
         self._layout = layout
         self._stream = ByteStream(place)
@@ -67,12 +72,12 @@ class JsonSource:
             return self._dump.parse(payload, position)
         raw = payload.encode("utf-8", "replace")
         if layout.fields.columns:
-            return _Table(self.name, layout.fields, self._options).record(raw, position)
+            return _Table(self._origin, layout.fields, self._options).record(raw, position)
         return next(self._records_in(raw, position), bad(position, "expected a record, found none", payload))
 
     def _rows(self, layout: Layout, start: int) -> Iterator[Record]:
         """Yield a record for each object of a table."""
-        table = _Table(self.name, layout.fields, self._options)
+        table = _Table(self._origin, layout.fields, self._options)
         for position, raw in self._raws(layout, start):
             if isinstance(raw, Overlong):
                 yield _overlong(raw, position)
@@ -137,6 +142,8 @@ class _Table:
         self._pickers: list[tuple[str, Callable[[Object], object]]] = [
             (field, picker(path)) for field, path in fields.called.items()
         ]
+        #: Known names of fields that the first records lack: later ones may have them.
+        self._others = [(field, KNOWN[field]) for field in _LATER if field not in {*fields.called, *fields.constants}]
 
     def record(self, raw: bytes, position: int) -> Record:
         try:
@@ -153,7 +160,13 @@ class _Table:
                     raise ValueError(f"expected a text in {self._fields.called[field]!r}, found {called(value)}")
                 value = None
             values[field] = value
-        return to_parsed(values, position, self._source, self._fields, self._options)
+        for field, names in self._others:
+            name = next((one for one in names if one in row), None)
+            value = None if name is None else row[name]
+            if isinstance(value, str | int | float) and not isinstance(value, bool):
+                values[field] = value
+        parsed = to_parsed(values, position, self._source, self._fields, self._options)
+        return replace(parsed, deleted_later=True) if was_deleted_later(row.get("_meta")) else parsed
 
 
 def _overlong(raw: Overlong, position: int) -> Bad:

@@ -54,7 +54,9 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 #: Nothing is asked for.
 AS_FOUND: Final = ReadOptions()
 #: Options of ReadOptions that any kind of table takes.
-COLUMN_OPTIONS: Final = frozenset({*(f"{name}_column" for name in Columns.__slots__), "time_format", "null_words"})
+COLUMN_OPTIONS: Final = frozenset(
+    {*(f"{name}_column" for name in Columns.__slots__), "time_format", "null_words", "removed_titles"}
+)
 
 
 class Fields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

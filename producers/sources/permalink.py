@@ -15,6 +15,7 @@ class Permalink(NamedTuple):
 
     id: str
     subreddit: str
+    is_post: bool
 
 
 def read_permalink(text: str) -> Permalink | None:
@@ -23,9 +24,9 @@ def read_permalink(text: str) -> Permalink | None:
     if match is None:
         return None
     key = match["comment"] or f"t3_{match['post']}"
-    return Permalink(key.lower(), match["subreddit"] or f"u_{match['user']}")
+    return Permalink(key.lower(), match["subreddit"] or f"u_{match['user']}", match["comment"] is None)
 
 
-def is_permalink(text: str) -> bool:
-    """Whether `text` is Reddit's address of a comment or a submission."""
-    return read_permalink(text) is not None
+def is_same(key: str, linked: str) -> bool:
+    """Whether a table's id and that of an address are of one record, with Reddit's prefixes or without."""
+    return key.removeprefix("t1_").removeprefix("t3_") == linked.removeprefix("t3_")

@@ -55,6 +55,11 @@ class Place:
         return text if self.member is None else f"{text}{_WITHIN}{self.member}"
 
     @property
+    def origin(self) -> str:
+        """What ids that are made up begin with: the same whatever lies beside the file, and however it was given."""
+        return Place.at(self.path, self.member).name
+
+    @property
     def named(self) -> Path:
         """The name that tells of what kind it is: the member's, or the file's."""
         return self.path if self.member is None else Path(self.member)

@@ -7,10 +7,11 @@ from itertools import islice
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from db.comment import Comment
 from db.errors import SourceError
-from producers.record import Parsed, Record
+from producers.record import Bad, Parsed, Record
 from producers.sources.bad import bad
 from producers.sources.compression import ByteStream
 from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
@@ -57,6 +58,9 @@ class RedditDump:
         self.name = place.name
         self._removed_titles = options.removed_titles
         self._layout = layout
+        partitions = {key.lower(): value for key, value in place.partitions.items()}
+        #: What the folders above the file say of records that do not.
+        self._subreddit, self._author = (partitions.get(name) for name in ("subreddit", "author"))
         self._stream = ByteStream(place)
 
     def inspect(self) -> Layout:
@@ -85,11 +89,13 @@ class RedditDump:
     def records(self, start: int = 0) -> Iterator[Record]:
         """Yield the records from line `start` on; see Source."""
         self._stream = ByteStream(self.place)
+        is_filled_in = self._subreddit is not None or self._author is not None
         for position, line in read_lines(self._stream, start):
             if isinstance(line, Overlong):
                 yield bad(position, line.error, line.head)
             elif _is_filled(line):
-                yield _record(line, position, self._removed_titles)
+                record = _record(line, position, self._removed_titles)
+                yield self._filled_in(record) if is_filled_in else record
 
     def share_read(self) -> float:
         """How much of the file the latest `records` has consumed, from 0 to 1."""
@@ -97,7 +103,18 @@ class RedditDump:
 
     def parse(self, payload: str, position: int) -> Record:
         """Parse the payload of a Bad once more."""
-        return _record(payload.encode("utf-8", "replace"), position, self._removed_titles)
+        return self._filled_in(_record(payload.encode("utf-8", "replace"), position, self._removed_titles))
+
+    def _filled_in(self, record: Record) -> Record:
+        """Return a record with what the folders say of it where it does not say that itself."""
+        if isinstance(record, Bad):
+            return record
+        comment = record.comment
+        subreddit, author = comment.subreddit or self._subreddit, comment.author or self._author
+        if (subreddit, author) == (comment.subreddit, comment.author):
+            return record
+        filled = structs.replace(comment, subreddit=subreddit_of(subreddit), author=author_of(author))
+        return replace(record, comment=filled)
 
 
 def _is_filled(line: bytes | Overlong) -> bool:
@@ -206,10 +223,10 @@ def _parsed(fields: _Fields, position: int, removed_titles: bool) -> Parsed:
         author=author_of(fields.author),
         created_at=parse_time(fields.created_utc),
     )
-    return Parsed(comment=comment, gone=loss, deleted_later=_deleted_later(fields.meta), notes=notes)
+    return Parsed(comment=comment, gone=loss, deleted_later=was_deleted_later(fields.meta), notes=notes)
 
 
-def _deleted_later(meta: object) -> bool:
+def was_deleted_later(meta: object) -> bool:
     """Tell what `_meta` (since 2023-11) says of the time after the archiving.
 
     `removal_type` is set as well for what was gone when it was archived and restored 36 hours later.

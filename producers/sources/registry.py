@@ -48,8 +48,8 @@ _OF_TEXT = COLUMN_OPTIONS | {"delimiter", "quote", "escape", "encoding", "header
 
 KINDS = {
     # No file is one by its name: JsonSource tells it by its content.
-    "reddit": Kind(RedditDump, (), frozenset({"removed_titles"})),
-    "json": Kind(JsonSource, (".ndjson", ".jsonl", ".json"), COLUMN_OPTIONS | {"encoding", "removed_titles"}),
+    "reddit": Kind(RedditDump, (), frozenset({"removed_titles", "honour_deletions"})),
+    "json": Kind(JsonSource, (".ndjson", ".jsonl", ".json"), COLUMN_OPTIONS | {"encoding", "honour_deletions"}),
     "csv": Kind(TextTable, (".csv",), _OF_TEXT),
     "tsv": Kind(TextTable, (".tsv",), _OF_TEXT),
     "parquet": Kind(_parquet, (".parquet", ".parq", ".pq")),

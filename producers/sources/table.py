@@ -45,6 +45,7 @@ class TextTable:
     def __init__(self, place: Place, options: ReadOptions = AS_FOUND, layout: Layout | None = None) -> None:
         self.place = place
         self.name = place.name
+        self._origin = place.origin
         self._options = normalised(options)
         self._layout = layout
         self._stream = ByteStream(place)
@@ -144,7 +145,7 @@ class TextTable:
         if values.get("text") == fields.called.get("text") and _is_header(values, layout):
             return bad(position, f"line {rows.line}: expected a row, found the header once more", rows.text)
         try:
-            return to_parsed(values, position, self.name, fields, self._options)
+            return to_parsed(values, position, self._origin, fields, self._options)
         except ValueError as error:
             return bad(position, f"line {rows.line}: {error}", rows.text)
 

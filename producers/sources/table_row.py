@@ -46,7 +46,10 @@ def to_parsed(
     key, subreddit = given.get("id"), given.get("subreddit")
     link = read_permalink(given.get("link") or "") if not key or not subreddit else None
     if link is not None:
-        key, subreddit = key or link.id, subreddit or link.subreddit
+        subreddit = subreddit or link.subreddit
+        # The address of a thread is that of each comment in it.
+        if not link.is_post or fields.is_posts:
+            key = key or link.id
     if key and fields.is_posts and fields.ids == "reddit" and _BARE_ID.fullmatch(key):
         key = f"t3_{key}"
     time = values.get("created_at")

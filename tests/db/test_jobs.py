@@ -84,6 +84,15 @@ def test_a_file_that_somebody_has_labelled_and_finished_is_known_to_jobs(store: 
     assert JobLedger(store).labelled("a", lambda _: True) == ({"f-x"}, set())
 
 
+def test_an_archive_of_which_a_member_could_not_be_read_is_not_known(store: Store) -> None:
+    made = Made(store, ["x:1", "x:2"], Owner(job="b"))
+    made.ledger.end_source(made.id, 0)
+    made.ledger.end_source(made.id, 1, "is no UTF-8")
+    made.ledger.seal(made.id)
+    assert JobLedger(store).labelled("a", lambda _: True) == (set(), set())
+    assert JobLedger(store).labelled_by_jobs(lambda _: True) == {}
+
+
 def test_a_file_that_a_job_has_labelled_is_known_with_the_job(store: Store) -> None:
     ledger = JobLedger(store)
     for name, job in (("x", "a"), ("y", None)):

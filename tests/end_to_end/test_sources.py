@@ -95,7 +95,7 @@ def test_a_file_is_inspected_without_being_labelled(fleet: Fleet, tmp_path: Path
     [
         ("x.ndjson", ["--delimiter", ";"]),
         ("x.ndjson", ["--quote", "none"]),
-        ("x.csv", ["--removed-titles"]),
+        ("x.csv", ["--honour-deletions"]),
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused(fleet: Fleet, tmp_path: Path, name: str, option: list[str]) -> None:

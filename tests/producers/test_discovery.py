@@ -114,3 +114,17 @@ def test_a_member_comes_back_from_what_the_ledger_keeps(tmp_path: Path) -> None:
     place = Place.at(path, "deep/a!/b.csv")
     assert place.name == "x.zip/deep/a!/b.csv"
     assert Place.from_kept(place.kept(), place.name).member == "deep/a!/b.csv"
+
+
+def test_ids_that_are_made_up_do_not_depend_on_what_lies_beside(tmp_path: Path) -> None:
+    (file, _) = touch(tmp_path, "a/x.csv", "b/x.csv")
+    (alone,) = discover([file]).places
+    together = next(place for place in discover([tmp_path]).places if place.path == file)
+    assert (alone.name, together.name) == ("x.csv", "a/x.csv")
+    assert alone.origin == together.origin == "x.csv"
+
+
+def test_names_that_no_text_tells_apart_are_numbered(tmp_path: Path) -> None:
+    for name in (b"caf\xe8.csv", b"caf\xe9.csv"):
+        (tmp_path / os.fsdecode(name)).touch()
+    assert len(set(names(tmp_path))) == 2

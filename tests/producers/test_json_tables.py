@@ -178,3 +178,20 @@ def test_reddits_records_are_told_from_others(tmp_path: Path, row: dict[str, obj
     source = table(tmp_path, row)
     assert source.inspect().kind == kind
     assert comments(read_all(source))
+
+
+def test_fields_that_the_first_records_lack_are_read_where_they_come(tmp_path: Path) -> None:
+    rows = [{"id": str(n), "text": "a"} for n in range(12_000)]
+    rows.append({"id": "last", "text": "b", "author": "bob", "created_utc": "2024-03-01"})
+    source = open_source(write(tmp_path / "x.jsonl", "\n".join(map(json.dumps, rows))))
+    last = comments(read_all(source))[-1]
+    assert (last.author, str(last.created_at)) == ("bob", "2024-03-01 00:00:00+00:00")
+
+
+def test_what_was_taken_back_is_known_of_rows_as_well(tmp_path: Path) -> None:
+    row = {"id": "1", "body": "a", "who": "bob", "_meta": {"was_deleted_later": True}}
+    (record,) = read_all(
+        open_source(write(tmp_path / "x.jsonl", json.dumps(row)), ReadOptions(columns=Columns(author="who")))
+    )
+    assert isinstance(record, Parsed)
+    assert record.deleted_later

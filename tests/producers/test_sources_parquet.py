@@ -170,12 +170,6 @@ def test_a_column_goes_before_a_folder(tmp_path: Path) -> None:
     assert comment.subreddit == "dogs"
 
 
-def test_a_text_may_be_that_of_a_folder(tmp_path: Path) -> None:
-    folder = tmp_path / "text=hello"
-    folder.mkdir()
-    assert texts(open_source(parquet(folder, {"lang": ["en"] * 3}))) == ["hello"] * 3
-
-
 def test_a_dead_letter_knows_the_folders(tmp_path: Path) -> None:
     folder = tmp_path / "subreddit=cats"
     folder.mkdir()

@@ -307,3 +307,10 @@ def test_bytes_that_are_no_utf_8_are_noted(tmp_path: Path) -> None:
     records = read_all(open_source(write(tmp_path / "RC_x", data)))
     assert [record.notes for record in records if isinstance(record, Parsed)] == [(("not UTF-8", None),), (), ()]
     assert comments(records)[0].text == "caf\ufffd"
+
+
+def test_folders_say_the_subreddit_of_records_that_do_not(tmp_path: Path) -> None:
+    (tmp_path / "subreddit=python").mkdir()
+    data = dump([comment_line(1), comment_line(2, subreddit="news")])
+    source = open_source(write(tmp_path / "subreddit=python" / "x.ndjson", data))
+    assert [comment.subreddit for comment in comments(read_all(source))] == ["python", "news"]

@@ -30,7 +30,8 @@ PLACE = Place.at(Path("/x.csv"))
     ],
 )
 def test_an_address_of_reddit_tells_id_and_subreddit(link: str, found: tuple[str, str] | None) -> None:
-    assert read_permalink(link) == found
+    read = read_permalink(link)
+    assert (read and read[:2]) == found
 
 
 def test_a_row_without_id_and_subreddit_has_those_of_its_address() -> None:
@@ -145,3 +146,46 @@ def test_ids_are_reddits_where_the_links_are() -> None:
     assert find_fields(ReadOptions(), names, [("k0", "a", "/r/x/comments/abc/_/k0/")], PLACE).ids == "reddit"
     assert find_fields(ReadOptions(), names, [("k0", "a", "https://example.org")], PLACE).ids == "table"
     assert find_fields(ReadOptions(), ["id", "body"], [("k0", "a")], PLACE).ids == "table"
+
+
+@pytest.mark.parametrize(
+    ("folder", "names", "columns"),
+    [
+        ("content=posts", ["id", "title", "selftext"], Columns()),
+        ("id=7", ["text"], Columns()),
+        ("created=2024-01-05", ["text", "timestamp"], Columns()),
+    ],
+)
+def test_a_folder_gives_no_text_no_id_and_no_time_that_the_file_has(
+    tmp_path: Path, folder: str, names: list[str], columns: Columns
+) -> None:
+    place = Place.at(tmp_path / folder / "x.csv")
+    fields = find_fields(ReadOptions(columns=columns), names, [("a",) * len(names)], place)
+    assert fields.constants == {}
+
+
+def test_a_number_names_a_column_of_the_file_alone(tmp_path: Path) -> None:
+    place = Place.at(tmp_path / "subreddit=python" / "x.csv")
+    with pytest.raises(SourceError, match="expected '3'"):
+        find_fields(ReadOptions(columns=Columns(text="3")), ["id", "words"], [], place)
+
+
+def test_ids_of_a_table_with_links_are_its_own_unless_they_are_those_of_the_links() -> None:
+    rows = [("0", "a", "/r/x/comments/abc/_/k0/"), ("1", "b", "/r/x/comments/abc/_/k1/")]
+    assert find_fields(ReadOptions(), ["id", "body", "permalink"], rows, PLACE).ids == "table"
+
+
+def test_the_address_of_a_thread_is_no_id_of_its_comments() -> None:
+    comment = to_parsed({"text": "a", "link": "/r/x/comments/abc/title/"}, 0, "x.csv").comment
+    assert comment.id.startswith("x.csv:0:")
+    assert comment.subreddit == "x"
+
+
+def test_comments_beside_the_title_of_their_thread_are_no_posts() -> None:
+    assert not find_fields(ReadOptions(), ["title", "text", "url", "comment_id"], [], PLACE).is_posts
+    assert find_fields(ReadOptions(), ["title", "score", "id", "url", "comms_num", "body"], [], PLACE).is_posts
+
+
+def test_two_time_columns_of_one_name_are_refused() -> None:
+    with pytest.raises(SourceError, match="2 columns 'timestamp'"):
+        find_fields(ReadOptions(), ["text", "created_utc", "timestamp", "timestamp"], [], PLACE)
