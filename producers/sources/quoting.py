@@ -143,7 +143,9 @@ def _opens(dialect: Dialect, text: str) -> bool:
 def _swallowed(quoted: "Attempt", lines: Sequence[str]) -> int:
     """Return how many lines stand within rows of several lines that would each be a row without quotes."""
     delimiter, delimiters = quoted.dialect.delimiter, quoted.width - 1
-    first = quoted.numbers[0] if quoted.numbers else 1
+    if not quoted.numbers:
+        return 0
+    first = quoted.numbers[0]
     count = 0
     for number, after in zip(quoted.numbers, [*quoted.numbers[1:], first + len(lines)], strict=True):
         within = lines[number - first : after - first]

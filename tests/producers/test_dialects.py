@@ -319,3 +319,8 @@ def test_a_header_that_comes_once_more_is_no_comment(tmp_path: Path) -> None:
     (letter,) = bads(read_all(source))
     assert letter.error == "line 3: expected a row, found the header once more"
     assert source.parse(letter.payload, letter.position) == letter
+
+
+def test_a_quote_that_opens_behind_nothing_but_a_rare_delimiter_is_refused_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(SourceError):
+        layout(tmp_path, b'\x01"')
