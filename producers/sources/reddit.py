@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -114,7 +113,7 @@ class RedditDump:
         if (subreddit, author) == (comment.subreddit, comment.author):
             return record
         filled = structs.replace(comment, subreddit=subreddit_of(subreddit), author=author_of(author))
-        return replace(record, comment=filled)
+        return structs.replace(record, comment=filled)
 
 
 def _is_filled(line: bytes | Overlong) -> bool:
@@ -140,7 +139,7 @@ def _odd_record(line: bytes, position: int, removed_titles: bool) -> Record:
     """Return what a line holds that is not as all but a few are."""
     try:
         parsed = _parsed(_decode_lenient(line), position, removed_titles)
-        return parsed if _is_utf8(line) else replace(parsed, notes=(*parsed.notes, NOT_UTF8))
+        return parsed if _is_utf8(line) else structs.replace(parsed, notes=(*parsed.notes, NOT_UTF8))
     except ValueError as error:
         return bad(position, str(error), line)
     except RecursionError:
