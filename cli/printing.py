@@ -10,6 +10,7 @@ from rich.text import Text
 
 from cli.remarks import remarks
 from db.comment import ANOTHER_ID
+from db.text import is_utf8
 
 if TYPE_CHECKING:
     from db.reads import RunStatus
@@ -32,15 +33,7 @@ def print_json(value: Any) -> None:
     """Print one JSON value."""
     written = json.dumps(value, indent=2, ensure_ascii=False, default=str)
     # Names of columns may hold what no UTF-8 does.
-    click.echo(written if _is_utf8(written) else json.dumps(value, indent=2, default=str))
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    click.echo(written if is_utf8(written) else json.dumps(value, indent=2, default=str))
 
 
 def status_json(status: "RunStatus") -> dict[str, Any]:

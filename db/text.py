@@ -12,6 +12,15 @@ _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
 _BLANK: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\U0001d159\ufffd\ufffc\ufffe\uffff")
 
 
+def is_utf8(text: str) -> bool:
+    """Tell whether UTF-8 holds `text`: names of files and columns may have lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def is_visible(text: str) -> bool:
     """Tell whether a reader would see anything of `text`."""
     # Nearly every text begins with a letter of ASCII, which needs no look at categories.

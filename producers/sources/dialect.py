@@ -53,11 +53,6 @@ class Dialect:
         )
 
 
-def check_dialect_options(options: ReadOptions) -> None:
-    """Raise SettingError for an option that no table as text can be read by."""
-    normalised(options)
-
-
 def normalised(options: ReadOptions) -> ReadOptions:
     """Return the options with the characters that names and codes stand for; again, it changes nothing.
 

@@ -1,7 +1,7 @@
 """Kinds of files that hold no text that is read, told by how they begin or are named, and what to do with them."""
 
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from db.errors import SourceError
 from producers.sources.place import Place
@@ -170,14 +170,6 @@ def foreign_head(head: bytes) -> Foreign | None:
     if tag.startswith(b"<?xml"):
         return _XML
     return next((kind for kind in FOREIGN if kind.magics and head.startswith(kind.magics)), None)
-
-
-def foreign_file(path: Path) -> Foreign | None:
-    """Return the kind of a file that is not read, by its name or how it begins. Raises OSError."""
-    if kind := foreign_name(path):
-        return kind
-    with path.open("rb", buffering=0) as file:
-        return foreign_head(file.read(HEAD))
 
 
 def refuse_foreign(place: Place, head: bytes) -> None:

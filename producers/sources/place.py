@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes
 
+from db.text import is_utf8
 from producers.sources.text import clean
 
 #: Stands between an archive and its member in what the ledger keeps.
@@ -51,7 +52,7 @@ class Place:
     def kept(self) -> str:
         """Return the place as text that any store takes, and `from_kept` reads."""
         path = self.path.resolve()
-        text = str(path) if _is_utf8(str(path)) else path.as_uri()
+        text = str(path) if is_utf8(str(path)) else path.as_uri()
         return text if self.member is None else f"{text}{_WITHIN}{self.member}"
 
     @property
@@ -106,11 +107,3 @@ def _is_there(path: Path, test: Callable[[Path], bool] = Path.exists) -> bool:
         return test(path)
     except OSError:  # with the name of a member behind it, a path may be longer than a system takes
         return False
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -9,7 +9,7 @@ import pytest
 from db.emotions import EMOTIONS
 from db.errors import NoSourceError, SettingError, SourceError
 from producers.sources import Columns, Layout, ReadOptions, open_source
-from producers.sources.dialect import check_dialect_options, normalised
+from producers.sources.dialect import normalised
 from tests.producers.test_sources_support import bads, comments, read_all, texts, write
 
 #: Texts of a table of ten rows that need quotes, or escapes.
@@ -248,7 +248,7 @@ def test_quotes_can_be_said_to_be_none(tmp_path: Path) -> None:
 def test_an_option_that_cannot_be_is_refused(options: dict[str, str | int], message: str, tmp_path: Path) -> None:
     given = msgspec.structs.replace(ReadOptions(), **options)
     with pytest.raises(SettingError, match=message):
-        check_dialect_options(given)
+        normalised(given)
     with pytest.raises(SettingError, match=message):
         open_source(tmp_path / "x.csv", given)
 
