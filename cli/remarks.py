@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from db import note_kinds
 from db.comment import ANOTHER_ID
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def remarks(status: "RunStatus") -> Iterator[tuple[str, str]]:
     yield from _layouts(status)
     for kind, note in status.notes.items():
         yield from _of_note(kind, note, status.read)
-    if status.read and status.finished and not status.classified and "nothing passed" not in status.notes:
+    if status.read and status.finished and not status.classified and note_kinds.NOTHING_PASSED not in status.notes:
         yield "nothing", "no record was labelled: see above why they were skipped"
     for reason, names in status.passed_over.items():
         yield "passed over", f"{_files(len(names))}, {reason}: {some(names)}"
@@ -47,13 +48,13 @@ def _layouts(status: "RunStatus") -> Iterator[tuple[str, str]]:
 
 def _of_note(kind: str, note: "Note", read: int) -> Iterator[tuple[str, str]]:
     match kind:
-        case "unread time":
+        case note_kinds.UNREAD_TIME:
             yield "no time", f"{note.n:,} of {read:,} have no time: {note.example}"
-        case "removed title":
+        case note_kinds.REMOVED_TITLE:
             yield "titles", f"{note.n:,} posts whose text is gone have a title: --removed-titles labels it"
-        case "not UTF-8":
+        case note_kinds.NOT_UTF8:
             yield "not UTF-8", f"{note.n:,} records hold bytes that are no UTF-8: \ufffd stands in their place"
-        case "nothing passed":
+        case note_kinds.NOTHING_PASSED:
             yield "nothing", note.example or "no record passes the filters"
         case _ if kind == ANOTHER_ID:
             return  # which stands in the sum

@@ -1,13 +1,8 @@
 """The names that filters pass over, as long as they let nothing pass: so that a run can say what is near."""
 
-from typing import Final
-
 from db.comment import Comment
 from db.filters import Filters
 from db.nearnames import NearNames, nothing_of
-
-#: The kind of the note of a run whose filters let nothing pass.
-NOTHING_PASSED: Final = "nothing passed"
 
 
 class FilteredNames:

@@ -10,12 +10,13 @@ from typing import Final, TypeVar
 from db.comment import Comment
 from db.errors import BrokerError, SourceError, StoreError
 from db.ledger import Chunk, Ledger, Note, Run, SourceFile
+from db.note_kinds import NOTHING_PASSED
 from db.patience import patiently
 from db.rollups import refresh
 from db.store import Store
 from producers import metrics
 from producers.chunks import RecordRange, cut_records
-from producers.filtered_names import NOTHING_PASSED, FilteredNames
+from producers.filtered_names import FilteredNames
 from producers.options import RunOptions
 from producers.reading import read_again
 from producers.record import Source

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from db import note_kinds
 from db.comment import Comment
 from db.errors import SourceError
 from producers.record import Bad, Parsed, Record
@@ -25,7 +26,7 @@ _CHECKED = 20
 #: Bytes of the first line that an error shows.
 _SHOWN = 60
 #: The note of a record with bytes that are no UTF-8: U+FFFD stands in their place.
-NOT_UTF8 = ("not UTF-8", None)
+NOT_UTF8 = (note_kinds.NOT_UTF8, None)
 #: What a summary is told of a comment.
 _NO_NOTES: tuple[tuple[str, str | None], ...] = ()
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from db.comment import Comment
+from db.note_kinds import UNREAD_TIME
 from producers.record import Parsed
 from producers.sources.layout import AS_FOUND, Fields, ReadOptions
 from producers.sources.names import author_of, subreddit_of
@@ -17,8 +18,6 @@ from producers.sources.times import is_given, parse_time
 
 #: Where nothing was looked for: values stand under the names of Columns, and ids are the table's own.
 PLAIN: Final = Fields()
-#: The note of a record whose time could not be read.
-UNREAD_TIME: Final = "unread time"
 #: Reddit's own ids of submissions have no prefix in most tables.
 _BARE_ID: Final = re.compile("[0-9a-z]{2,13}")
 

@@ -5,6 +5,7 @@ import re
 from html.entities import html5
 from typing import NamedTuple
 
+from db import note_kinds
 from db.comment import MAX_ID
 from db.text import is_visible, shows
 
@@ -40,7 +41,7 @@ _NULL_WORDS = frozenset(
 )
 
 #: The note of a post whose text is gone and whose title could be labelled.
-REMOVED_TITLE = ("removed title", None)
+REMOVED_TITLE = (note_kinds.REMOVED_TITLE, None)
 
 
 class JoinedPost(NamedTuple):
