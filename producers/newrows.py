@@ -27,7 +27,9 @@ logger = logging.getLogger(__name__)
 
 #: Rows of a file at most: some 70 MB of comments, and what a kill in the middle of one has read in vain.
 FILE_ROWS: Final = 1_000_000
-_SCHEMA: Final = pa.schema([(name, pa.large_string()) for name in FIELDS])
+#: Binary, so that a text that is no UTF-8 comes to the reader as it is, which makes a dead letter of it.
+_COLUMN: Final = pa.large_binary()
+_SCHEMA: Final = pa.schema([(name, _COLUMN) for name in FIELDS])
 
 
 class _Spooled(NamedTuple):
@@ -88,7 +90,7 @@ def _spool(found: Generator[Row, None, None], folder: Path, name: str) -> _Spool
             with spooling(folder, name) as (path, file), pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer:
                 while batch := list(islice(rows, BATCH)):
                     columns = zip(*(row.fields for row in batch), strict=True)
-                    writer.write_batch(pa.record_batch([pa.array(one, pa.large_string()) for one in columns], _SCHEMA))
+                    writer.write_batch(pa.record_batch([pa.array(one, _COLUMN) for one in columns], _SCHEMA))
                     count, last = count + len(batch), batch[-1]
         except OSError as error:
             raise SourceError(f"new rows cannot be kept in {folder}: {error.strerror}; see MOODMILL_SPOOL") from error

@@ -54,8 +54,8 @@ FIELDS: Final = ("text", "id", "subreddit", "author", "created_at")
 class Row:
     """A row of a table."""
 
-    #: By FIELDS; null where the table has none.
-    fields: tuple[str | None, ...]
+    #: By FIELDS; null where the table has none, bytes where a text is no UTF-8.
+    fields: tuple[str | bytes | None, ...]
     #: How far the table is read with this row.
     watermark: Watermark
 
@@ -92,7 +92,7 @@ class SqlTable:
                         return
                     if last == before and len(last) == 1:
                         raise SourceError(
-                            f"table {self.name} has two rows of {self._key!r} {_written(last[0])}, which is to be "
+                            f"table {self.name} has two rows of {self._key!r} {_written(last[0])!s}, which is to be "
                             "their id: name another one by id_column"
                         )
                     before = last
@@ -214,16 +214,21 @@ def _engine(url: str | URL, setting: str) -> Engine:
 
 
 def _read_any_text(connection: Any, _record: Any) -> None:
-    """One text of broken UTF-8 would otherwise end the reading."""
-    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    """One text of SQLite's that is no UTF-8 would otherwise end the reading."""
+    connection.text_factory = _text_or_bytes
 
 
-def _written(value: object) -> str | None:
+def _text_or_bytes(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def _written(value: object) -> str | bytes | None:
     match value:
-        case None | str():
+        case None | str() | bytes():
             return value
-        case bytes():
-            return value.decode("utf-8", "replace")
         case date():  # a datetime is one, too
             return value.isoformat()
         case _:

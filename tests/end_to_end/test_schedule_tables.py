@@ -273,3 +273,16 @@ def test_a_spool_that_takes_nothing_fails_the_job_and_loses_nothing(shop: Shop) 
 def test_list_shows_the_table_and_its_key(shop: Shop) -> None:
     (one,) = json.loads(moodmill_here("schedule", "list", "--json", cwd=shop.folder, settings=shop.settings).stdout)
     assert (one["files"], one["table"], one["key"]) == (None, shop.table.name, "id")
+
+
+def test_a_text_that_is_no_utf_8_becomes_a_dead_letter(shop: Shop) -> None:
+    shop.add(range(2))
+    broken = f"update \"{shop.table.name}\" set message = cast(x'61ff62' as text) where id = {shop.first}"
+    with shop.engine.begin() as connection:
+        connection.execute(text(broken))
+    shop.run()
+    assert shop.labelled == [1]
+    letters = shop.fleet.query("select error, payload from dead_letter where payload like ?", [f'%"{shop.first}"%'])
+    ((error, payload),) = letters
+    assert "UTF-8" in error
+    assert "\ufffd" not in payload
