@@ -19,7 +19,7 @@ from producers.sources import (
     ReadOptions,
     discover,
     fingerprint,
-    is_among,
+    of_archive,
     open_source,
 )
 from producers.sources.archive import HIDDEN, is_archive, members, size_of
@@ -52,6 +52,8 @@ def look_into(
     """
     given = list(sources)
     named = {path.resolve() for path in given if isinstance(path, Path)}
+    # An archive is known by what it holds.
+    known = {**{of_archive(mark): reason for mark, reason in known.items()}, **known}
     of_paths = discover(path for path in given if isinstance(path, Path))
     found.passed_over |= of_paths.passed_over
     found.places = [*of_paths.places, *(place for place in given if isinstance(place, Place))]
@@ -84,9 +86,7 @@ def _known(place: Place, known: Mapping[str, str]) -> str | None:
         mark = fingerprint(place)
     except SourceError:
         return None  # which is told where it is opened
-    if mark in known:
-        return known[mark]
-    return next((reason for one, reason in known.items() if is_among(mark, (one,))), None)
+    return known.get(mark)
 
 
 def _parts(place: Place, found: Discovery) -> Iterator[Place | Opened]:
@@ -148,15 +148,25 @@ def refuse_idle_options(options: RunOptions, opened: Iterable[Opened]) -> None:
     idle = sorted(f"--{name.replace('_', '-')}" for name in asked - taken)
     if kinds and idle:
         raise SettingError(
-            f"{', '.join(idle)} would do nothing: the sources are of the kind {', '.join(sorted(kinds))}"
+            f"{', '.join(idle)} would do nothing: the sources are of the kind {', '.join(sorted(kinds))}, "
+            "and `label --inspect` shows how they are read"
         )
 
 
 def _taken(layout: Layout) -> frozenset[str]:
     """Return the options that mean something to a source that is read so."""
     # Reddit's own records have their fields, wherever in a document they stand.
-    is_reddits = layout.kind == "json" and not layout.fields.columns
-    return KINDS["reddit"].takes | {"encoding"} if is_reddits else KINDS[layout.kind].takes
+    if layout.kind == "reddit":
+        return KINDS["reddit"].takes
+    fields = layout.fields
+    if layout.kind == "json" and not fields.columns:
+        return KINDS["reddit"].takes | {"encoding"}
+    idle = set()
+    if "created_at" not in fields.columns and "created_at" not in fields.constants:
+        idle.add("time_format")
+    if "title" not in fields.columns:
+        idle.add("removed_titles")
+    return KINDS[layout.kind].takes - idle
 
 
 def _file(number: int, opened: Opened) -> SourceFile:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from db.errors import SourceError
 from producers.jobs import Job
-from producers.sources import Discovery, Place, discover, fingerprint, is_among
+from producers.sources import Discovery, Place, discover, fingerprint, of_archive
 from producers.sources.discovery import refuse_unreadable
 
 
@@ -32,6 +32,8 @@ def look_at_files(job: Job, known: Collection[str], outdated: Collection[str] = 
     One that was written to lately is left for the next time: it may be half-written.
     """
     before = time.time() - job.settled
+    # An archive is known by what it holds.
+    known, outdated = ({*marks, *map(of_archive, marks)} for marks in (known, outdated))
     errors: list[str] = []
     found: list[tuple[float, Place]] = []
     old: list[Place] = []
@@ -42,9 +44,9 @@ def look_at_files(job: Job, known: Collection[str], outdated: Collection[str] = 
             if changed > before:
                 continue
             mark = fingerprint(place)
-            if is_among(mark, known):
+            if mark in known:
                 continue
-            if is_among(mark, outdated):
+            if mark in outdated:
                 old.append(place)
             else:
                 found.append((changed, place))

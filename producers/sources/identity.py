@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Collection
 from pathlib import Path
 
 from db.errors import SourceError
@@ -41,6 +40,6 @@ def _of_file(path: Path) -> str:
     return f"{size}-{digest.hexdigest()[:_DIGITS]}"
 
 
-def is_among(mark: str, known: Collection[str]) -> bool:
-    """Whether a file of this fingerprint was met: itself, or, where it is an archive, what it holds."""
-    return mark in known or any(one.startswith(f"{mark}:") for one in known)
+def of_archive(mark: str) -> str:
+    """Return the fingerprint of the archive whose member has this one; a file's own stays as it is."""
+    return mark.partition(":")[0]
