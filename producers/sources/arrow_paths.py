@@ -1,6 +1,6 @@
 """Columns of Arrow tables, those within structs, lists and maps among them, by dotted paths."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,16 @@ def _fields_of(parent: Any, steps: tuple[int | str, ...], above: str = "") -> It
             yield path
         else:
             yield from _fields_of(field, path.steps, f"{above}{parent.name}.")
+
+
+def lists_of(fields: Iterable[Any], above: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Yield the dotted paths of columns that are lists of structs, each with the names of a struct's fields."""
+    for field in fields:
+        kind = stored(field.type)
+        if pa.types.is_struct(kind):
+            yield from lists_of(kind, f"{above}{field.name}.")
+        elif _is_list(kind) and pa.types.is_struct(inner := stored(kind.value_type)):
+            yield f"{above}{field.name}", [one.name for one in inner]
 
 
 def find_path(schema: Any, name: str) -> ColumnPath | None:

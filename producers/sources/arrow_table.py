@@ -11,14 +11,15 @@ from itertools import repeat
 from typing import Any, ClassVar, Final, Protocol
 
 import pyarrow as pa
+from msgspec.structs import replace
 
 from db.errors import NoSourceError, SourceError
 from db.export_mark import is_export
 from producers.record import PAYLOAD_LIMIT, Record
-from producers.sources.arrow_paths import ColumnPath, columns_of, find_path
+from producers.sources.arrow_paths import ColumnPath, columns_of, find_path, lists_of
 from producers.sources.arrow_values import NotUtf8, texts, times
 from producers.sources.bad import bad
-from producers.sources.columns import KNOWN, SAMPLE_ROWS, find_fields
+from producers.sources.columns import KNOWN, SAMPLE_ROWS, are_comments, find_fields, may_be_clock
 from producers.sources.compression import CODECS
 from producers.sources.foreign import HEAD, foreign_head
 from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
@@ -195,7 +196,7 @@ class ArrowTable(ABC):
         fields = find_fields(self._options, names, self._sample(table, columns, names), self.place)
         for field, number in fields.columns.items():
             self._refuse_nested(field, columns[number])
-        return fields
+        return replace(fields, unread=tuple(name for name, inner in lists_of(schema) if are_comments(inner)))
 
     def _asked(self, schema: Any, names: Sequence[str]) -> Iterator[ColumnPath]:
         """Yield what is asked for by paths through lists and maps, whose ends no schema lists."""
@@ -237,7 +238,8 @@ class ArrowTable(ABC):
         wanted = [
             number
             for number, name in enumerate(names)
-            if not known.isdisjoint((_as_asked(name), str(number + 1))) and not columns[number].is_nested
+            if (not known.isdisjoint((_as_asked(name), str(number + 1))) or may_be_clock(_as_asked(name)))
+            and not columns[number].is_nested
         ]
         rows = 0
         for part in table.parts([columns[number] for number in wanted], 0) if wanted else ():

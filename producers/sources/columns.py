@@ -1,6 +1,6 @@
 """Which columns of a table hold a comment's fields."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
 from typing import Final
@@ -10,7 +10,7 @@ from producers.sources.layout import Columns, Fields, Ids, ReadOptions
 from producers.sources.permalink import is_same, read_permalink
 from producers.sources.place import Place
 from producers.sources.text import clean
-from producers.sources.time_columns import find_form, fineness
+from producers.sources.time_columns import are_clocks, are_days, find_form, fineness
 
 #: The names that tables commonly use, the likeliest first.
 KNOWN: Final = {
@@ -33,6 +33,8 @@ _POST_TEXTS: Final = frozenset(("selftext", "text"))
 _OF_COMMENTS: Final = frozenset(("comment_id", "parent_id", "link_id", "cid"))
 #: Columns of posts alone, by which their `body` is told from that of comments.
 _COUNTED: Final = frozenset(("num_comments", "comms_num"))
+#: Names of columns of times of day, besides those that have "time" in them.
+_CLOCKS: Final = frozenset(("hour", "clock"))
 #: Fields that folders may say by themselves.
 _OF_FOLDERS: Final = ("subreddit", "author", "created_at")
 #: Rows looked at for what a single one does not tell, such as the order of day and month.
@@ -61,6 +63,8 @@ def find_fields(options: ReadOptions, names: Sequence[str], rows: Iterable[Seque
     time_form = options.time_format
     if "created_at" in columns:
         columns["created_at"], time_form = _find_times(options, names, columns["created_at"], sample, place)
+        if are_days(_values(sample, columns["created_at"]), time_form):
+            columns |= _find_clock(plain, set(columns.values()), sample)
     return Fields(
         columns=columns,
         called={field: names[number] for field, number in columns.items()},
@@ -116,6 +120,13 @@ def _number(wanted: str, names: Sequence[str], field: str, source: object) -> in
     return number - 1 if 0 < number <= len(names) else None
 
 
+def are_comments(names: Iterable[str]) -> bool:
+    """Tell whether an object with these keys is a comment of its own: it has a text, and an id, an author or a time."""
+    plain = {name.strip().lower() for name in names}
+    beside = ("id", "author", "created_at")
+    return not plain.isdisjoint(KNOWN["text"]) and any(not plain.isdisjoint(KNOWN[field]) for field in beside)
+
+
 def _option(field: str) -> str:
     return f"--{field.replace('_', '-')}-column"
 
@@ -137,7 +148,7 @@ def _find_times(
     if options.columns.created_at is None:
         found = (_number(name, names, "created_at", place) for name in KNOWN["created_at"])
         numbers = [number for number in found if number is not None]
-    columns = {number: [row[number] for row in rows if number < len(row)] for number in numbers}
+    columns = {number: _values(rows, number) for number in numbers}
     if options.time_format is not None:
         return max(numbers, key=lambda number: fineness(columns[number], options.time_format)), options.time_format
     forms = {number: find_form(values) for number, values in columns.items()}
@@ -151,6 +162,23 @@ def _find_times(
             "say by --time-format day-first or month-first"
         )
     return best, forms[best].order
+
+
+def _find_clock(names: Sequence[str], taken: Collection[int], rows: Sequence[Sequence[object]]) -> dict[str, int]:
+    """Return the column of times of day that stands beside one of days, if there is one."""
+    for number, name in enumerate(names):
+        if number not in taken and may_be_clock(name) and are_clocks(_values(rows, number)):
+            return {"time_of_day": number}
+    return {}
+
+
+def may_be_clock(name: str) -> bool:
+    """Tell whether a column of this name, in small letters, may hold the time of day that belongs to a day."""
+    return "time" in name or name in _CLOCKS
+
+
+def _values(rows: Sequence[Sequence[object]], number: int) -> list[object]:
+    return [row[number] for row in rows if number < len(row)]
 
 
 def _whose(names: Sequence[str], columns: dict[str, int], rows: Sequence[Sequence[object]]) -> Ids:

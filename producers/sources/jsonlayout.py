@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from msgspec.structs import replace
+
 from db.errors import SourceError
 from producers.sources.columns import SAMPLE_ROWS, find_fields
 from producers.sources.compression import ByteStream
@@ -10,7 +12,7 @@ from producers.sources.jsoncut import BrokenJsonError, EndedJsonError
 from producers.sources.jsondocument import Documents
 from producers.sources.jsonplaces import Places, are_one, asks_for_columns, is_lone_word
 from producers.sources.jsonrefusal import Beginning, check_no_export, many_places, refusal
-from producers.sources.jsonvalue import Object, decode_object, flat, keys_twice, names_of, pick
+from producers.sources.jsonvalue import Object, comments_within, decode_object, flat, keys_twice, names_of, pick
 from producers.sources.layout import Fields, Layout, ReadOptions
 from producers.sources.lines import LINE_LIMIT, Overlong, read_lines
 from producers.sources.place import Place
@@ -161,7 +163,8 @@ class _Finding:
                 if path not in row and not isinstance(found := pick(record, path), dict | list | None):
                     row[path] = found
         names = names_of(rows, asked)
-        return find_fields(self._options, names, ([row.get(name) for name in names] for row in rows), self._place)
+        fields = find_fields(self._options, names, ([row.get(name) for name in names] for row in rows), self._place)
+        return replace(fields, unread=tuple(sorted({path for record in records for path in comments_within(record)})))
 
     def _check_encoding(self, raws: list[bytes]) -> None:
         for raw in raws if self._encoding is None else ():

@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from producers.sources.columns import are_comments
+
 #: Objects and arrays that are looked into for names, values of an array that are, and names taken from below the top.
 _LEVELS = 6
 _ARRAY_VALUES = 3
@@ -112,6 +114,16 @@ def _leaves(value: object, path: str, levels: int) -> Iterator[tuple[str, object
     if levels:
         for key, member in members:
             yield from _leaves(member, f"{path}.{key}" if path else str(key), levels - 1)
+
+
+def comments_within(record: Mapping[str, object], above: str = "", levels: int = _LEVELS) -> Iterator[str]:
+    """Yield the dotted paths of arrays in a record that hold comments of their own."""
+    for name, value in record.items():
+        if isinstance(value, list):
+            if any(isinstance(one, dict) and are_comments(one) for one in value[:_ARRAY_VALUES]):
+                yield f"{above}{name}"
+        elif isinstance(value, dict) and levels:
+            yield from comments_within(value, f"{above}{name}.", levels - 1)
 
 
 def names_of(rows: Iterable[Mapping[str, object]], asked: Iterable[str] = ()) -> list[str]:

@@ -62,7 +62,7 @@ COLUMN_OPTIONS: Final = frozenset(
 class Fields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where the fields of a comment are, by the names of Columns."""
 
-    #: Numbers of columns, from 0.
+    #: Numbers of columns, from 0; beside the names of Columns, `time_of_day`: a clock that stands apart from its day.
     columns: dict[str, int] = {}
     #: The columns as people call them: names, numbers from 1, or dotted paths.
     called: dict[str, str] = {}
@@ -72,6 +72,8 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_form: str | None = None
     #: Rows are posts: the title stands before the text, and ids are those of submissions.
     is_posts: bool = False
+    #: Columns that hold records of their own, which are not read: the comments of a post, the replies to a comment.
+    unread: tuple[str, ...] = ()
     #: Whose ids these are: Reddit's, which name one comment wherever they stand, or the table's own.
     ids: Ids = "table"
 
@@ -79,7 +81,8 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Say in a line which columns hold what."""
         said = [f"{field.replace('_', ' ')} in {name!r}" for field, name in self.called.items()]
         said += [f"{field.replace('_', ' ')} is {value!r}" for field, value in self.constants.items()]
-        return ", ".join([*said, *([f"times {self.time_form}"] if self.time_form else [])])
+        said += [f"times {self.time_form}"] if self.time_form else []
+        return ", ".join([*said, *(f"not read: the records within {name!r}" for name in self.unread)])
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

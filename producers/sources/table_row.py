@@ -15,6 +15,7 @@ from producers.sources.names import author_of, subreddit_of
 from producers.sources.permalink import read_permalink
 from producers.sources.text import comment_id, comment_text, gone, is_null_word, join_post
 from producers.sources.times import is_given, parse_time
+from producers.sources.written_times import at_clock
 
 #: Where nothing was looked for: values stand under the names of Columns, and ids are the table's own.
 PLAIN: Final = Fields()
@@ -54,7 +55,12 @@ def to_parsed(
     time = values.get("created_at")
     created_at = parse_time(time, fields.time_form)
     if created_at is None and is_given(time):
-        notes = (*notes, (UNREAD_TIME, f"{str(time)[:60]!r} in {fields.called.get('created_at', 'created_at')}"))
+        notes = (*notes, _unread(time, "created_at", fields))
+    elif created_at is not None and (clock := given.get("time_of_day")):
+        moment = at_clock(created_at, clock)
+        if moment is None:
+            notes = (*notes, _unread(clock, "time_of_day", fields))
+        created_at = moment or created_at
     comment = Comment(
         id=comment_id(key or made_id(source, position, raw)),
         text=text,
@@ -64,6 +70,11 @@ def to_parsed(
         created_at=created_at,
     )
     return Parsed(comment=comment, gone=loss, notes=notes)
+
+
+def _unread(value: object, field: str, fields: Fields) -> tuple[str, str]:
+    """Return the note of a time that cannot be read."""
+    return UNREAD_TIME, f"{str(value)[:60]!r} in {fields.called.get(field, field)}"
 
 
 def made_id(source: str, position: int, text: str) -> str:

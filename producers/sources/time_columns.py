@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from statistics import median_high
 
 from producers.sources.time_forms import DAY_FIRST, MONTH_FIRST
-from producers.sources.times import parse_time
-from producers.sources.written_times import NumericDate, numeric_date
+from producers.sources.times import is_given, parse_time
+from producers.sources.written_times import NumericDate, is_clock, numeric_date
 
 #: Above what any fineness adds up to: a column of which most values are read comes before all others.
 _MOSTLY_READ = 100
@@ -50,6 +50,18 @@ def fineness(values: Sequence[object], form: str | None = None) -> int:
         return 0
     # Of most rows: a few do not make a column of days one of seconds, nor the few full minutes one of minutes.
     return median_high(levels) + (_MOSTLY_READ if 2 * len(levels) > len(values) else 0)
+
+
+def are_days(values: Iterable[object], form: str | None = None) -> bool:
+    """Tell whether the times of a column are days: at least one, and all of them at midnight."""
+    moments = [moment for value in values if (moment := _read(value, form)) is not None]
+    return bool(moments) and all(moment.time() == time.min for moment in moments)
+
+
+def are_clocks(values: Iterable[object]) -> bool:
+    """Tell whether a column holds times of day: at least one, and nothing else."""
+    given = [str(value) for value in values if is_given(value)]
+    return bool(given) and all(map(is_clock, given))
 
 
 def _order(numeric: NumericDate, this_year: int) -> str | None:

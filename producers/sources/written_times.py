@@ -120,6 +120,17 @@ def read_written(text: str, order: str | None = None) -> datetime | None:
     return _moment(day, clock)
 
 
+def is_clock(text: str) -> bool:
+    """Tell whether a text names a time of day, and no day."""
+    return len(text) <= _LONGEST and _CLOCK.fullmatch(text.strip()) is not None
+
+
+def at_clock(midnight: datetime, text: str) -> datetime | None:
+    """Return the moment in UTC of a day at the time of day that `text` names; None where it names none."""
+    clock = _CLOCK.fullmatch(text.strip()) if len(text) <= _LONGEST else None
+    return None if clock is None else _moment(midnight.date(), clock)
+
+
 def numeric_date(text: str) -> NumericDate | None:
     """Return the date of a text that has it in numbers with the year at the end, None of any other text."""
     if len(text) > _LONGEST:

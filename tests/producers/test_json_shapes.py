@@ -148,3 +148,17 @@ def test_records_at_a_second_place_far_behind_are_told(tmp_path: Path) -> None:
     assert len(comments(records)) == 50  # all that were found are read before
     assert "holds records at 'b.c.item' besides those at 'a.item'" in str(error)
     assert "jq -c '.b.c[]'" in str(error)
+
+
+def test_what_is_said_of_records_within_records(tmp_path: Path) -> None:
+    # given posts with their comments, which are objects beside them, and what only looks like comments
+    inner = [{"author": "bob", "body": "yes"}, {"author": "eve", "body": "no"}]
+    tags = {"tags": [{"text": "python", "indices": [0, 7]}], "related": [], "meta": {"pages": {"replies": inner}}}
+    rows: Records = [{**row, "comments": inner, **tags} for row in ROWS]
+    source = open_source(write(tmp_path / "x.json", lines(rows)))
+    # then the rows are read, and it is said what is not
+    layout = source.inspect()
+    assert layout.fields.unread == ("comments", "meta.pages.replies")
+    assert "not read: the records within 'comments'" in layout.describe()
+    assert len(comments(read_all(source))) == len(ROWS)
+    assert open_source(write(tmp_path / "y.json", lines(ROWS))).inspect().fields.unread == ()

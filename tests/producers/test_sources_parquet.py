@@ -323,3 +323,19 @@ def test_a_payload_that_was_cut_says_so(tmp_path: Path) -> None:
     again = source.parse(bad.payload, 0)
     assert isinstance(again, Bad)
     assert "cut at" in again.error
+
+
+def test_a_day_and_the_time_of_day_in_two_columns_are_one_moment(tmp_path: Path) -> None:
+    moments = [MOMENT, MOMENT.replace(hour=1, microsecond=250_000)]
+    days = pa.array([moment.date() for moment in moments], pa.date32())
+    for kind in (pa.time64("us"), pa.time64("ns"), pa.time32("ms")):
+        clocks = pa.array([moment.time() for moment in moments], pa.time64("us")).cast(kind)
+        source = open_source(parquet(tmp_path, {"text": ["a", "b"], "date": days, "time": clocks}))
+        assert [comment.created_at for comment in comments(read_all(source))] == moments
+
+
+def test_what_is_said_of_records_within_records(tmp_path: Path) -> None:
+    inner = [{"author": "bob", "body": "yes"}]
+    columns = {"text": ["a"], "comments": [inner], "about": [{"replies": inner, "tags": [{"text": "x"}]}]}
+    source = open_source(parquet(tmp_path, columns))
+    assert source.inspect().fields.unread == ("comments", "about.replies")

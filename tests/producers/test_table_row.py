@@ -189,3 +189,35 @@ def test_comments_beside_the_title_of_their_thread_are_no_posts() -> None:
 def test_two_time_columns_of_one_name_are_refused() -> None:
     with pytest.raises(SourceError, match="2 columns 'timestamp'"):
         find_fields(ReadOptions(), ["text", "created_utc", "timestamp", "timestamp"], [], PLACE)
+
+
+def test_the_time_of_day_may_stand_in_a_column_of_its_own() -> None:
+    rows = [("a", "2022-10-05", "7:11:13 PM"), ("b", "2022-10-06", "07:11 +02:00"), ("c", "2022-10-07", None)]
+    fields = find_fields(ReadOptions(), ["text", "date", "time"], rows, PLACE)
+    assert fields.called == {"text": "text", "created_at": "date", "time_of_day": "time"}
+    read = [to_parsed({"text": "a", "created_at": day, "time_of_day": clock}, 0, "x", fields) for _, day, clock in rows]
+    moments = [parsed.comment.created_at for parsed in read]
+    assert [str(moment)[:19] for moment in moments] == [
+        "2022-10-05 19:11:13",
+        "2022-10-06 05:11:00",
+        "2022-10-07 00:00:00",
+    ]
+    unread = to_parsed({"text": "a", "created_at": "2022-10-05", "time_of_day": "noon"}, 0, "x", fields)
+    assert (str(unread.comment.created_at)[:10], unread.notes) == (
+        "2022-10-05",
+        (("unread time", "'noon' in time"),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("times", "names"),
+    [
+        ([("2022-10-05 00:00:01", "07:11")], ["created_utc", "time"]),  # the moment is known
+        ([("2022-10-05", "lunch"), ("2022-10-05", "07:11")], ["date", "time"]),
+        ([("2022-10-05", "07:11")], ["date", "score"]),
+        ([("2022-10-05", None)], ["date", "time"]),
+    ],
+)
+def test_no_other_column_is_one_of_times_of_day(times: list[tuple[object, ...]], names: list[str]) -> None:
+    fields = find_fields(ReadOptions(), ["text", *names], [("a", *one) for one in times], PLACE)
+    assert "time_of_day" not in fields.called
