@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.conftest import Fleet
-from tests.support import moodmill_here, write_dump
+from tests.support import moodmill, moodmill_here, write_dump
 
 
 def label(fleet: Fleet, *arguments: str | Path, cwd: Path) -> tuple[int, str, str]:
@@ -96,6 +96,8 @@ def test_a_file_is_inspected_without_being_labelled(fleet: Fleet, tmp_path: Path
         ("x.ndjson", ["--delimiter", ";"]),
         ("x.ndjson", ["--quote", "none"]),
         ("x.csv", ["--honour-deletions"]),
+        ("x.csv", ["--time-format", "day-first"]),  # it has no times
+        ("x.csv", ["--removed-titles"]),
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused(fleet: Fleet, tmp_path: Path, name: str, option: list[str]) -> None:
@@ -189,6 +191,63 @@ def test_what_was_found_is_kept_for_the_replay(fleet: Fleet, tmp_path: Path) -> 
     done = moodmill_here("dead", "replay", str(letter), "--json", cwd=tmp_path, settings=fleet.settings)
     # then it is read as the run found the table to be read
     assert json.loads(done.stdout)["replayed"] == 1
+
+
+def test_an_archive_that_cannot_be_listed_is_told_again_by_whoever_resumes(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with zipfile.ZipFile(tmp_path / "in" / "broken.zip", "w") as archive:
+        archive.writestr("x.csv", "id,text\nunlisted,a\n")
+    cut = (tmp_path / "in" / "broken.zip").read_bytes()[:-10]
+    (tmp_path / "in" / "broken.zip").write_bytes(cut)
+    (tmp_path / "in" / "good.csv").write_text("id,text\nlisted,I love this\n")
+    found = summary(fleet, "in", cwd=tmp_path)
+    assert (found["status"], found["classified"], list(found["source_errors"])) == (1, 1, ["broken.zip"])
+    again = moodmill_here("resume", found["run"], "--json", cwd=tmp_path, settings=fleet.settings)
+    told = json.loads(again.stdout)
+    assert (again.returncode, told["source_errors"], told["read"]) == (1, found["source_errors"], 1)
+
+
+def test_an_archive_is_read_from_standard_input(fleet: Fleet, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "piped.zip", "w") as archive:
+        archive.writestr("RC_a.ndjson", '{"id": "piped1", "body": "I love this"}\n')
+        archive.writestr("b.csv", "id,text\npiped2,I hate this\n")
+    settings = fleet.settings | {"MOODMILL_SPOOL": str(tmp_path / "spool")}
+    piped = (tmp_path / "piped.zip").read_bytes()
+    done = moodmill("label", "-", "--json", "--keep-text", cwd=tmp_path, settings=settings, stdin=piped)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["classified"], found["dead"]) == (0, 2, 0), done.stderr
+    assert [name.rpartition("/")[2] for name in found["sources"]] == ["RC_a.ndjson", "b.csv"]
+    # and what was kept of it is deleted
+    assert [path for path in (tmp_path / "spool").rglob("*") if path.is_file()] == []
+
+
+def test_how_each_source_was_read_stands_in_the_json_of_a_status(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "said.csv").write_text("id;text\nstatus1;a\n")
+    found = summary(fleet, "said.csv", cwd=tmp_path)
+    told = json.loads(moodmill_here("status", found["run"], "--json", cwd=tmp_path, settings=fleet.settings).stdout)
+    assert told["layouts"] == found["layouts"]
+    assert told["layouts"]["said.csv"]["delimiter"] == ";"
+
+
+def test_names_that_no_utf_8_holds_are_printed_as_json(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "odd.ndjson").write_text('{"id": "odd1", "data": {"te\\udc80xt": "I love this"}}\n')
+    found = summary(fleet, "odd.ndjson", "--text-column", "2", cwd=tmp_path)
+    assert (found["classified"], found["layouts"]["odd.ndjson"]["fields"]["called"]["text"]) == (1, "data.te\udc80xt")
+
+
+def test_an_option_of_a_job_need_not_mean_something_to_each_of_its_files(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "dumps").mkdir()
+    write_dump(tmp_path / "dumps" / "RC_mixed.ndjson", ["one"], author=tmp_path.name)
+    (tmp_path / "dumps" / "mixed.csv").write_text(f"id;words\n{tmp_path.name};one, two\n")
+    (tmp_path / "jobs.toml").write_text(
+        f'[{tmp_path.name}]\ncron = "15 3 * * *"\nfiles = ["dumps"]\nsettled = 0\ndelimiter = ";"\n'
+        "honour_deletions = true\n"
+    )
+    job = ("schedule", "run", tmp_path.name, "--json")
+    said = json.loads(moodmill_here(*job, cwd=tmp_path, settings=fleet.settings).stdout)
+    # the dump is labelled, and of the table it is said what is missing
+    assert (said["comments"], said["succeeded"]) == (1, False)
+    assert "mixed.csv has no text column" in said["errors"][0]
 
 
 def test_newlines_behind_a_gzip_member_are_no_truncation(fleet: Fleet, tmp_path: Path) -> None:
