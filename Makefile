@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults storm scale check format model secrets clean
+.PHONY: help setup demo test faults sweep storm scale check format model secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,11 @@ test: check ## Lint, check types, and run the whole test suite against real serv
 
 faults: $(READY) ## Put each fault into a run on real servers and processes, and print what came of it
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1 tests/faults
+
+# A test tries few examples in `make test`; what it may miss is looked for here. Hypothesis keeps what it finds.
+sweep: $(READY) ## Try EXAMPLES (20) times as many examples in each property test
+	EXAMPLES=$(or $(EXAMPLES),20) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1 --timeout 3600 \
+		$$(grep --recursive --files-with-matches --include 'test_*.py' '@several(' tests)
 
 storm: $(READY) ## Put faults into runs in random order for MINUTES (10), and print what struck; SEED=n brings the same again
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.storm --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))

@@ -1,13 +1,11 @@
 """The ledger: which runs there are, which chunks they were cut into, and what became of each. It is the truth."""
 
-import json
-import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
@@ -17,12 +15,9 @@ from sqlalchemy.exc import IntegrityError
 from db.errors import RunError, StoreError
 from db.schema import chunk, dead_letter, job_label, note, run, skipped, source
 from db.store import Store
+from db.written import read_layout, read_written_names, written_example, written_layout, written_names
 
 Stage = Literal["read", "classify"]
-#: Characters of a note's example.
-EXAMPLE_LIMIT: Final = 200
-#: What stands in names of files for bytes that are no UTF-8.
-_NO_UTF8: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,10 +130,10 @@ class Ledger:
                 "id": run_id,
                 "created_at": now,
                 "options": msgspec.json.encode(options).decode(),
-                "passed_over": _written_names(passed_over or {}),
+                "passed_over": written_names(passed_over or {}),
             }
             connection.execute(insert(run).values(opened))
-            files = [{"run_id": run_id, **one.__dict__, "layout": _written_layout(one.layout)} for one in sources]
+            files = [{"run_id": run_id, **one.__dict__, "layout": written_layout(one.layout)} for one in sources]
             if files:
                 connection.execute(insert(source), files)
             if owner is not None:
@@ -160,7 +155,7 @@ class Ledger:
                     size=one.size,
                     fingerprint=one.fingerprint,
                     ended=one.ended,
-                    layout=None if one.layout is None else json.loads(one.layout),
+                    layout=read_layout(one.layout),
                     error=one.error,
                 )
                 for one in files
@@ -170,7 +165,7 @@ class Ledger:
             options=msgspec.json.decode(row.options),
             sealed=row.sealed_at is not None,
             sources=sources,
-            passed_over=read_names(row.passed_over),
+            passed_over=read_written_names(row.passed_over),
         )
 
     def add_chunk(self, run_id: str, added: Chunk, cut: Cut, bytes_read: int | None = None) -> None:
@@ -244,7 +239,7 @@ class Ledger:
         """Note how a source is read, where that is found only after its run began; of values that JSON has."""
         with self._store.writing() as connection:
             mine = (source.c.run_id == run_id) & (source.c.number == number)
-            connection.execute(update(source).where(mine).values(layout=_written_layout(layout)))
+            connection.execute(update(source).where(mine).values(layout=written_layout(layout)))
 
     def seal(self, run_id: str) -> None:
         """Note that all sources are read: what is in chunks now is the whole run."""
@@ -344,7 +339,11 @@ def _insert_skips(connection: Connection, run_id: str, number: int, skipped_by: 
 
 def _insert_notes(connection: Connection, run_id: str, number: int, notes: Mapping[str, Note]) -> None:
     key = {"run_id": run_id, "chunk_number": number}
-    rows = [{**key, "kind": kind, "n": one.n, "example": _shown(one.example)} for kind, one in notes.items() if one.n]
+    rows = [
+        {**key, "kind": kind, "n": one.n, "example": written_example(one.example)}
+        for kind, one in notes.items()
+        if one.n
+    ]
     if rows:
         connection.execute(insert(note), rows)
 
@@ -394,33 +393,6 @@ def bury(connection: Connection, run_id: str, source_number: int, dead: Sequence
     now = datetime.now(UTC)
     rows = [{"run_id": run_id, "source_number": source_number, "created_at": now, **one.__dict__} for one in dead]
     connection.execute(statement, rows)
-
-
-def read_names(written: str | None) -> dict[str, tuple[str, ...]]:
-    """Return names by reason, as a run has them."""
-    return {} if written is None else msgspec.json.decode(written, type=dict[str, tuple[str, ...]])
-
-
-def _written_names(names: Mapping[str, Sequence[str]]) -> str | None:
-    if not names:
-        return None
-    # Names of files may be any bytes, and are here for people: what is no UTF-8 has a mark in its place.
-    marked = {reason: [_NO_UTF8.sub("\ufffd", name) for name in found] for reason, found in names.items()}
-    return msgspec.json.encode(marked).decode()
-
-
-def _written_layout(layout: Mapping[str, Any] | None) -> str | None:
-    # ASCII with escapes: a name of a column may hold what no database takes, and comes back as it was.
-    return None if layout is None else json.dumps(dict(layout))
-
-
-def _shown(example: str | None) -> str | None:
-    """Return an example on one line, without control characters, cut at EXAMPLE_LIMIT characters."""
-    if example is None:
-        return None
-    line = "".join(one if one.isprintable() else " " for one in example[: 4 * EXAMPLE_LIMIT])
-    line = " ".join(line.split())
-    return line if len(line) <= EXAMPLE_LIMIT else f"{line[: EXAMPLE_LIMIT - 1]}…"
 
 
 def _chunk(row: Row[Any]) -> Chunk:

@@ -1,6 +1,5 @@
 """What people ask the store: how a run stands, its dead letters, and which emotions were found."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,10 +9,11 @@ from sqlalchemy import Connection, Double, case, cast, func, select, text
 
 from db.emotions import GROUP_OF, Group
 from db.errors import RunError
-from db.ledger import Note, read_names
+from db.ledger import Note
 from db.models import is_above
 from db.schema import chunk, comment_emotion, dead_letter, model_threshold, note, run, skipped, source
 from db.store import Store
+from db.written import read_layout, read_written_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,8 +138,8 @@ def status(store: Store, run_id: str) -> RunStatus:
         dead=dead,
         failure=failure,
         notes=notes,
-        passed_over=read_names(head.passed_over),
-        layouts={one.name: json.loads(one.layout) for one in files if one.layout is not None},
+        passed_over=read_written_names(head.passed_over),
+        layouts={one.name: layout for one in files if (layout := read_layout(one.layout)) is not None},
         **chunks,
     )
 

@@ -1,6 +1,14 @@
-"""Texts as people, programs and enemies write them, for property tests."""
+"""Texts as people, programs and enemies write them, for property tests; and how many of them a test tries."""
 
+import os
+from collections.abc import Sequence
+from typing import Final
+
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+#: How many times as many examples each property test tries: `make sweep` sets it.
+_TIMES: Final = int(os.environ.get("EXAMPLES", "1"))
 
 #: Characters that break lines, quotes, encodings, tokenizers and stores, more often than chance brings them.
 NASTY = st.text(st.sampled_from("\0\r\n\t\",'\\[]{}é\u2028\ufeff\u200d😀a1 "), max_size=30)
@@ -8,6 +16,11 @@ NASTY = st.text(st.sampled_from("\0\r\n\t\",'\\[]{}é\u2028\ufeff\u200d😀a1 ")
 CLEAN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | NASTY.map(
     lambda text: text.replace("\0", "")
 )
+
+
+def several(examples: int, suppress_health_check: Sequence[HealthCheck] = ()) -> settings:
+    """Return the settings of a property test that tries so many examples in `make test`, each as long as it takes."""
+    return settings(max_examples=examples * _TIMES, deadline=None, suppress_health_check=suppress_health_check)
 
 
 def is_storable(text: str) -> bool:

@@ -11,7 +11,7 @@ from bench.peers import PEERS
 from bench.sample import read_comments, repeated, write_dump
 from bench.stages import forward_flops, padding
 from db.errors import SourceError
-from tests.support import moodmill
+from tests.support import moodmill, moodmill_here
 from tests.support import write_dump as dump_of
 from tests.worker.builders import TEXTS, plain_probabilities, settings_for
 from worker.repository import find_model
@@ -61,7 +61,7 @@ def test_the_way_without_a_model_is_measured_into_a_store_that_is_named(postgres
 
 
 def test_an_unknown_peer_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    done = moodmill("bench", "--against", "abacus", cwd=tmp_path)
+    done = moodmill_here("bench", "--against", "abacus", cwd=tmp_path)
     assert done.returncode == 2
     assert "expected one of all, pipeline, batch 32" in done.stderr
 
@@ -76,7 +76,7 @@ def test_an_unknown_peer_is_refused_with_the_known_ones(tmp_path: Path) -> None:
 def test_what_could_not_be_shown_is_refused_before_it_is_measured(
     options: tuple[str, ...], said: str, tmp_path: Path
 ) -> None:
-    done = moodmill("bench", *options, cwd=tmp_path)
+    done = moodmill_here("bench", *options, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
@@ -14,7 +14,7 @@ from db.reads import dead_letters, status
 from db.schema import comment_emotion
 from db.store import Store
 from tests.db.builders import Made, classified, probabilities, rows
-from tests.texts import CLEAN
+from tests.texts import CLEAN, several
 
 TIMES = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))
 COMMENT = st.builds(
@@ -32,7 +32,7 @@ LETTER = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@several(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     comments=st.lists(COMMENT, max_size=5, unique_by=lambda one: one.id),
     letters=st.lists(LETTER, max_size=3, unique_by=lambda one: one.position),

@@ -11,7 +11,7 @@ from itertools import pairwise
 from zlib import crc32
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, text
 
@@ -28,7 +28,7 @@ from db.schema import comment_emotion, rollup_day, rollup_mark, rollup_subreddit
 from db.store import Store
 from tests.conftest import postgres_database
 from tests.db.builders import NOON, Made, add_older_rows, add_rows, at_once, classified, letter, rows
-from tests.texts import CLEAN
+from tests.texts import CLEAN, several
 
 #: An id and a text.
 Record = tuple[str, str]
@@ -206,7 +206,7 @@ def test_chunks_with_other_texts_of_the_same_ids_are_stored_at_once(store: Store
     assert len(set(kept(store))) == now.new_rows
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@several(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     records=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("wxyz")), min_size=1, max_size=24),
     cuts=st.sets(st.integers(1, 23), max_size=4),

@@ -7,10 +7,11 @@ from functools import partial
 import pytest
 
 from db.errors import RunError
-from db.ledger import EXAMPLE_LIMIT, Chunk, Cut, Ledger, Note, Waiting, count_done
+from db.ledger import Chunk, Cut, Ledger, Note, Waiting, count_done
 from db.reads import dead_letters, status
 from db.schema import chunk, skipped
 from db.store import Store
+from db.written import EXAMPLE_LIMIT
 from tests.db.builders import Made, at_once, classified, comments, letter, one_line, rows, source_file
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import clean_environment, database_of, moodmill
+from tests.support import clean_environment, database_of, moodmill, moodmill_here
 from worker.supervisor import local_worker
 
 
@@ -22,7 +22,11 @@ class Fleet:
 
     def label(self, *arguments: str | Path, cwd: Path, stdin: bytes | None = None) -> "Labelled":
         """Run `moodmill label --json` against the fleet."""
-        done = moodmill("label", "--json", *arguments, cwd=cwd, settings=self.settings, stdin=stdin)
+        command = ("label", "--json", *arguments)
+        if stdin is None:  # what is piped in wants a process of its own, which takes seconds to start
+            done = moodmill_here(*command, cwd=cwd, settings=self.settings)
+        else:
+            done = moodmill(*command, cwd=cwd, settings=self.settings, stdin=stdin)
         return Labelled(
             status=done.returncode, said=done.stderr, summary=json.loads(done.stdout) if done.stdout else {}, fleet=self
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from db.errors import SourceError
@@ -16,7 +16,7 @@ from producers.chunks import cut_records
 from producers.record import Bad, Record
 from producers.sources import open_source
 from tests.producers.test_sources_support import COMPRESS, position_of, read
-from tests.texts import NASTY, is_storable
+from tests.texts import NASTY, is_storable, several
 
 FIELDS = ("id", "body", "title", "selftext", "author", "subreddit", "created_utc", "_meta")
 VALUES = st.recursive(
@@ -98,7 +98,7 @@ def check_record(record: Record) -> None:
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_any_bytes_are_accounted_for(name: str, folder: Path) -> None:
-    @settings(max_examples=100 if name == "any.json" else 500, deadline=None)
+    @several(50 if name == "any.json" else 150)
     @given(SOURCES[name])
     def check(data: bytes) -> None:
         (folder / name).write_bytes(data)
@@ -109,7 +109,7 @@ def test_any_bytes_are_accounted_for(name: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("suffix", COMPRESS)
 def test_any_damage_to_a_compressed_dump_is_told_and_costs_only_what_follows_it(suffix: str, folder: Path) -> None:
-    @settings(max_examples=300, deadline=None)
+    @several(100)
     @given(DUMP, st.data())
     def check(data: bytes, drawn: st.DataObject) -> None:
         packed = COMPRESS[suffix](data)

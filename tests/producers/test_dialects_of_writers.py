@@ -13,12 +13,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from producers.sources import ReadOptions, open_source
 from tests.producers.test_sources_support import bads, comments, read_all
+from tests.texts import several
 
 #: Id, text and a number; the text may be null.
 Row = tuple[str, str | None, int]
@@ -166,7 +167,7 @@ WRITERS: list[tuple[Write, str, ReadOptions]] = [
 
 @pytest.mark.parametrize(("write", "delimiter", "options"), WRITERS)
 def test_rows_come_back_or_are_dead_letters(write: Write, delimiter: str, options: ReadOptions, folder: Path) -> None:
-    @settings(max_examples=6, deadline=None)
+    @several(6)
     @given(TABLES)
     def check(rows: list[Row]) -> None:
         if write in TELLING:
@@ -194,7 +195,7 @@ def polars_texts(texts: list[str | None]) -> str:
 
 @pytest.mark.parametrize("write", [python_texts, pandas_texts, polars_texts])
 def test_a_table_of_one_column_loses_no_row(write: Callable[[list[str | None]], str], folder: Path) -> None:
-    @settings(max_examples=6, deadline=None)
+    @several(6)
     @given(st.lists(TEXTS, min_size=1, max_size=6))
     def check(texts: list[str | None]) -> None:
         path = folder / "x.csv"

@@ -5,7 +5,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from db.errors import SourceError
@@ -13,6 +13,7 @@ from producers.sources import ReadOptions, open_source
 from producers.sources.encoding import UNDECODED, read_text
 from producers.sources.lines import LINE_LIMIT, Overlong
 from tests.producers.test_sources_support import bads, comments, read_all, texts, write
+from tests.texts import several
 
 WORDS = "id,text\n1,I don’t love this café at all – it’s “awful”\n2,plain\n"
 
@@ -97,7 +98,7 @@ def test_half_a_character_of_utf_16_costs_its_row(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "shift_jis", "gb18030", "utf-16-le", "iso2022_jp"])
 def test_lines_are_the_same_in_blocks_of_any_size(encoding: str) -> None:
-    @settings(max_examples=25, deadline=None)
+    @several(25)
     @given(st.binary(max_size=40) | st.text(max_size=12).map(lambda text: text.encode(encoding, "replace")), st.data())
     def check(data: bytes, drawn: st.DataObject) -> None:
         size = drawn.draw(st.integers(1, 7))

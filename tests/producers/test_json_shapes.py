@@ -7,13 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from db.errors import SourceError
 from producers.sources import Place, ReadOptions, open_source
 from tests.producers.test_sources_support import COMPRESS, bads, comments, read, read_all, texts, write
-from tests.texts import NASTY
+from tests.texts import NASTY, several
 
 Records = list[dict[str, object]]
 ROWS: Records = [{"id": f"r{n}", "text": f"row {n}", "timestamp": 1_700_000_000 + n} for n in range(3)]
@@ -65,7 +65,7 @@ def test_any_records_are_the_same_in_each_shape() -> None:
         },
     )
 
-    @settings(max_examples=50, deadline=None)
+    @several(50)
     @given(st.lists(row, min_size=1, max_size=5), st.sampled_from([*SHAPES.values()]), st.sampled_from(["", ".gz"]))
     def check(records: Records, shape: Callable[[Records], str], suffix: str) -> None:
         with TemporaryDirectory() as folder:

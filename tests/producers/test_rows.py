@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.record import PAYLOAD_LIMIT, Bad
@@ -13,7 +13,7 @@ from producers.sources.dialect import Dialect
 from producers.sources.encoding import lines_of, read_text
 from producers.sources.rows import MAX_LINES, MAX_SIZE, BadRow, Rows
 from tests.producers.test_sources_support import bads, comments, only, read_all, write
-from tests.texts import NASTY
+from tests.texts import NASTY, several
 
 CSV = Dialect(delimiter=",", quote='"')
 SPARK = Dialect(delimiter=",", quote='"', escape="\\")
@@ -163,7 +163,7 @@ LINES = st.lists(
 @pytest.mark.parametrize("dialect", [CSV, SPARK, PYTHON, COPY, PLAIN], ids=["csv", "spark", "python", "copy", "plain"])
 @pytest.mark.parametrize("width", [1, 2])
 def test_rows_are_the_same_however_the_file_comes(dialect: Dialect, width: int) -> None:
-    @settings(max_examples=25, deadline=None)
+    @several(25)
     @given(LINES, st.integers(1, 9))
     def check(lines: list[str], size: int) -> None:
         data = "\n".join(lines).encode("utf-8", "surrogatepass")

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import feather
 
@@ -16,6 +16,7 @@ from producers.record import Bad
 from producers.sources import Columns, ReadOptions, open_source
 from producers.sources.arrow_table import BATCH
 from tests.producers.test_sources_support import comments, only, read, read_all, texts
+from tests.texts import several
 
 #: Bytes that end a stream.
 END = 8
@@ -266,7 +267,7 @@ def at(row: Any, path: str) -> Any:
 
 
 @given(data=st.data())
-@settings(deadline=None, max_examples=20)
+@several(20)
 def test_any_path_into_any_type_leads_to_its_value(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

@@ -4,13 +4,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from db.errors import SettingError
 from producers.sources.time_columns import FoundForm, find_form, fineness
 from producers.sources.time_forms import DAY_FIRST, MONTH_FIRST, check_form
 from producers.sources.times import parse_time
+from tests.texts import several
 
 THIS_YEAR = datetime.now(UTC).year % 100
 
@@ -95,7 +96,7 @@ def test_a_day_of_two_digits_that_is_no_year_yet_tells() -> None:
     days=st.lists(st.dates(date(2005, 1, 1), datetime.now(UTC).date()), min_size=1, max_size=30),
     form=st.sampled_from(["%d/%m/%Y", "%m/%d/%Y", "%m-%d-%y", "%d.%m.%y", "%Y/%m/%d", "%y-%m-%d", "%d %b %Y"]),
 )
-@settings(max_examples=300, deadline=None)
+@several(100)
 def test_a_column_of_one_form_is_read_rightly_or_known_to_be_ambiguous(days: list[date], form: str) -> None:
     written = [day.strftime(form) for day in days]
     found = find_form(written)

@@ -7,12 +7,12 @@ from decimal import Decimal
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.sources.time_forms import DAY_FIRST, MONTH_FIRST
 from producers.sources.times import is_given, parse_time
-from tests.texts import NASTY
+from tests.texts import NASTY, several
 
 MOMENT = datetime(2015, 11, 3, 12, 30, tzinfo=UTC)
 
@@ -369,7 +369,7 @@ MOMENTS = st.datetimes(datetime(1990, 9, 1), datetime(2068, 12, 30), timezones=s
 
 
 @given(moment=MOMENTS)
-@settings(max_examples=60, deadline=None)
+@several(60)
 def test_a_moment_comes_back_from_every_form_that_it_is_written_in(moment: datetime) -> None:
     for number, (write, resolution, form) in enumerate(FORMS):
         written = write(moment)
@@ -384,7 +384,7 @@ def test_a_moment_comes_back_from_every_form_that_it_is_written_in(moment: datet
     | st.floats()
     | st.decimals()
 )
-@settings(max_examples=400, deadline=None)
+@several(200)
 def test_whatever_is_in_a_field_no_reading_of_it_fails(value: object) -> None:
     moment = parse_time(value)
     assert moment is None or moment.tzinfo is UTC

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from db.comment import Comment
 from db.errors import MoodmillError
-from tests.texts import CLEAN
+from tests.texts import CLEAN, several
 from tests.worker.builders import settings_for
 from worker.classifier import load_classifier
 from worker.door import why_not
@@ -41,7 +41,7 @@ def test_any_text_is_classified(tiny_model: Path) -> None:
     wanted = settings_for(tiny_model)
     with load_classifier(find_model(wanted), wanted) as classifier:
 
-        @settings(max_examples=300, deadline=None)
+        @several(100)
         @given(st.lists(CLEAN | CLEAN.map(lambda text: 50 * text), max_size=5))
         def check(texts: list[str]) -> None:
             found = classifier.classify(texts)
@@ -53,13 +53,13 @@ def test_any_text_is_classified(tiny_model: Path) -> None:
         check()
 
 
-@settings(max_examples=300, deadline=None)
+@several(100)
 @given(MESSAGE)
 def test_a_message_says_the_same_on_the_other_side(message: ChunkMessage) -> None:
     assert read_message(json.loads(json.dumps(message.to_json()))) == message
 
 
-@settings(max_examples=300, deadline=None)
+@several(100)
 @given(MESSAGE, st.sampled_from(["version", "run", "number", "comments", "x"]), JSON)
 def test_a_message_with_a_changed_field_is_read_or_refused(message: ChunkMessage, field: str, value: Any) -> None:
     with suppress(MoodmillError):
@@ -67,14 +67,14 @@ def test_a_message_with_a_changed_field_is_read_or_refused(message: ChunkMessage
         assert getattr(changed, field) == value or field == "comments"
 
 
-@settings(max_examples=500, deadline=None)
+@several(200)
 @given(JSON)
 def test_what_is_no_message_is_refused_in_one_line(received: Any) -> None:
     with pytest.raises(MoodmillError, match=r"^.+$"):
         read_message(received)
 
 
-@settings(max_examples=500, deadline=None)
+@several(200)
 @given(JSON)
 def test_what_is_none_of_celerys_stays_outside(item: Any) -> None:
     assert why_not(item) is not None
