@@ -76,7 +76,7 @@ def test_an_unknown_peer_is_refused_with_the_known_ones(tmp_path: Path) -> None:
 def test_what_could_not_be_shown_is_refused_before_it_is_measured(
     options: tuple[str, ...], said: str, tmp_path: Path
 ) -> None:
-    done = moodmill_here("bench", *options, cwd=tmp_path)
+    done = moodmill("bench", *options, cwd=tmp_path)  # apart, for a stand-in takes the model's place in its process
     assert done.returncode == 2
     assert said in done.stderr
 
