@@ -1,7 +1,7 @@
 """A run opened: its files found, looked into, and written into the ledger with how each is read."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -172,7 +172,8 @@ def _taken(layout: Layout) -> frozenset[str]:
 def _file(number: int, opened: Opened) -> SourceFile:
     place, error, mark, length = opened.place, opened.error, "", 0
     try:
-        length, mark = size_of(place), fingerprint(place)
+        length = size_of(place)
+        mark = fingerprint(place if place.member is not None else replace(place, size=length))
     except SourceError as unreadable:
         error = error or str(unreadable)
     return SourceFile(

@@ -12,14 +12,23 @@ from producers.sources.registry import kind_of
 
 def open_again(run: Run, file: SourceFile) -> Source:
     """Open a source of a run. Raises SourceError when the file is gone or has changed since the run began."""
-    place = Place.from_kept(file.path, file.name)
+    check_unchanged(run, file)
+    return open_source_of(run, file)
+
+
+def check_unchanged(run: Run, file: SourceFile) -> None:
+    """Raise SourceError when a source is gone or has other bytes at its ends; what was added behind is no change."""
+    place = _place(file)
     # One that could not be read when the run began has nothing in it yet that could have changed.
     if file.fingerprint and fingerprint(place) != file.fingerprint:
         raise SourceError(
             f"{place} has changed since run {run.id} began: put the old file back to resume, "
             "or label the new one in a run of its own"
         )
-    return open_source_of(run, file)
+
+
+def _place(file: SourceFile) -> Place:
+    return Place.from_kept(file.path, file.name, file.size if file.fingerprint else None)
 
 
 def open_source_of(run: Run, file: SourceFile) -> Source:
@@ -27,7 +36,7 @@ def open_source_of(run: Run, file: SourceFile) -> Source:
 
     Raises SourceError for an archive that could not be read when the run began.
     """
-    place = Place.from_kept(file.path, file.name)
+    place = _place(file)
     layout = None if file.layout is None else Layout.from_json(file.layout)
     if layout is None and file.error is not None and place.member is None and is_archive(place.path):
         raise SourceError(file.error)

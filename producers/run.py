@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
@@ -21,7 +21,7 @@ from producers.options import RunOptions
 from producers.reading import read_again
 from producers.record import Source
 from producers.recovery import Look, Recovery
-from producers.reopening import open_again
+from producers.reopening import check_unchanged, open_again
 from producers.settings import ProducerSettings
 from producers.sources import Layout
 from worker.broker import alive, give_back, held_chunks, send_chunk
@@ -124,7 +124,9 @@ class Feeder:
         """
         look = self._sent_to(self._look)
         unfinished = {one.number for one in self._stored(lambda: self._ledger.unfinished(self._run.id))}
-        self._find(unfinished - (set(look.pending) - look.suspects), look)
+        unread = self._find(unfinished - (set(look.pending) - look.suspects), look)
+        if unread:
+            raise SourceError(next(iter(unread.values())))
 
     def wait(self) -> None:
         """Wait until no chunk is pending."""
@@ -181,6 +183,7 @@ class Feeder:
             ranges = cut_records(records, options.filters, start, options.chunk_comments, self._names)
             for number, found in enumerate(ranges, first):
                 self._add(number, file, found)
+            check_unchanged(self._run, file)
         except SourceError as raised:
             error = str(raised)
         self._stored(lambda: self._ledger.end_source(self._run.id, file.number, error))
@@ -223,20 +226,30 @@ class Feeder:
             self._sent_to(lambda: send_chunk(message))
         metrics.SENT.inc()
 
-    def _send_again(self, numbers: Collection[int]) -> None:
-        """Read chunks from their sources again, and send them again."""
+    def _send_again(self, numbers: Collection[int]) -> dict[int, str]:
+        """Read chunks from their sources again, and send them again. Return why some cannot be read, by number."""
+        unread: dict[int, str] = {}
         lost = [one for one in self._stored(lambda: self._ledger.unfinished(self._run.id)) if one.number in numbers]
         self._unsent.update(one.number for one in lost)
         for file in self._run.sources:
             mine = [one for one in lost if one.source_number == file.number]
-            if file.number not in self._layouts and any(not one.replay for one in mine):
-                self._open(file)
-            for again, comments in read_again(self._store, self._run, file, mine):
-                if self._stored(partial(self._ledger.retry, self._run.id, again.number)):
-                    self._sent += again.comments
-                self._send(again.number, file, comments)
-                self._unsent.discard(again.number)
-                self._wait_for_room()
+            try:
+                self._send_of(file, mine)
+            except SourceError as error:
+                unread |= {one.number: str(error) for one in mine if one.number in self._unsent}
+        self._unsent -= set(unread)
+        return unread
+
+    def _send_of(self, file: SourceFile, chunks: Sequence[Chunk]) -> None:
+        """Read chunks of one source again, and send them again. Raises SourceError where it is not what it was."""
+        if file.number not in self._layouts and any(not one.replay for one in chunks):
+            self._open(file)
+        for again, comments in read_again(self._store, self._run, file, chunks):
+            if self._stored(partial(self._ledger.retry, self._run.id, again.number)):
+                self._sent += again.comments
+            self._send(again.number, file, comments)
+            self._unsent.discard(again.number)
+            self._wait_for_room()
 
     def _wait_for_room(self) -> None:
         while self.tick() - len(self._unsent) >= self._settings.moodmill_chunks_in_flight:
@@ -253,14 +266,19 @@ class Feeder:
         lost = self._recovery.lost(look)
         if lost:
             logger.warning("%d chunks of run %s were lost on the way: they are sent again", len(lost), self._run.id)
-            self._find(lost, look)
+            for number, error in self._find(lost, look).items():
+                # Nobody will finish it, so nobody waits for it; and what is left of the sources is read on.
+                self._stored(partial(self._ledger.fail, self._run.id, number, error))
 
-    def _find(self, lost: Collection[int], look: Look) -> None:
-        """Take chunks out of the hands of dead workers; read and send again what the broker has lost altogether."""
+    def _find(self, lost: Collection[int], look: Look) -> dict[int, str]:
+        """Take chunks out of the hands of dead workers; read and send again what the broker has lost altogether.
+
+        Return why some cannot be read again, by number.
+        """
         held = {number for number in lost if number in look.taken and number in look.pending}  # others have failed
         tags = [tag for number in held for tag in look.taken[number]]
         self._sent_to(lambda: give_back(tags))
-        self._send_again(set(lost) - held)
+        return self._send_again(set(lost) - held)
 
     def _look(self) -> Look:
         begun = self._stored(lambda: self._ledger.begun(self._run.id))

@@ -159,13 +159,19 @@ class ByteStream:
             return
         try:
             with self.place.path.open("rb", buffering=0) as file:
-                self._size = os.fstat(file.fileno()).st_size
-                while raw := file.read(RAW_BLOCK):
+                counted = self.place.size
+                self._size = os.fstat(file.fileno()).st_size if counted is None else counted
+                while raw := file.read(RAW_BLOCK if counted is None else min(RAW_BLOCK, counted - self.taken)):
                     self.taken += len(raw)
                     self.share_read = min(1.0, self.taken / max(self._size, 1))
                     yield raw
         except OSError as error:
             raise SourceError(f"{self.place} cannot be read: {error.strerror or error}") from error
+        if counted is not None and self.taken < counted:
+            raise SourceError(
+                f"{self.place} is shorter than it was: it had {counted} bytes when its run began, and ends after "
+                f"{self.taken}; put the whole file back to resume, or label it in a run of its own"
+            )
 
     def _member(self) -> Iterator[bytes]:
         from producers.sources.archive import unpack  # archives are read by what stands here

@@ -18,23 +18,27 @@ _MEMBER_DIGITS = 16
 def fingerprint(place: Place | Path) -> str:
     """Return a mark of the file's size and of both its ends; a copy has the same, whatever its name and times.
 
+    Where only the first bytes of a file count, it is theirs, whatever was added.
+
     That of an archive's member is the archive's, and tells which member it is.
     """
     if isinstance(place, Path):
         return _of_file(place)
-    whole = _of_file(place.path)
+    whole = _of_file(place.path, place.size)
     if place.member is None:
         return whole
     return f"{whole}:{hashlib.sha256(place.member.encode()).hexdigest()[:_MEMBER_DIGITS]}"
 
 
-def _of_file(path: Path) -> str:
+def _of_file(path: Path, counted: int | None = None) -> str:
     try:
         with path.open("rb") as file:
-            digest = hashlib.sha256(file.read(_END))
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _END))
-            digest.update(file.read(_END))
+            size = size if counted is None else min(size, counted)
+            file.seek(0)
+            digest = hashlib.sha256(file.read(min(size, _END)))
+            begin = file.seek(max(0, size - _END))
+            digest.update(file.read(size - begin))
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}") from error
     return f"{size}-{digest.hexdigest()[:_DIGITS]}"

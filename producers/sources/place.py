@@ -25,11 +25,15 @@ _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """A file, or the member `member` of the archive that the file is. `name` is what result rows call it."""
+    """A file, or the member `member` of the archive that the file is. `name` is what result rows call it.
+
+    Of a file that a run has begun, `size` bytes count: what was added since is another run's. None: all there are.
+    """
 
     path: Path
     member: str | None = None
     name: str
+    size: int | None = None
 
     @classmethod
     def at(cls, path: Path, member: str | None = None, name: str | None = None) -> "Place":
@@ -40,11 +44,11 @@ class Place:
         return cls(path=path, member=member, name=_short(clean(name)))
 
     @classmethod
-    def from_kept(cls, kept: str, name: str) -> "Place":
-        """Return the place that `kept` gave to the ledger."""
+    def from_kept(cls, kept: str, name: str, size: int | None = None) -> "Place":
+        """Return the place that `kept` gave to the ledger; of a file, `size` bytes count."""
         splits = [match.span() for match in re.finditer(re.escape(_WITHIN), kept)]
         if not splits or _is_there(_path(kept)):
-            return cls(path=_path(kept), name=name)
+            return cls(path=_path(kept), name=name, size=size)
         # A folder's name may end as what stands between an archive and its member begins: wow!/x.zip!/RC_2005-12
         end, begin = next((split for split in splits if _is_there(_path(kept[: split[0]]), Path.is_file)), splits[0])
         return cls(path=_path(kept[:end]), member=kept[begin:], name=name)

@@ -1,6 +1,7 @@
 """Runs whose chunks get lost on the way: what waits for them sends them again."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -162,3 +163,80 @@ def test_a_broker_that_is_away_is_waited_for(
     assert waiting_messages() == 2
     assert caplog.text.count("waits: cannot use the broker") == 1
     assert f"run {run} goes on" in caplog.text
+
+
+def cut(dump: Path) -> None:
+    """As by a sync that begins anew, or by whoever rotates what is written."""
+    os.truncate(dump, dump.stat().st_size // 2)
+
+
+def overwrite(dump: Path) -> None:
+    with dump.open("r+b") as file:
+        file.seek(-10, os.SEEK_END)
+        file.write(b"x" * 10)
+
+
+def add(dump: Path) -> None:
+    with dump.open("a") as file:
+        file.write('{"id": "added", "body": "more"}\n')
+
+
+def once(change: Callable[[Path], object], dump: Path) -> Callable[[Progress], None]:
+    """Return what changes a file as soon as some of it is read."""
+    waiting = [change]
+
+    def on_progress(_: Progress) -> None:
+        if waiting:
+            waiting.pop()(dump)
+
+    return on_progress
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [(cut, "is shorter than it was"), (cut, "had 1"), (overwrite, "has changed since run")]
+)
+def test_a_source_that_gets_others_bytes_while_it_is_read_is_not_done(
+    sqlite_store: Store, broker: str, tmp_path: Path, change: Callable[[Path], None], said: str
+) -> None:
+    dump = write_dump(tmp_path / "RC_x", ["a text " * 100] * 2000)  # more than is read at once
+    run = open_run(sqlite_store, [dump, write_dump(tmp_path / "RC_y", ["b"])], RunOptions(chunk_comments=100))
+    Feeder(sqlite_store, run, ProducerSettings(), once(change, dump)).feed()
+    found = status(sqlite_store, run)
+    assert said in found.source_errors["RC_x"]
+    assert (found.succeeded, found.adds_up) == (False, True)
+    # and the other one is read all the same
+    assert Ledger(sqlite_store).run(run).sources[1].ended
+
+
+def test_what_is_added_to_a_source_while_it_is_read_is_another_runs(
+    sqlite_store: Store, broker: str, tmp_path: Path
+) -> None:
+    dump = write_dump(tmp_path / "RC_x", ["a text"] * 400)
+    run = open_run(sqlite_store, [dump], RunOptions(chunk_comments=100))
+    Feeder(sqlite_store, run, ProducerSettings(), once(add, dump)).feed()
+    found = status(sqlite_store, run)
+    assert (found.read, found.waiting, dict(found.source_errors)) == (400, 400, {})
+    # and what the broker loses is read again from the bytes that were there
+    lose_all(broker)
+    Feeder(sqlite_store, run, ProducerSettings(), nothing).recover()
+    assert waiting_messages() == 4
+
+
+def test_a_chunk_that_cannot_be_read_again_fails_and_nobody_waits_for_it(
+    sqlite_store: Store, broker: str, tmp_path: Path
+) -> None:
+    # given a broker that loses whatever it has, and a file that becomes another while it is read
+    dump = write_dump(tmp_path / "RC_x", ["a text"] * 20)
+    run = open_run(sqlite_store, [dump], RunOptions(chunk_comments=10))
+    change = once(lambda dump: write_dump(dump, ["another text"] * 20), dump)
+
+    def on_progress(progress: Progress) -> None:
+        change(progress)
+        lose_all(broker)
+
+    # when it is read by a process that may be one chunk ahead
+    Feeder(sqlite_store, run, settings_of(in_flight=1), on_progress).feed()
+    # then its chunks have failed, with the reason
+    found = status(sqlite_store, run)
+    assert (found.failed_chunks, found.pending_chunks, found.sealed, found.adds_up) == (2, 0, True, True)
+    assert "RC_x has changed since run" in (found.failure or "")
