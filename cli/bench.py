@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from cli.options import device_options, json_option, model_options
 from cli.printing import OUTPUT, REMARKS, print_json
+from cli.visible import SafeConsole
 
 if TYPE_CHECKING:
     from bench.comparison import Comparison
@@ -116,7 +116,7 @@ def _print(found: "Comparison") -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for row, one in enumerate(measured):
         table.add_row(one.name, *(cells[row] for cells in shown.values()))
-    Console(width=max(OUTPUT.width, WIDTH), highlight=False).print(table)
+    SafeConsole(width=max(OUTPUT.width, WIDTH)).print(table)
     for other in found.results:
         if isinstance(other, Unmeasured):
             OUTPUT.print(f"{other.name} is unmeasured: {other.why}", soft_wrap=True)

@@ -23,6 +23,7 @@ from cli.status import status
 from cli.store import db
 from cli.top import top
 from cli.train import train
+from cli.visible import visible
 from cli.worker import worker
 from db.errors import MoodmillError
 
@@ -96,7 +97,7 @@ def main() -> None:
 def _tell(message: str, debug: bool) -> None:
     if debug:
         traceback.print_exc()
-    click.echo(f"error: {' '.join(message.split())}", err=True)
+    click.echo(f"error: {visible(' '.join(message.split()))}", err=True)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from cli.remarks import remarks
+from cli.visible import SafeConsole, visible
 from db.comment import ANOTHER_ID
 from db.text import is_utf8
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from db.store import Store
 
 #: Where tables go. Progress and remarks go to standard error, so that output can be piped.
-OUTPUT = Console(highlight=False)
-REMARKS = Console(stderr=True, highlight=False)
+OUTPUT = SafeConsole()
+REMARKS = SafeConsole(stderr=True)
 #: Characters of an example comment shown in a table.
 EXAMPLE = 70
 #: Files that cannot be read, of which a summary gives the reason.
@@ -32,8 +32,9 @@ MINUTE = "%Y-%m-%d %H:%M"
 def print_json(value: Any) -> None:
     """Print one JSON value."""
     written = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    # Names of columns may hold what no UTF-8 does.
-    click.echo(written if is_utf8(written) else json.dumps(value, indent=2, default=str))
+    # Names of columns may hold what no UTF-8 does, and any text what commands a terminal.
+    is_plain = is_utf8(written) and visible(written) == written
+    click.echo(written if is_plain else json.dumps(value, indent=2, default=str))
 
 
 def status_json(status: "RunStatus") -> dict[str, Any]:
