@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import asdict
+from itertools import islice
 
 import click
 from rich.table import Column, Table
@@ -11,7 +12,16 @@ from cli.interruption import interruptible
 from cli.observation import observed
 from cli.opening import opened_store
 from cli.options import broker_options, device_options, json_option, store_options, with_worker_option
-from cli.printing import OUTPUT, REMARKS, print_json, print_status, shortened, status_json
+from cli.printing import (
+    OUTPUT,
+    REMARKS,
+    SHOWN_ERRORS,
+    print_json,
+    print_json_array,
+    print_status,
+    shortened,
+    status_json,
+)
 from cli.progress import shown_progress
 from db.errors import RunError
 
@@ -23,28 +33,32 @@ def dead() -> None:
 
 @dead.command("list")
 @click.argument("run", required=False)
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Letters shown at most.")
 @store_options
 @json_option
-def list_(run: str | None, as_json: bool) -> None:
-    """List the dead letters of RUN, or of all runs, with their errors."""
+def list_(run: str | None, limit: int, as_json: bool) -> None:
+    """List the dead letters of RUN, or of all runs, with their errors; --json lists all of them."""
     from db.ledger import Ledger
-    from db.reads import dead_letters
+    from db.letters import list_dead_letters
 
     with opened_store() as store:
         if run is not None:
             Ledger(store).run(run)  # an id that is none is told, instead of an empty list
-        letters = dead_letters(store, run)
-    if as_json:
-        print_json([asdict(letter) for letter in letters])
-        return
-    if not letters:
+        letters = list_dead_letters(store, run)
+        if as_json:
+            print_json_array(asdict(letter) for letter in letters)
+            return
+        table = Table("id", Column("run", no_wrap=True), "source", "record", "stage", "error", box=None)
+        for letter in islice(letters, limit):
+            where = (letter.run, letter.source, f"{letter.position + 1:,}", letter.stage, shortened(letter.error))
+            table.add_row(str(letter.id), *map(Text, where))
+        more = sum(1 for _ in letters)
+    if table.row_count:
+        OUTPUT.print(table)
+        if more:
+            REMARKS.print(f"{more:,} more: --limit {table.row_count + more} shows them")
+    else:
         OUTPUT.print("no dead letters")
-        return
-    table = Table("id", Column("run", no_wrap=True), "source", "record", "stage", "error", box=None)
-    for letter in letters:
-        where = (letter.source, f"{letter.position + 1:,}", letter.stage)
-        table.add_row(str(letter.id), letter.run, *map(Text, where), Text(shortened(letter.error)))
-    OUTPUT.print(table)
 
 
 @dead.command()
@@ -53,7 +67,7 @@ def list_(run: str | None, as_json: bool) -> None:
 @json_option
 def show(ids: tuple[int, ...], as_json: bool) -> None:
     """Show dead letters whole: where they come from, the error, and the record as it came."""
-    from db.reads import dead_letters
+    from db.letters import dead_letters
 
     with opened_store() as store:
         letters = dead_letters(store, ids=ids)
@@ -76,24 +90,27 @@ def show(ids: tuple[int, ...], as_json: bool) -> None:
 @json_option
 def replay(ids: tuple[int, ...], run: str | None, with_worker: bool, as_json: bool) -> None:
     """Try dead letters again, by ID or those of a whole run. One that is classified now is no dead letter any more."""
-    from db.reads import dead_letters, status
+    from db.letters import list_dead_letters
+    from db.reads import status
     from producers import labelling
 
     if not ids and run is None:
         raise click.UsageError("expected the IDs of dead letters, or --run RUN: `moodmill dead list` shows both")
     with opened_store() as store, observed():
-        letters = dead_letters(store, run, ids)
+        letters = list(list_dead_letters(store, run, ids))
         _require_all(ids, [letter.id for letter in letters])
         workplace = labelling.Workplace(with_worker=with_worker)
         ids_of_runs = sorted({letter.run for letter in letters})
         with interruptible(ids_of_runs), shown_progress(REMARKS, own_worker=workplace.starts_worker) as show_progress:
             labelling.replay(store, letters, workplace, show_progress)
         runs = [status(store, one) for one in ids_of_runs]
-        left = {letter.id for letter in dead_letters(store, run, ids)}
+        left = {letter.id: letter.error for letter in list_dead_letters(store, run, ids)}
     if as_json:
         print_json({"replayed": len(letters) - len(left), "still_dead": len(left), "runs": [*map(status_json, runs)]})
     else:
-        OUTPUT.print(f"{len(letters) - len(left)} of {len(letters)} dead letters are none any more")
+        OUTPUT.print(f"replayed {len(letters) - len(left):,} of {len(letters):,} dead letters")
+        for number, error in islice(left.items(), SHOWN_ERRORS):
+            OUTPUT.print(f"{number} is still one: {shortened(error, 200)}", soft_wrap=True)
         for one in runs:
             print_status(one, store)
     if left:

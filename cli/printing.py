@@ -1,6 +1,7 @@
 """How results look: tables for people, JSON for scripts."""
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,10 +32,23 @@ MINUTE = "%Y-%m-%d %H:%M"
 
 def print_json(value: Any) -> None:
     """Print one JSON value."""
-    written = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    click.echo(_json(value, indent=2))
+
+
+def print_json_array(values: Iterable[Any]) -> None:
+    """Print a JSON array value by value, in flat memory."""
+    before = "["
+    for value in values:
+        click.echo(f"{before}\n{_json(value)}", nl=False)
+        before = ","
+    click.echo("[]" if before == "[" else "\n]")
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    written = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
     # Names of columns may hold what no UTF-8 does, and any text what commands a terminal.
     is_plain = is_utf8(written) and visible(written) == written
-    click.echo(written if is_plain else json.dumps(value, indent=2, default=str))
+    return written if is_plain else json.dumps(value, indent=indent, default=str)
 
 
 def status_json(status: "RunStatus") -> dict[str, Any]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -298,6 +298,14 @@ class Ledger:
             mine = (chunk.c.run_id == run_id) & (chunk.c.number == number)
             counted = update(chunk).where(mine).values(tries=chunk.c.tries + 1, worker=worker)
             return int(connection.scalar(counted.returning(chunk.c.tries)) or 0)
+
+    def set_errors(self, errors: Mapping[int, str]) -> None:
+        """Note why dead letters, by their ids, still are some."""
+        rows = [{"letter": letter, "reason": reason} for letter, reason in errors.items()]
+        if rows:
+            changed = update(dead_letter).where(dead_letter.c.id == bindparam("letter"))
+            with self._store.writing() as connection:
+                connection.execute(changed.values(error=bindparam("reason")), rows)
 
     def retry(self, run_id: str, number: int) -> bool:
         """Make a chunk pending again if it failed, as if it had never been tried; return whether it had."""

@@ -76,20 +76,6 @@ class RunStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letter:
-    """A dead letter as people see it."""
-
-    id: int
-    run: str
-    source: str
-    source_number: int
-    position: int
-    stage: str
-    error: str
-    payload: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class EmotionShare:
     """How often an emotion was found, over some rows."""
 
@@ -168,34 +154,6 @@ def _add_up_notes(connection: Connection, run_id: str) -> dict[str, Note]:
         of_first = select(note.c.example).where(mine, note.c.kind == kind, note.c.chunk_number == number)
         notes[kind] = Note(n=int(n), example=connection.scalar(of_first))
     return notes
-
-
-def dead_letters(
-    store: Store, run_id: str | None = None, ids: Sequence[int] = (), replay_chunk: int | None = None
-) -> list[Letter]:
-    """Return dead letters by id: all, or those of a run, of these ids, in the hands of this chunk."""
-    named = (source.c.run_id == dead_letter.c.run_id) & (source.c.number == dead_letter.c.source_number)
-    query = select(dead_letter, source.c.name).join(source, named).order_by(dead_letter.c.id)
-    if run_id is not None:
-        query = query.where(dead_letter.c.run_id == run_id)
-    if ids:
-        query = query.where(dead_letter.c.id.in_(ids))
-    if replay_chunk is not None:
-        query = query.where(dead_letter.c.replay_chunk == replay_chunk)
-    with store.reading() as connection:
-        return [
-            Letter(
-                id=row.id,
-                run=row.run_id,
-                source=row.name,
-                source_number=row.source_number,
-                position=row.position,
-                stage=row.stage,
-                error=row.error,
-                payload=row.payload,
-            )
-            for row in connection.execute(query)
-        ]
 
 
 def emotion_shares(store: Store, run_id: str) -> list[EmotionShare]:

@@ -10,7 +10,8 @@ from typing import Final
 from db.errors import RunError
 from db.jobs import JobLedger
 from db.ledger import Ledger, Owner, count_done
-from db.reads import Letter, RunStatus, status
+from db.letters import ListedLetter
+from db.reads import RunStatus, status
 from db.settings import StoreSettings, read_settings
 from db.store import Store
 from producers.opening import open_run
@@ -145,7 +146,9 @@ def resume(store: Store, run_id: str, workplace: Workplace, on_progress: OnProgr
         return _drive(store, run_id, workplace, start_worker(store, _options(store, run_id)), on_progress, finish)
 
 
-def replay(store: Store, letters: Sequence[Letter], workplace: Workplace, on_progress: OnProgress) -> list[RunStatus]:
+def replay(
+    store: Store, letters: Sequence[ListedLetter], workplace: Workplace, on_progress: OnProgress
+) -> list[RunStatus]:
     """Classify dead letters anew, within the runs they come from; return how these stand afterwards."""
     unfinished = {letter.run for letter in letters if not status(store, letter.run).finished}
     if unfinished:

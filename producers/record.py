@@ -38,14 +38,11 @@ class Bad:
     position: int
     #: One line: what was expected and what came.
     error: str
-    #: The record as it came, cut at PAYLOAD_LIMIT characters, without NUL or lone surrogates.
+    #: What is kept of the record (db.payload), without NUL or lone surrogates.
     payload: str
 
 
 Record = Parsed | Bad
-
-#: Characters of a bad record that a dead letter keeps.
-PAYLOAD_LIMIT = 65_536
 
 
 class Source(Protocol):

@@ -6,29 +6,29 @@ from collections.abc import Sequence
 import msgspec
 
 from db.comment import Comment
-from db.ledger import Chunk, Ledger, Run
-from db.reads import Letter, dead_letters
+from db.errors import SourceError
+from db.ledger import Chunk, Ledger, Run, SourceFile
+from db.letters import Letter, ListedLetter, dead_letters
+from db.payload import is_cut, is_marked
 from db.store import Store
 from producers.options import RunOptions
 from producers.record import Bad, Parsed, Record, Source
-from producers.reopening import open_for_payloads
+from producers.reopening import check_unchanged, open_for_payloads
 
 
-def open_replay(store: Store, letters: Sequence[Letter]) -> list[str]:
+def open_replay(store: Store, letters: Sequence[ListedLetter]) -> list[str]:
     """Put letters into chunks that wait to be sent, and return the runs that now have such chunks.
 
-    A letter whose record still cannot be read stays as it is.
+    A letter whose record still cannot be read stays, with the reason of now. Payloads are read a chunk at a time.
     """
-    grouped: dict[tuple[str, int], list[Letter]] = defaultdict(list)
+    grouped: dict[tuple[str, int], list[int]] = defaultdict(list)
     for letter in letters:
-        grouped[letter.run, letter.source_number].append(letter)
-    ledger = Ledger(store)
+        grouped[letter.run, letter.source_number].append(letter.id)
     runs = []
-    for (run_id, source_number), group in grouped.items():
-        run = ledger.run(run_id)
-        options = RunOptions.from_json(run.options)
-        size = options.chunk_comments
-        opened = [_replay_chunk(ledger, run, source_number, group[at : at + size]) for at in range(0, len(group), size)]
+    for (run_id, source_number), ids in grouped.items():
+        run = Ledger(store).run(run_id)
+        size = RunOptions.from_json(run.options).chunk_comments
+        opened = [_replay_chunk(store, run, source_number, ids[at : at + size]) for at in range(0, len(ids), size)]
         if any(opened) and run_id not in runs:
             runs.append(run_id)
     return runs
@@ -36,27 +36,29 @@ def open_replay(store: Store, letters: Sequence[Letter]) -> list[str]:
 
 def letters_in_replay(store: Store, run: Run, chunk: Chunk) -> list[Comment]:
     """Return the comments of a chunk that replays dead letters."""
-    letters = dead_letters(store, run.id, replay_chunk=chunk.number)
-    opened: dict[int, Source] = {}
-    records = [_read(letter, run, opened) for letter in letters]
+    reader = _Reader(run)
+    records = [reader.read(letter) for letter in dead_letters(store, run.id, replay_chunk=chunk.number)]
     return [record.comment for record in records if isinstance(record, Parsed)]
 
 
-def _replay_chunk(ledger: Ledger, run: Run, source_number: int, letters: Sequence[Letter]) -> bool:
-    options = RunOptions.from_json(run.options)
+def _replay_chunk(store: Store, run: Run, source_number: int, ids: Sequence[int]) -> bool:
+    ledger, reader = Ledger(store), _Reader(run)
+    filters = RunOptions.from_json(run.options).filters
     skipped: Counter[str] = Counter()
-    replayed, passed = [], []
-    opened: dict[int, Source] = {}
-    for letter in letters:
-        record = _read(letter, run, opened)
+    replayed, passed, errors = [], [], {}
+    for letter in dead_letters(store, ids=ids):
+        record = reader.read(letter)
         if isinstance(record, Bad):
+            if record.error != letter.error:
+                errors[letter.id] = record.error
             continue
-        reason = options.filters.reason_to_skip(record)
+        reason = filters.reason_to_skip(record)
         if reason is None:
             replayed.append(letter.id)
         else:
             passed.append(letter.id)
             skipped[reason] += 1
+    ledger.set_errors(errors)
     if not replayed and not passed:
         return False
     number = ledger.next_number(run.id)
@@ -67,11 +69,33 @@ def _replay_chunk(ledger: Ledger, run: Run, source_number: int, letters: Sequenc
     return bool(replayed)
 
 
-def _read(letter: Letter, run: Run, opened: dict[int, Source]) -> Record:
-    """Read the record of a letter. A source is opened once: those that read theirs again then do so in one pass."""
-    if letter.stage == "classify":
-        return Parsed(comment=msgspec.json.decode(letter.payload, type=Comment))
-    if letter.source_number not in opened:
-        file = next(one for one in run.sources if one.number == letter.source_number)
-        opened[letter.source_number] = open_for_payloads(run, file)
-    return opened[letter.source_number].parse(letter.payload, letter.position)
+class _Reader:
+    """Reads the records of a run's letters. A source is opened once, so that letters in order take one pass."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._opened: dict[int, Source] = {}
+        #: Why records are not read from a source again; None where they may be.
+        self._changed: dict[int, str | None] = {}
+
+    def read(self, letter: Letter) -> Record:
+        if letter.stage == "classify" and not is_marked(letter.payload):
+            return Parsed(comment=msgspec.json.decode(letter.payload, type=Comment))
+        number = letter.source_number
+        file = next(one for one in self._run.sources if one.number == number)
+        if is_cut(letter.payload):
+            if number not in self._changed:
+                self._changed[number] = _why_changed(self._run, file)
+            if reason := self._changed[number]:
+                return Bad(position=letter.position, error=reason, payload=letter.payload)
+        if number not in self._opened:
+            self._opened[number] = open_for_payloads(self._run, file)
+        return self._opened[number].parse(letter.payload, letter.position)
+
+
+def _why_changed(run: Run, file: SourceFile) -> str | None:
+    try:
+        check_unchanged(run, file)
+    except SourceError as error:
+        return f"the record is too long to be kept, and cannot be read again: {error}"
+    return None

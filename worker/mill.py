@@ -16,6 +16,7 @@ from db.errors import StoreError, WorkerError
 from db.ledger import DeadLetter, Ledger
 from db.models import register_model
 from db.patience import patiently
+from db.payload import kept_payload
 from db.results import store_chunk
 from db.settings import StoreSettings
 from db.store import Store
@@ -144,7 +145,7 @@ def split(message: ChunkMessage, outcome: Outcome, model: str) -> tuple[Classifi
             position=comments[row].position,
             stage="classify",
             error=error,
-            payload=msgspec.json.encode(comments[row]).decode(),
+            payload=kept_payload(msgspec.json.encode(comments[row]).decode()),
         )
         for row, error in outcome.errors.items()
     ]

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from db.errors import NoSourceError, SourceError
 from db.export_mark import is_export
-from producers.record import PAYLOAD_LIMIT, Record
+from db.payload import is_cut
+from producers.record import Record
 from producers.sources.arrow_paths import ColumnPath, columns_of, find_path, lists_of
 from producers.sources.arrow_values import NotUtf8, texts, times
 from producers.sources.bad import bad
@@ -24,6 +25,7 @@ from producers.sources.compression import CODECS
 from producers.sources.foreign import HEAD, foreign_head
 from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from producers.sources.place import Place
+from producers.sources.rereading import Rereader
 from producers.sources.seekable import opened
 from producers.sources.table_row import to_parsed
 
@@ -76,6 +78,7 @@ class ArrowTable(ABC):
         self._options = options
         self._layout = layout
         self._share_read = 0.0
+        self._rereader = Rereader(self)
 
     @abstractmethod
     def _opened(self) -> AbstractContextManager[OpenTable]:
@@ -115,9 +118,9 @@ class ArrowTable(ABC):
         return self._share_read
 
     def parse(self, payload: str, position: int) -> Record:
-        """Parse the payload of a Bad once more: the row's fields as a JSON object."""
-        if len(payload) >= PAYLOAD_LIMIT:
-            return bad(position, f"expected a whole row, found one cut at {PAYLOAD_LIMIT} characters", payload)
+        """Parse the payload of a Bad once more: the row's fields as a JSON object. One that is cut is read again."""
+        if is_cut(payload):
+            return self._rereader.read(payload, position)
         try:
             values = json.loads(payload)
         except (ValueError, RecursionError) as error:

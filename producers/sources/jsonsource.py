@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from msgspec.structs import replace
 
 from db.comment import Comment
+from db.payload import is_cut
 from producers.record import Bad, Parsed, Record
 from producers.sources.bad import bad
 from producers.sources.columns import KNOWN
@@ -19,6 +20,7 @@ from producers.sources.lines import LINE_LIMIT, Overlong, read_lines
 from producers.sources.place import Place
 from producers.sources.reddit import RedditDump, parsed_record, read_record, was_deleted_later
 from producers.sources.redditapi import Entry, entries, may_hold_others
+from producers.sources.rereading import Rereader
 from producers.sources.table_row import to_parsed
 from producers.sources.transcoding import in_utf8
 
@@ -43,6 +45,7 @@ class JsonSource:
         self._layout = layout
         self._stream = ByteStream(place)
         self._dump: RedditDump | None = None
+        self._rereader = Rereader(self)
 
     def inspect(self) -> Layout:
         """Return how it is read. Raises SourceError where it holds no records: NoSourceError where it need not."""
@@ -67,8 +70,10 @@ class JsonSource:
         return self._stream.share_read if self._dump is None else self._dump.share_read()
 
     def parse(self, payload: str, position: int) -> Record:
-        """Parse the payload of a Bad once more."""
+        """Parse the payload of a Bad once more; of one that is cut, the record is read again."""
         layout = self.inspect()
+        if is_cut(payload):
+            return self._rereader.read(payload, position)
         if self._dump is not None:
             return self._dump.parse(payload, position)
         raw = payload.encode("utf-8", "replace")
@@ -171,7 +176,7 @@ class _Table:
 
 
 def _overlong(raw: Overlong, position: int) -> Bad:
-    return bad(position, f"record of {raw.length} bytes; at most {LINE_LIMIT >> 20} MiB are read", raw.head)
+    return bad(position, f"record of {raw.length} bytes; at most {LINE_LIMIT >> 20} MiB are read", raw.head, raw.length)
 
 
 def _written(value: object) -> str:

@@ -11,6 +11,7 @@ from msgspec import structs
 from db import note_kinds
 from db.comment import Comment
 from db.errors import SourceError
+from db.payload import is_cut
 from producers.record import Bad, Parsed, Record
 from producers.sources.bad import bad
 from producers.sources.compression import ByteStream
@@ -18,6 +19,7 @@ from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from producers.sources.lines import Overlong, read_lines
 from producers.sources.names import author_of, subreddit_of
 from producers.sources.place import Place
+from producers.sources.rereading import Rereader
 from producers.sources.text import comment_id, comment_text, gone, join_post
 from producers.sources.times import parse_time
 
@@ -62,6 +64,7 @@ class RedditDump:
         #: What the folders above the file say of records that do not.
         self._subreddit, self._author = (partitions.get(name) for name in ("subreddit", "author"))
         self._stream = ByteStream(place)
+        self._rereader = Rereader(self)
 
     def inspect(self) -> Layout:
         """Raise SourceError if the file is empty or its first lines hold no comment and no submission."""
@@ -92,7 +95,7 @@ class RedditDump:
         is_filled_in = self._subreddit is not None or self._author is not None
         for position, line in read_lines(self._stream, start):
             if isinstance(line, Overlong):
-                yield bad(position, line.error, line.head)
+                yield bad(position, line.error, line.head, line.length)
             elif _is_filled(line):
                 record = _record(line, position, self._removed_titles)
                 yield self._filled_in(record) if is_filled_in else record
@@ -102,7 +105,9 @@ class RedditDump:
         return self._stream.share_read
 
     def parse(self, payload: str, position: int) -> Record:
-        """Parse the payload of a Bad once more."""
+        """Parse the payload of a Bad once more; of one that is cut, the record is read again."""
+        if is_cut(payload):
+            return self._rereader.read(payload, position)
         return self._filled_in(_record(payload.encode("utf-8", "replace"), position, self._removed_titles))
 
     def _filled_in(self, record: Record) -> Record:

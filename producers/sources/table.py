@@ -8,7 +8,8 @@ import msgspec
 
 from db.errors import NoSourceError, SourceError
 from db.export_mark import is_export
-from producers.record import PAYLOAD_LIMIT, Parsed, Record
+from db.payload import is_cut
+from producers.record import Bad, Parsed, Record
 from producers.sources.bad import bad
 from producers.sources.columns import SAMPLE_ROWS, find_fields
 from producers.sources.compression import ByteStream
@@ -86,7 +87,7 @@ class TextTable:
         layout = self.inspect()
         typed: Record | None = None
         # A text that was cut could pass for a shorter one, and U+FFFD for what somebody wrote.
-        if len(payload) < PAYLOAD_LIMIT and "\ufffd" not in payload:
+        if not is_cut(payload) and "\ufffd" not in payload:
             typed = self._parse_typed(layout, payload, position)
             if isinstance(typed, Parsed):
                 return typed
@@ -100,12 +101,9 @@ class TextTable:
                 if isinstance(row, BadRow) and row.is_open:
                     row = rows.read_on() or row
                 return self._record(layout, rows, row, position)
-        if typed is None and len(payload) < PAYLOAD_LIMIT:
-            typed = self._parse_typed(layout, payload, position)
-        if typed is None:
-            error = f"expected a whole row, found one cut at {PAYLOAD_LIMIT} characters that the source no longer has"
-            return bad(position, error, payload)
-        return typed
+        if is_cut(payload):
+            return Bad(position=position, error="the source no longer has this row, which is cut here", payload=payload)
+        return typed or self._parse_typed(layout, payload, position)
 
     def _parse_typed(self, layout: Layout, payload: str, position: int) -> Record:
         rows = Rows([lines_of(payload, layout.line_end)], Dialect.of(layout), width=layout.width)

@@ -10,7 +10,8 @@ from sqlalchemy import delete
 from db.comment import Comment
 from db.emotions import EMOTIONS
 from db.ledger import DeadLetter
-from db.reads import dead_letters, status
+from db.letters import dead_letters
+from db.reads import status
 from db.schema import comment_emotion
 from db.store import Store
 from tests.db.builders import Made, classified, probabilities, rows

@@ -20,8 +20,9 @@ from db.classified import Classified
 from db.comment import ANOTHER_ID, ANOTHER_TEXT, MAX_ID, Comment, Ids, other_id, text_hash
 from db.emotions import EMOTIONS
 from db.ledger import Ledger, Note
+from db.letters import dead_letters
 from db.models import register_model
-from db.reads import RunStatus, dead_letters, status
+from db.reads import RunStatus, status
 from db.results import write_rows
 from db.rollups import refresh
 from db.schema import comment_emotion, rollup_day, rollup_mark, rollup_subreddit_day, rollup_subreddit_month

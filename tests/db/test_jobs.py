@@ -5,7 +5,8 @@ from datetime import timedelta
 from db.backlog import backlog, runs_under_way
 from db.jobs import LEASE, JobLedger
 from db.ledger import Owner
-from db.reads import dead_letters, status
+from db.letters import dead_letters
+from db.reads import status
 from db.store import Store
 from tests.db.builders import NOON, Made, at_once, classified, comments, letter, stored
 

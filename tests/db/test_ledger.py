@@ -8,7 +8,8 @@ import pytest
 
 from db.errors import RunError
 from db.ledger import Chunk, Cut, Ledger, Note, Waiting, count_done
-from db.reads import dead_letters, status
+from db.letters import dead_letters
+from db.reads import status
 from db.schema import chunk, skipped
 from db.store import Store
 from db.written import EXAMPLE_LIMIT

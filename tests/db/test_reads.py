@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from db.reads import dead_letters, run_ids, status
+from db.letters import dead_letters
+from db.reads import run_ids, status
 from db.store import Store
 from tests.db.builders import Made, at_once, classified, comments, letter
 

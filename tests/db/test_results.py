@@ -11,7 +11,8 @@ from db.classified import Classified
 from db.comment import MAX_ID
 from db.emotions import EMOTIONS
 from db.errors import RunError, StoreError
-from db.reads import dead_letters, status
+from db.letters import dead_letters
+from db.reads import status
 from db.results import store_chunk, write_rows
 from db.schema import chunk
 from db.store import Store

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 
 from db.emotions import EMOTIONS
-from db.reads import RunStatus, dead_letters, run_ids, status
+from db.letters import dead_letters
+from db.reads import RunStatus, run_ids, status
 from db.schema import chunk, comment_emotion
 from db.store import Store
 from tests import support

@@ -10,7 +10,8 @@ from unittest.mock import ANY
 import pytest
 
 from db.errors import SourceError
-from producers.record import PAYLOAD_LIMIT, Bad, Parsed, Source
+from db.payload import PAYLOAD_LIMIT
+from producers.record import Bad, Parsed, Source
 from producers.sources import open_source
 from producers.sources.jsoncut import EndedJsonError
 from producers.sources.jsondocument import Documents

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from db.errors import SourceError
 from db.filters import Filters
 from db.ledger import Chunk, Cut, DeadLetter, Ledger
-from db.reads import dead_letters
+from db.letters import dead_letters
 from db.store import Store
 from producers.opening import open_run
 from producers.options import RunOptions

@@ -11,12 +11,16 @@ from db.comment import Comment
 from db.emotions import EMOTIONS
 from db.filters import Filters
 from db.ledger import Chunk, Cut, DeadLetter, Ledger
-from db.reads import RunStatus, dead_letters, status
+from db.letters import dead_letters
+from db.payload import kept_payload
+from db.reads import RunStatus, status
 from db.results import store_chunk
 from db.store import Store
 from producers.opening import open_run
 from producers.options import RunOptions
+from producers.record import Bad, Parsed
 from producers.replay import letters_in_replay, open_replay
+from producers.sources import open_source
 
 MENDED = json.dumps({"id": "mended", "body": "a text that can be read now"})
 SHORT = json.dumps({"id": "short", "body": "no"})
@@ -94,3 +98,45 @@ def test_letters_are_replayed_one_chunk_after_the_other(store: Store, tmp_path: 
     for letter in dead_letters(store, run):
         open_replay(store, [letter])
     assert [chunk.comments for chunk in Ledger(store).unfinished(run)] == [1, 1]
+
+
+def long_letters(store: Store, tmp_path: Path) -> tuple[str, Path]:
+    """A finished run of three records that are too long to be kept: one that is broken, two that killed the model."""
+    long = "word " * 20_000
+    path = tmp_path / "RC_x"
+    lines = [f'{{"id": "c0", "body": "{long}"', *(json.dumps({"id": f"c{n}", "body": f"{long}{n}"}) for n in (1, 2))]
+    path.write_text("\n".join(lines))
+    run = open_run(store, [path], RunOptions())
+    (broken, first, second) = open_source(path).records()
+    assert isinstance(broken, Bad)
+    dead = [DeadLetter(position=0, stage="read", error=broken.error, payload=broken.payload)]
+    for record in (first, second):
+        assert isinstance(record, Parsed)
+        whole = msgspec.json.encode(record.comment).decode()
+        dead.append(DeadLetter(position=record.position, stage="classify", error="no", payload=kept_payload(whole)))
+    ledger = Ledger(store)
+    chunk = Chunk(number=0, source_number=0, first=0, stop=3, records=3, comments=0)
+    ledger.add_chunk(run, chunk, Cut(skipped={}, dead=dead))
+    ledger.end_source(run, 0)
+    ledger.seal(run)
+    return run, path
+
+
+def test_a_record_that_was_too_long_to_be_kept_is_read_from_its_source_again(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    run, _ = long_letters(sqlite_store, tmp_path)
+    assert all(len(letter.payload) < 2_000 for letter in dead_letters(sqlite_store, run))
+    assert open_replay(sqlite_store, dead_letters(sqlite_store, run)) == [run]
+    (chunk,) = Ledger(sqlite_store).unfinished(run)
+    comments = letters_in_replay(sqlite_store, Ledger(sqlite_store).run(run), chunk)
+    assert [(comment.id, comment.text[-6:]) for comment in comments] == [("c1", "word 1"), ("c2", "word 2")]
+
+
+def test_what_cannot_be_read_again_says_why(sqlite_store: Store, tmp_path: Path) -> None:
+    run, path = long_letters(sqlite_store, tmp_path)
+    path.write_text("another file")
+    assert open_replay(sqlite_store, dead_letters(sqlite_store, run)) == []
+    for letter in dead_letters(sqlite_store, run):
+        assert letter.error.startswith("the record is too long to be kept, and cannot be read again: ")
+        assert "RC_x has changed since run" in letter.error

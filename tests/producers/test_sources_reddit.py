@@ -10,7 +10,8 @@ import pytest
 
 from db.comment import MAX_ID
 from db.filters import ALL
-from producers.record import PAYLOAD_LIMIT, Bad, Parsed
+from db.payload import PAYLOAD_LIMIT, kept_payload
+from producers.record import Bad, Parsed
 from producers.sources import ReadOptions, open_source
 from tests.producers.test_sources_support import (
     COMPRESS,
@@ -149,7 +150,7 @@ def test_what_is_no_object_is_bad_and_keeps_its_payload(payload: str) -> None:
     assert isinstance(record, Bad)
     assert record.error.startswith("expected a JSON object, found ")
     assert "\n" not in record.error
-    assert record.payload == payload.replace("\0", "\ufffd")[:PAYLOAD_LIMIT]
+    assert record.payload == kept_payload(payload.replace("\0", "\ufffd"))
 
 
 @pytest.mark.parametrize(

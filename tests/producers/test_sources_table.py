@@ -7,7 +7,8 @@ import pytest
 
 from db.comment import MAX_ID
 from db.errors import SourceError
-from producers.record import PAYLOAD_LIMIT, Bad, Source
+from db.payload import PAYLOAD_LIMIT, kept_payload
+from producers.record import Bad, Source
 from producers.sources import Columns, ReadOptions, open_source
 from tests.producers.test_sources_support import (
     COMPRESS,
@@ -149,6 +150,6 @@ def test_the_payload_of_a_bad_row_can_be_mended_and_parsed(tmp_path: Path) -> No
     assert only([source.parse(f'{bad.payload},"now\nwhole"', 0)]).comment.text == "now\nwhole"
 
 
-@pytest.mark.parametrize("payload", ["", "1,a\n2,b", "1," + "x" * PAYLOAD_LIMIT, '1,"open'])
+@pytest.mark.parametrize("payload", ["", "1,a\n2,b", kept_payload("1," + "x" * PAYLOAD_LIMIT), '1,"open'])
 def test_a_payload_that_is_not_one_whole_row_stays_bad(tmp_path: Path, payload: str) -> None:
     assert isinstance(table(tmp_path, "id,text\n").parse(payload, 0), Bad)

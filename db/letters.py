@@ -1,0 +1,77 @@
+"""Dead letters as people and replays ask for them: listed in flat memory, or a few with their payloads."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Column, Row, Select, select
+
+from db.schema import dead_letter, source
+from db.store import Store
+
+#: Rows fetched at once.
+_PAGE: Final = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedLetter:
+    """A dead letter without its payload."""
+
+    id: int
+    run: str
+    source: str
+    source_number: int
+    #: The record's number in its source, from 0.
+    position: int
+    stage: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter(ListedLetter):
+    """A dead letter, whole."""
+
+    payload: str
+
+
+def list_dead_letters(store: Store, run_id: str | None = None, ids: Sequence[int] = ()) -> Iterator[ListedLetter]:
+    """Yield dead letters by id without their payloads, in flat memory: all, those of a run, or of these ids."""
+    columns = [column for column in dead_letter.c if column.name != "payload"]
+    with store.reading() as connection:
+        rows = connection.execution_options(yield_per=_PAGE).execute(_letters(columns, run_id, ids))
+        for row in rows:
+            yield ListedLetter(**_fields(row))
+
+
+def dead_letters(
+    store: Store, run_id: str | None = None, ids: Sequence[int] = (), replay_chunk: int | None = None
+) -> list[Letter]:
+    """Return dead letters by id: all, or those of a run, of these ids, in the hands of this chunk.
+
+    Each payload may have 64 KiB: so ask for a few.
+    """
+    query = _letters([*dead_letter.c], run_id, ids)
+    if replay_chunk is not None:
+        query = query.where(dead_letter.c.replay_chunk == replay_chunk)
+    with store.reading() as connection:
+        return [Letter(**_fields(row), payload=row.payload) for row in connection.execute(query)]
+
+
+def _letters(columns: Sequence[Column[Any]], run_id: str | None, ids: Sequence[int]) -> Select[Any]:
+    named = (source.c.run_id == dead_letter.c.run_id) & (source.c.number == dead_letter.c.source_number)
+    query = select(*columns, source.c.name).join(source, named).order_by(dead_letter.c.id)
+    if run_id is not None:
+        query = query.where(dead_letter.c.run_id == run_id)
+    return query.where(dead_letter.c.id.in_(ids)) if ids else query
+
+
+def _fields(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "run": row.run_id,
+        "source": row.name,
+        "source_number": row.source_number,
+        "position": row.position,
+        "stage": row.stage,
+        "error": row.error,
+    }
