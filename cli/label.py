@@ -20,7 +20,7 @@ from cli.options import (
 )
 from cli.printing import REMARKS, print_json, print_status, print_troubles, status_json
 from cli.progress import shown_progress
-from cli.run_options import run_options
+from cli.run_options import max_dead_option, run_options
 from db.errors import SettingError
 
 if TYPE_CHECKING:
@@ -84,12 +84,13 @@ def enqueue(sources: tuple[Path, ...], options: "RunOptions", again: bool, as_js
 
 @click.command(short_help="Finish an interrupted run.")
 @click.argument("run")
+@max_dead_option(None)
 @with_worker_option
 @device_options
 @store_options
 @broker_options
 @json_option
-def resume(run: str, with_worker: bool, as_json: bool) -> None:
+def resume(run: str, max_dead: float | None, with_worker: bool, as_json: bool) -> None:
     """Finish RUN, which was interrupted: read the rest, and classify what is not classified yet."""
     from db.ledger import Ledger
     from producers import labelling
@@ -98,7 +99,7 @@ def resume(run: str, with_worker: bool, as_json: bool) -> None:
         Ledger(store).run(run)  # an id that is none is told before anything starts
         workplace = labelling.Workplace(with_worker=with_worker)
         with interruptible([run]), shown_progress(REMARKS, own_worker=workplace.starts_worker) as show:
-            status = labelling.resume(store, run, workplace, show)
+            status = labelling.resume(store, run, workplace, show, max_dead)
     _finish(store, status, as_json)
 
 

@@ -1,5 +1,6 @@
 """Options of a run: which of a source's comments are labelled, and how."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
@@ -9,9 +10,23 @@ import click
 
 from cli.options import Command, stacked, subreddit_option, time_options
 from cli.reading import reading_options
+from producers.deadshare import MAX_DEAD
 
 if TYPE_CHECKING:
     from producers.sources import ReadOptions
+
+
+def max_dead_option(default: float | None) -> Callable[[Command], Command]:
+    """Return the option that says when a source is given up."""
+    return click.option(
+        "--max-dead",
+        type=click.FloatRange(0, 1),
+        default=default,
+        show_default=default is not None,
+        metavar="SHARE",
+        help="Give a source up once more of its records cannot be read, from the 1,000th on.",
+    )
+
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SOURCE_OPTIONS = stacked(
@@ -24,6 +39,7 @@ _SOURCE_OPTIONS = stacked(
     time_options,
     click.option("--min-length", type=click.IntRange(0), default=0, metavar="N", help="Characters at least."),
     click.option("--honour-deletions", is_flag=True, help="Skip what was deleted or removed after it was archived."),
+    max_dead_option(MAX_DEAD),
     click.option("--keep-text", is_flag=True, help="Keep each comment's text in the store."),
     click.option("--chunk-comments", type=click.IntRange(1, 10_000), help="Comments of a chunk."),
 )
@@ -48,6 +64,7 @@ def run_options(command: Command) -> Command:
         reading: "ReadOptions",
         chunk_comments: int | None,
         keep_text: bool,
+        max_dead: float,
         **others: Any,
     ) -> Any:
         from msgspec.structs import replace
@@ -73,6 +90,7 @@ def run_options(command: Command) -> Command:
             filters=filters,
             chunk_comments=chunk_comments or defaults.chunk_comments,
             keep_text=keep_text,
+            max_dead=max_dead,
         )
         return command(options=options, **others)
 

@@ -251,6 +251,16 @@ class Ledger:
         with self._store.reading() as connection:
             return int(connection.scalar(select(func.sum(chunk.c.records)).where(chunk.c.run_id == run_id)) or 0)
 
+    def read_of(self, run_id: str, source_number: int) -> tuple[int, int]:
+        """Return how many records of a source are in chunks, and how many of these could not be read."""
+        mine = (chunk.c.run_id == run_id) & (chunk.c.source_number == source_number)
+        letters = (dead_letter.c.run_id == run_id) & (dead_letter.c.source_number == source_number)
+        letters &= dead_letter.c.stage == "read"
+        with self._store.reading() as connection:
+            records = connection.scalar(select(func.sum(chunk.c.records)).where(mine))
+            dead = connection.scalar(select(func.count()).select_from(dead_letter).where(letters))
+        return int(records or 0), int(dead or 0)
+
     def comments(self, run_id: str) -> int:
         """Return how many comments are in the chunks of a run."""
         with self._store.reading() as connection:

@@ -14,7 +14,9 @@ from producers.record import Bad, Parsed, Record
 
 #: Records of a chunk at most, so that a filter that passes little still leaves its marks in the ledger.
 MAX_RECORDS: Final = 65_536
-#: Characters of a chunk's comments after which it ends: what a message over Redis may weigh.
+#: And dead letters, each with a payload of up to 64 KiB.
+MAX_LETTERS: Final = 1_000
+#: Characters of a chunk's comments and letters after which it ends: what a message over Redis may weigh.
 MAX_CHARACTERS: Final = 2_000_000
 
 
@@ -41,6 +43,7 @@ class RecordRange:
         if isinstance(record, Bad):
             letter = DeadLetter(position=record.position, stage="read", error=record.error, payload=record.payload)
             self.dead.append(letter)
+            self.characters += len(letter.payload)
             return
         if record.notes:
             self._note(record)
@@ -80,7 +83,7 @@ def cut_records(
         for record in records:
             current.take(record, filters)
             full = len(current.comments) >= comments or current.characters >= MAX_CHARACTERS
-            if full or current.records >= MAX_RECORDS:
+            if full or current.records >= MAX_RECORDS or len(current.dead) >= MAX_LETTERS:
                 yield current
                 current = RecordRange(first=current.stop, stop=current.stop, names=names)
     except SourceError as raised:

@@ -26,6 +26,7 @@ from celery.schedules import ParseException, crontab
 from db.errors import SettingError
 from db.filters import Filters, check_period, moment_asked, names_asked
 from db.names import Key, author_key, subreddit_key
+from producers.deadshare import MAX_DEAD
 from producers.options import RunOptions
 from producers.sources import Columns, ReadOptions, checked
 
@@ -89,6 +90,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     min_length: Annotated[int, msgspec.Meta(ge=0)] = 0
     honour_deletions: bool = False
     keep_text: bool = False
+    max_dead: Annotated[float, msgspec.Meta(ge=0, le=1)] = MAX_DEAD
 
     def __post_init__(self) -> None:
         try:
@@ -149,7 +151,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             min_length=self.min_length,
             honour_deletions=self.honour_deletions,
         )
-        return msgspec.structs.replace(base, reading=reading, filters=filters, keep_text=self.keep_text)
+        return msgspec.structs.replace(
+            base, reading=reading, filters=filters, keep_text=self.keep_text, max_dead=self.max_dead
+        )
 
 
 def read_jobs(path: Path) -> dict[str, Job]:

@@ -131,8 +131,13 @@ def _labelled_by_jobs(store: Store, options: RunOptions) -> dict[str, str]:
     return {mark: f"labelled by the job {job} already, and once more with --again" for mark, job in jobs.items()}
 
 
-def resume(store: Store, run_id: str, workplace: Workplace, on_progress: OnProgress) -> RunStatus:
-    """Finish a run: send what is not done again, read what is not read yet. Raises as `label`."""
+def resume(
+    store: Store, run_id: str, workplace: Workplace, on_progress: OnProgress, max_dead: float | None = None
+) -> RunStatus:
+    """Finish a run: send what is not done again, read what is not read yet. Raises as `label`.
+
+    `max_dead` is the share of a source's records that may be dead, instead of what the run began with.
+    """
     found = status(store, run_id)
     if found.finished and not found.source_errors:  # what could not be read once is tried again
         _forget_spooled_of(store, run_id)
@@ -143,7 +148,8 @@ def resume(store: Store, run_id: str, workplace: Workplace, on_progress: OnProgr
         feeder.feed()
 
     with workplace.open() as start_worker:
-        return _drive(store, run_id, workplace, start_worker(store, _options(store, run_id)), on_progress, finish)
+        check = start_worker(store, _options(store, run_id))
+        return _drive(store, run_id, workplace, check, on_progress, finish, max_dead)
 
 
 def replay(
@@ -166,9 +172,10 @@ def _drive(
     check: Check,
     on_progress: OnProgress,
     work: Callable[[Feeder], None],
+    max_dead: float | None = None,
 ) -> RunStatus:
     with about(run=run_id):
-        feeder = Feeder(store, run_id, read_settings(ProducerSettings), on_progress, check)
+        feeder = Feeder(store, run_id, read_settings(ProducerSettings), on_progress, check, max_dead)
         work(feeder)
         if workplace.wait:
             feeder.wait()

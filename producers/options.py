@@ -7,6 +7,7 @@ import msgspec
 
 from db.filters import ALL, Filters
 from db.settings import read_settings
+from producers.deadshare import MAX_DEAD
 from producers.settings import ProducerSettings
 from producers.sources.layout import AS_FOUND, ReadOptions
 from worker.labels import read_order
@@ -21,6 +22,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: Comments of a chunk.
     chunk_comments: int = 512
     keep_text: bool = False
+    #: The share of a source's records that may be dead (producers.deadshare).
+    max_dead: float = MAX_DEAD
     #: The model that a worker of this run's own loads, as the settings name it.
     model_repo: str = BUNDLED_MODEL
     model_revision: str | None = None

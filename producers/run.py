@@ -16,6 +16,7 @@ from db.rollups import refresh
 from db.store import Store
 from producers import metrics
 from producers.chunks import RecordRange, cut_records
+from producers.deadshare import DeadShare
 from producers.filtered_names import FilteredNames
 from producers.options import RunOptions
 from producers.reading import read_again
@@ -69,8 +70,11 @@ class Feeder:
         settings: ProducerSettings,
         on_progress: OnProgress,
         check: Callable[[], None] = lambda: None,
+        max_dead: float | None = None,
     ) -> None:
         """`check` is called again and again while it waits, and ends the waiting by raising.
+
+        `max_dead` stands for the share of dead records that the run's options allow a source.
 
         Raises RunError when there is no such run.
         """
@@ -82,6 +86,7 @@ class Feeder:
         self._layouts = {
             file.number: Layout.from_json(file.layout) for file in self._run.sources if file.layout is not None
         }
+        self._max_dead: Final = self._options.max_dead if max_dead is None else max_dead
         self._names: Final = FilteredNames(self._options.filters)
         self._settings = settings
         self._on_progress = on_progress
@@ -181,14 +186,22 @@ class Feeder:
             options = self._options
             records = opened.records(start)
             ranges = cut_records(records, options.filters, start, options.chunk_comments, self._names)
+            share = self._dead_share(file)
+            share.check(file.name, self._run.id)
             for number, found in enumerate(ranges, first):
                 self._add(number, file, found)
+                share.add(found.records, len(found.dead))
+                share.check(file.name, self._run.id)
             check_unchanged(self._run, file)
         except SourceError as raised:
             error = str(raised)
         self._stored(lambda: self._ledger.end_source(self._run.id, file.number, error))
         self._reading = None
         self._bytes_ended += file.size
+
+    def _dead_share(self, file: SourceFile) -> DeadShare:
+        records, dead = self._stored(lambda: self._ledger.read_of(self._run.id, file.number))
+        return DeadShare(records=records, dead=dead, most=self._max_dead)
 
     def _add(self, number: int, file: SourceFile, found: RecordRange) -> None:
         """Write a range of records into the ledger, then send its comments: what is sent is always in the ledger."""

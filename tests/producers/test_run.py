@@ -240,3 +240,28 @@ def test_a_chunk_that_cannot_be_read_again_fails_and_nobody_waits_for_it(
     found = status(sqlite_store, run)
     assert (found.failed_chunks, found.pending_chunks, found.sealed, found.adds_up) == (2, 0, True, True)
     assert "RC_x has changed since run" in (found.failure or "")
+
+
+def test_a_source_of_which_most_records_cannot_be_read_is_given_up(
+    sqlite_store: Store, broker: str, tmp_path: Path
+) -> None:
+    # given a file of rubbish with a comment in its middle, and a good one
+    rubbish = ["no json " * 1_000] * 2_000
+    (tmp_path / "RC_x").write_text(
+        "\n".join(['{"id": "a", "body": "a"}', *rubbish, '{"id": "b", "body": "b"}', *rubbish])
+    )
+    good = write_dump(tmp_path / "RC_y", ["c"])
+    run = open_run(sqlite_store, [tmp_path / "RC_x", good], RunOptions())
+    # when
+    Feeder(sqlite_store, run, ProducerSettings(), nothing).feed()
+    # then the one ends soon, and the other is read
+    found = status(sqlite_store, run)
+    assert 1_000 <= found.dead < 1_300
+    assert f"`moodmill resume {run} --max-dead 1` reads on" in found.source_errors["RC_x"]
+    assert (found.waiting, found.succeeded, found.adds_up) == (2, False, True)
+    # and whoever resumes it as it was reads no more of it
+    Feeder(sqlite_store, run, ProducerSettings(), nothing).feed()
+    assert status(sqlite_store, run).read == found.read
+    Feeder(sqlite_store, run, ProducerSettings(), nothing, max_dead=1.0).feed()
+    found = status(sqlite_store, run)
+    assert (found.read, found.dead, found.waiting, dict(found.source_errors)) == (4_003, 4_000, 3, {})
