@@ -18,12 +18,14 @@ from db.export_mark import is_export
 from db.payload import is_cut
 from producers.record import Record
 from producers.sources.arrow_paths import ColumnPath, columns_of, find_path, lists_of
+from producers.sources.arrow_sizes import row_bytes, slices
 from producers.sources.arrow_values import NotUtf8, texts, times
 from producers.sources.bad import bad
 from producers.sources.columns import KNOWN, SAMPLE_ROWS, are_comments, find_fields, may_be_clock
 from producers.sources.compression import CODECS
 from producers.sources.foreign import HEAD, foreign_head
 from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
+from producers.sources.lines import LINE_LIMIT
 from producers.sources.place import Place
 from producers.sources.rereading import Rereader
 from producers.sources.seekable import opened
@@ -103,13 +105,18 @@ class ArrowTable(ABC):
             paths = self._paths(table.schema, fields)
             for part in table.parts(paths, start):
                 skipped = min(max(0, start - part.first), part.rows)
-                columns: list[Any] = [repeat(value, part.rows - skipped) for value in fields.constants.values()]
-                for field, column in zip(fields.columns, part.columns, strict=True):
-                    columns.append(_values(field, column.slice(skipped)))
-                all_utf8 = not any(NotUtf8 in map(type, column) for column in columns[len(fields.constants) :])
-                record = self._record if all_utf8 else self._checked
-                for position, row in enumerate(zip(*columns, strict=True), part.first + skipped):
-                    yield record(fields, dict(zip(names, row, strict=True)), position)
+                sizes = row_bytes([column.slice(skipped) for column in part.columns], part.rows - skipped)
+                for begin, end in slices(sizes):
+                    if sizes[begin] > LINE_LIMIT:  # which is alone then
+                        yield _overlong(part.first + skipped + begin, int(sizes[begin]))
+                        continue
+                    columns: list[Any] = [repeat(value, end - begin) for value in fields.constants.values()]
+                    for field, column in zip(fields.columns, part.columns, strict=True):
+                        columns.append(_values(field, column.slice(skipped + begin, end - begin)))
+                    all_utf8 = not any(NotUtf8 in map(type, column) for column in columns[len(fields.constants) :])
+                    record = self._record if all_utf8 else self._checked
+                    for position, row in enumerate(zip(*columns, strict=True), part.first + skipped + begin):
+                        yield record(fields, dict(zip(names, row, strict=True)), position)
                 self._share_read = part.share
         self._share_read = 1.0
 
@@ -246,11 +253,15 @@ class ArrowTable(ABC):
         ]
         rows = 0
         for part in table.parts([columns[number] for number in wanted], 0) if wanted else ():
-            found = {
-                number: (texts if _as_asked(names[number]) in links else times)(column)
-                for number, column in zip(wanted, part.columns, strict=True)
-            }
-            yield from zip(*(found.get(number, repeat(None, part.rows)) for number in range(len(names))), strict=True)
+            sizes = row_bytes(part.columns, part.rows)
+            for begin, end in slices(sizes):
+                if sizes[begin] > LINE_LIMIT:
+                    continue
+                found = {
+                    number: (texts if _as_asked(names[number]) in links else times)(column.slice(begin, end - begin))
+                    for number, column in zip(wanted, part.columns, strict=True)
+                }
+                yield from zip(*(found.get(n, repeat(None, end - begin)) for n in range(len(names))), strict=True)
             rows += part.rows
             if rows >= SAMPLE_ROWS:
                 return
@@ -266,6 +277,10 @@ def seekable(place: Place) -> Iterator[Any]:
     else:
         with opened(place) as copy:
             yield copy
+
+
+def _overlong(position: int, length: int) -> Record:
+    return bad(position, f"row of {length} bytes; at most {LINE_LIMIT >> 20} MiB are read", "", length)
 
 
 def _as_asked(name: str) -> str:

@@ -9,7 +9,10 @@ import pyarrow.parquet as pq
 
 from producers.sources.arrow_paths import ColumnPath, follow, narrowed, stored, struct_depth
 from producers.sources.arrow_table import BATCH, ArrowTable, OpenTable, Part, seekable
+from producers.sources.member import refuse_bomb
 
+#: Logical types of what Parquet stores as bytes, and reads as texts.
+_TEXTS: Final = frozenset(("STRING", "NONE", "JSON", "ENUM"))
 #: Bytes read at once of each column.
 _BUFFER: Final = 1 << 20
 
@@ -26,6 +29,7 @@ class ParquetFile(ArrowTable):
             seekable(self.place) as file,
             pq.ParquetFile(
                 file,
+                read_dictionary=self._texts(pq.read_metadata(file)),
                 # These hold whole row groups in memory, or whole columns of them.
                 pre_buffer=False,
                 buffer_size=_BUFFER,
@@ -35,6 +39,23 @@ class ParquetFile(ArrowTable):
             ) as table,
         ):
             yield _Table(table)
+
+    def _texts(self, metadata: Any) -> list[str]:
+        """Return the paths of columns of texts, to be read with each of their values once, as they are stored.
+
+        Raises SourceError where one of them unpacks to what no table unpacks to.
+        """
+        columns = [metadata.schema.column(number) for number in range(metadata.num_columns)]
+        texts = {number: column.path for number, column in enumerate(columns) if _is_text(column)}
+        for group in map(metadata.row_group, range(metadata.num_row_groups)):
+            for column in map(group.column, texts):
+                refuse_bomb(self.place, column.total_uncompressed_size, column.total_compressed_size)
+        return list(texts.values())
+
+
+def _is_text(column: Any) -> bool:
+    is_flat = column.max_repetition_level == 0  # what is in lists is not taken apart as a dictionary
+    return is_flat and column.physical_type == "BYTE_ARRAY" and column.logical_type.type in _TEXTS
 
 
 class _Table:
