@@ -32,7 +32,7 @@ faults: $(READY) ## Put each fault into a run on real servers and processes, and
 # A test tries few examples in `make test`; what it may miss is looked for here. Hypothesis keeps what it finds.
 sweep: $(READY) ## Try EXAMPLES (20) times as many examples in each property test
 	EXAMPLES=$(or $(EXAMPLES),20) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1 --timeout 3600 \
-		$$(grep --recursive --files-with-matches --include 'test_*.py' '@several(' tests)
+		$$(grep --recursive --files-with-matches --include 'test_*.py' 'several(' tests)
 
 storm: $(READY) ## Put faults into runs in random order for MINUTES (10), and print what struck; SEED=n brings the same again
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.storm --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))

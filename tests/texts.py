@@ -1,10 +1,9 @@
 """Texts as people, programs and enemies write them, for property tests; and how many of them a test tries."""
 
 import os
-from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 
 #: How many times as many examples each property test tries: `make sweep` sets it.
@@ -18,9 +17,9 @@ CLEAN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 )
 
 
-def several(examples: int, suppress_health_check: Sequence[HealthCheck] = ()) -> settings:
+def several(examples: int, **others: Any) -> settings:
     """Return the settings of a property test that tries so many examples in `make test`, each as long as it takes."""
-    return settings(max_examples=examples * _TIMES, deadline=None, suppress_health_check=suppress_health_check)
+    return settings(max_examples=examples * _TIMES, deadline=None, **others)
 
 
 def is_storable(text: str) -> bool:
