@@ -133,6 +133,13 @@ def forget(name: str, part: Part = "worker") -> None:
         client.delete(f"{part}:{name}")
 
 
+def forget_process(pid: int) -> None:
+    """Note that a worker process of this machine, or container, is gone: it could not say so itself."""
+    with _client() as client:
+        for key in client.scan_iter(f"{KEY_PREFIX}worker:{socket.gethostname()}:{pid}:*", count=SCAN):
+            client.delete(key.decode().removeprefix(KEY_PREFIX))
+
+
 def check_alive(part: Part) -> None:
     """Raise BrokerError unless such a part of this machine, or container, gave a sign of life lately."""
     host = socket.gethostname()

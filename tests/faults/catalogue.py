@@ -291,3 +291,21 @@ def _(found: Scene) -> None:
         time.sleep(10)
     if found.postgres:
         found.postgres.start()  # it may have ended itself
+
+
+# Redeliveries
+
+
+@fault("connections to Redis cut six times", settings=SHORT_QUEUE)
+def _(found: Scene) -> None:
+    for _ in range(6):
+        found.broker.client.client_kill_filter(_type="normal", skipme=True)
+        found.until_done(found.done() + 1)
+
+
+@fault("chunks delivered six times each to two workers", settings=SHORT_QUEUE, storm=False)
+def _(found: Scene) -> None:
+    client = found.broker.client
+    found.add_worker()
+    for message in client.lrange(QUEUE, 0, -1):
+        client.rpush(QUEUE, *[message] * 5)
