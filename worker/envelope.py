@@ -5,7 +5,6 @@ nothing in it that was not looked at: so Celery and kombu meet messages of one s
 """
 
 import base64
-import json
 from typing import Annotated, Final
 from uuid import uuid4
 
@@ -89,7 +88,7 @@ def accept(item: bytes) -> bytes:
             "body_encoding": "base64",
         },
     }
-    return json.dumps(message).encode()
+    return msgspec.json.encode(message)
 
 
 def read_name(argsrepr: str) -> tuple[str, int] | None:
