@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, select, update
@@ -18,6 +18,9 @@ from db.store import Store
 from db.written import read_layout, read_written_names, written_example, written_layout, written_names
 
 Stage = Literal["read", "classify"]
+
+#: Processes that began a chunk, of which the ledger keeps the names.
+MAX_NAMES: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,7 +292,8 @@ class Ledger:
         """Return the number of each chunk that is pending, with the worker that began it last, if one has."""
         mine = (chunk.c.run_id == run_id) & (chunk.c.state == "pending")
         with self._store.reading() as connection:
-            return {row.number: row.worker for row in connection.execute(select(chunk).where(mine))}
+            rows = connection.execute(select(chunk.c.number, chunk.c.worker).where(mine))
+            return {row.number: _names(row.worker)[-1] if row.worker else None for row in rows}
 
     def unfinished(self, run_id: str) -> list[Chunk]:
         """Return the chunks that are pending or failed, by number."""
@@ -297,17 +301,21 @@ class Ledger:
         with self._store.reading() as connection:
             return [_chunk(row) for row in connection.execute(select(chunk).where(mine).order_by(chunk.c.number))]
 
-    def begin(self, run_id: str, number: int, worker: str) -> int:
-        """Count a try of a chunk, before it is made; return which try it is, 0 when the chunk is done.
+    def begin(self, run_id: str, number: int, worker: str) -> list[str] | None:
+        """Note that a worker process begins a chunk, before it does; None when the chunk is done.
 
+        Returns the other processes that began it, oldest first: a try is a process, however often it gets the message.
         Raises RunError when there is no such chunk.
         """
+        mine = (chunk.c.run_id == run_id) & (chunk.c.number == number)
         with self._store.writing() as connection:
             if is_done(connection, run_id, number):
-                return 0
-            mine = (chunk.c.run_id == run_id) & (chunk.c.number == number)
-            counted = update(chunk).where(mine).values(tries=chunk.c.tries + 1, worker=worker)
-            return int(connection.scalar(counted.returning(chunk.c.tries)) or 0)
+                return None
+            begun = connection.scalar(select(chunk.c.worker).where(mine))
+            others = [name for name in _names(begun) if name != worker][-MAX_NAMES:]
+            noted = {"worker": " ".join([*others, worker]), "tries": len(others) + 1}
+            connection.execute(update(chunk).where(mine).values(noted))
+        return others
 
     def set_errors(self, errors: Mapping[int, str]) -> None:
         """Note why dead letters, by their ids, still are some."""
@@ -321,7 +329,7 @@ class Ledger:
         """Make a chunk pending again if it failed, as if it had never been tried; return whether it had."""
         with self._store.writing() as connection:
             mine = (chunk.c.run_id == run_id) & (chunk.c.number == number) & (chunk.c.state == "failed")
-            anew = {"state": "pending", "added_at": datetime.now(UTC), "error": None, "tries": 0}
+            anew = {"state": "pending", "added_at": datetime.now(UTC), "error": None, "tries": 0, "worker": None}
             changed = connection.execute(update(chunk).where(mine).values(anew))
             return changed.rowcount > 0
 
@@ -411,6 +419,10 @@ def bury(connection: Connection, run_id: str, source_number: int, dead: Sequence
     now = datetime.now(UTC)
     rows = [{"run_id": run_id, "source_number": source_number, "created_at": now, **one.__dict__} for one in dead]
     connection.execute(statement, rows)
+
+
+def _names(begun: str | None) -> list[str]:
+    return begun.split() if begun else []
 
 
 def _chunk(row: Row[Any]) -> Chunk:

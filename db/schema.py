@@ -100,9 +100,9 @@ chunk = Table(
     Column("new_rows", Integer, nullable=False, default=0),
     Column("error", Text),
     Column("done_at", UtcDateTime),
-    #: How often a worker began it; counted before each try, so that one that kills its worker is known.
+    #: How many worker processes began it; noted before each try, so that one that kills its worker is known.
     Column("tries", Integer, nullable=False, server_default="0"),
-    #: The worker that began it last.
+    #: The names of these processes, with blanks between; the last one began it last.
     Column("worker", Text),
     #: When it became pending, the last time; null of chunks older than this column.
     Column("added_at", UtcDateTime),

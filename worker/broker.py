@@ -14,7 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from db.errors import BrokerError
 from worker.celery_app import KEY_PREFIX, app
-from worker.door import QUEUE, TASK
+from worker.envelope import QUEUE, TASK, read_name
 from worker.message import ChunkMessage
 from worker.tracing import carried
 
@@ -107,18 +107,17 @@ def held_chunks() -> Held:
             start += len(page)
         for tag, item in client.hscan_iter(f"{KEY_PREFIX}unacked", count=PAGE):
             if chunk := _chunk_of(item, tuple[_Envelope, str, str]):
-                taken[chunk].append(tag.decode())
+                taken[chunk].append(tag.decode(errors="replace"))
     return Held(queued=queued, taken=dict(taken))
 
 
 def _chunk_of(item: bytes, kind: Any) -> tuple[str, int] | None:
     try:
         found = msgspec.json.decode(item, type=kind)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None  # not ours
     envelope = found if isinstance(found, _Envelope) else found[0]
-    run, _, number = envelope.headers.argsrepr.rpartition("/")
-    return (run, int(number)) if number.isdecimal() else None
+    return read_name(envelope.headers.argsrepr)
 
 
 def sign_of_life(name: str, part: Part = "worker") -> None:
@@ -131,6 +130,13 @@ def forget(name: str, part: Part = "worker") -> None:
     """Note that a part has ended."""
     with _client() as client:
         client.delete(f"{part}:{name}")
+
+
+def forget_process(pid: int) -> None:
+    """Note that a worker process of this machine, or container, is gone: it could not say so itself."""
+    with _client() as client:
+        for key in client.scan_iter(f"{KEY_PREFIX}worker:{socket.gethostname()}:{pid}:*", count=SCAN):
+            client.delete(key.decode().removeprefix(KEY_PREFIX))
 
 
 def check_alive(part: Part) -> None:

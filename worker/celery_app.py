@@ -10,9 +10,10 @@ from celery import Celery
 from kombu.entity import Queue
 
 from db.settings import read_settings
-from worker.door import QUEUE, put_up_door
+from worker.envelope import QUEUE
 from worker.logs import teach_celery
 from worker.settings import WorkerSettings
+from worker.transport import register_transport
 
 #: The visibility timeout is per Redis database: keep other programs' keys apart.
 KEY_PREFIX: Final = "moodmill:"
@@ -25,7 +26,7 @@ VISIBILITY_TIMEOUT_S: Final = 3600
 SOCKET_TIMEOUT_S: Final = 30
 
 settings = read_settings(WorkerSettings)
-put_up_door()
+register_transport()
 teach_celery(settings.moodmill_log)
 
 app: Final = Celery("moodmill", include=["worker.task"])

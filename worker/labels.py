@@ -43,7 +43,7 @@ def label_columns(id2label: Mapping[int, str], order: Sequence[str] | None, show
     """Return the output of each emotion, in the order of EMOTIONS.
 
     `id2label` is the model's own naming; `order`, if given, names outputs that have no names there. Raises ModelError
-    when an emotion has no output, or when an order and the model's own names contradict each other.
+    when an emotion has no output or two, or when an order and the model's own names contradict each other.
     """
     own = [str(id2label[number]).strip().lower() for number in sorted(id2label)]
     unnamed = all(_UNNAMED.fullmatch(label) for label in own)
@@ -58,6 +58,9 @@ def label_columns(id2label: Mapping[int, str], order: Sequence[str] | None, show
             f"the model {shown} names its labels in another order than MOODMILL_LABELS: unset that, its own names are "
             f"{', '.join(own[:30])}"
         )
+    twice = sorted({name for name in labels if labels.count(name) > 1})
+    if twice:
+        raise ModelError(f"the model {shown} names labels twice: {', '.join(twice)}; which output is meant?")
     missing = [name for name in EMOTIONS if name not in labels]
     if missing:
         raise ModelError(

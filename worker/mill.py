@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from db.classified import Classified
-from db.errors import StoreError, WorkerError
+from db.errors import BrokerError, StoreError, WorkerError
 from db.ledger import DeadLetter, Ledger
 from db.models import register_model
 from db.patience import patiently
@@ -21,9 +21,11 @@ from db.results import store_chunk
 from db.settings import StoreSettings
 from db.store import Store
 from worker import metrics
+from worker.broker import alive
 from worker.classifier import Classifier, Outcome, load_classifier
 from worker.isolation import classify_isolated
 from worker.message import ChunkMessage
+from worker.pulse import BEAT_S
 from worker.repository import find_model
 from worker.settings import WorkerSettings
 from worker.tracing import part_span
@@ -31,10 +33,14 @@ from worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-#: Tries of a chunk beside others; it may have killed its worker each time, so the next ones are in isolation.
+#: Worker processes that may die with a chunk in work beside others; it may have killed them, so the next tries are in
+#: isolation. A message that comes again to a process that lives is no other try.
 MAX_TRIES: Final = 2
-#: Tries in isolation, after which the chunk has failed.
+#: Processes that may die while they have the chunk in isolation, after which it has failed.
 MAX_ISOLATED_TRIES: Final = 2
+#: Seconds after which those that gave no heartbeat are looked for again: a broker that was away, or emptied, knows none
+#: until the next beat of each.
+SECOND_LOOK_S: Final = BEAT_S + 1
 
 Written = TypeVar("Written")
 
@@ -84,46 +90,59 @@ class Mill:
         in there before it is raised.
         """
         run, number = message.run, message.number
-        nth = self._patiently(lambda: self._ledger.begin(run, number, self.name))
-        if nth == 0:
+        others = self._stored(lambda: self._ledger.begin(run, number, self.name))
+        if others is None:
             metrics.ALREADY_DONE.inc()
             return
         try:
             with metrics.CHUNKS_IN_WORK.track_inprogress():
-                self._grind(message, nth)
+                self._grind(message, self._count_dead(others))
         except StoppingError:
             raise
         except BaseException as error:
             metrics.FAILED.inc()
             reason = f"{type(error).__name__}: {error}"
-            self._patiently(lambda: self._ledger.fail(run, number, reason))
+            self._stored(lambda: self._ledger.fail(run, number, reason))
             raise
 
-    def _grind(self, message: ChunkMessage, nth: int) -> None:
+    def _count_dead(self, workers: Sequence[str]) -> int:
+        """Count those of the processes that are gone, where enough began a chunk for that to matter."""
+        dead = self._missing(workers) if len(workers) >= MAX_TRIES else []
+        if len(dead) < MAX_TRIES:
+            return len(dead)
+        self._pause(SECOND_LOOK_S)
+        return len(self._missing(dead))
+
+    def _missing(self, workers: Sequence[str]) -> list[str]:
+        """Return those of the processes that gave no heartbeat lately."""
+        living = patiently(lambda: alive(workers), BrokerError, self._pause, "a chunk")
+        return [name for name in workers if name not in living]
+
+    def _grind(self, message: ChunkMessage, dead: int) -> None:
         run, number, source = message.run, message.number, message.source_number
-        outcome = self._classify([comment.text for comment in message.comments], nth)
-        classified, dead = split(message, outcome, self.model)
+        outcome = self._classify([comment.text for comment in message.comments], dead)
+        classified, letters = split(message, outcome, self.model)
         with metrics.timed("write"), part_span("write"):
-            stored = self._patiently(lambda: store_chunk(self._store, run, number, source, classified, dead))
+            stored = self._stored(lambda: store_chunk(self._store, run, number, source, classified, letters))
         if not stored:
             metrics.ALREADY_DONE.inc()
             return
         metrics.DONE.inc()
         metrics.COMMENTS.inc(len(classified.comments))
         metrics.TOKENS.inc(int(classified.tokens.sum()))
-        metrics.DEAD_LETTERS.inc(len(dead))
+        metrics.DEAD_LETTERS.inc(len(letters))
 
-    def _classify(self, texts: Sequence[str], nth: int) -> Outcome:
-        """Classify texts at the nth try of their chunk."""
-        if nth <= MAX_TRIES:
+    def _classify(self, texts: Sequence[str], dead: int) -> Outcome:
+        """Classify the texts of a chunk with which so many processes died."""
+        if dead < MAX_TRIES:
             return self._classifier.classify(texts)
-        if nth > MAX_TRIES + MAX_ISOLATED_TRIES:
-            raise WorkerError(f"{nth - 1} workers began this chunk, and none lived to finish it")
-        logger.warning("a chunk was begun %d times and not finished: its texts go one by one, in isolation", nth - 1)
+        if dead >= MAX_TRIES + MAX_ISOLATED_TRIES:
+            raise WorkerError(f"{dead} workers began this chunk, and none lived to finish it")
+        logger.warning("%d workers died with a chunk in work: its texts go one by one, in isolation", dead)
         with self._isolation:  # a second process with a model is enough
             return classify_isolated(texts, self._settings)
 
-    def _patiently(self, write: Callable[[], Written]) -> Written:
+    def _stored(self, write: Callable[[], Written]) -> Written:
         """Write to the store, and try again as long as it is away. Raises StoppingError when told to stop."""
 
         def watched() -> Written:
@@ -134,7 +153,7 @@ class Mill:
 
     def _pause(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
-            raise StoppingError("told to stop while the store is away")
+            raise StoppingError("told to stop before a chunk was stored")
 
 
 def split(message: ChunkMessage, outcome: Outcome, model: str) -> tuple[Classified, list[DeadLetter]]:

@@ -51,7 +51,7 @@ class EmotionModel:
                 output_loading_info=True,
             )
             self._model: Final[PreTrainedModel] = model.to(self.device).eval()
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
             raise ModelError(f"cannot load the model {files.folder}: {str(error).strip().splitlines()[0]}") from error
         if loaded["missing_keys"]:
             # transformers fills them with random numbers, and only warns.

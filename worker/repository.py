@@ -20,6 +20,7 @@ from huggingface_hub.errors import (
 from db.emotions import EMOTIONS
 from db.errors import ModelError
 from worker.labels import read_order
+from worker.model_folder import require_model
 from worker.settings import BUNDLED_MODEL, WorkerSettings
 
 BUNDLED: Final = Path(__file__).parent / "bundled"
@@ -46,7 +47,7 @@ class ModelFiles:
 def find_model(settings: WorkerSettings) -> ModelFiles:
     """Find, or fetch, the model that the settings name.
 
-    Raises ModelError when it cannot be had or has no weights, SettingError when the labels given are not the emotions.
+    Raises ModelError when it cannot be had or is none to load, SettingError when the labels given are not the emotions.
     """
     found = _find(settings)
     if settings.moodmill_labels is None:
@@ -66,7 +67,7 @@ def _find(settings: WorkerSettings) -> ModelFiles:
     if repo.startswith((".", "/", "~")):
         raise ModelError(f"HF_MODEL_REPO names the folder {repo}, which does not exist")
     folder = fetch(repo, settings.hf_model_revision, FILES)
-    _require_weights(folder, repo)
+    require_model(folder, repo)
     # A snapshot's folder is named after its commit.
     return ModelFiles(folder=folder, name=f"{repo}@{folder.name[:12]}", thresholds=_thresholds(folder))
 
@@ -101,23 +102,12 @@ def fetch(repo: str, revision: str | None, files: Sequence[str], kind: Literal["
 
 
 def _in_folder(folder: Path, label: str) -> ModelFiles:
-    weights = _require_weights(folder, str(folder))
+    weights = require_model(folder, str(folder))
     digest = hashlib.sha256()
     for path in (*weights, *(folder / name for name in _DECIDING)):
         if path.exists():
             digest.update(path.read_bytes())
     return ModelFiles(folder=folder, name=f"{label}@{digest.hexdigest()[:12]}", thresholds=_thresholds(folder))
-
-
-def _require_weights(folder: Path, shown: str) -> list[Path]:
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights or not (folder / "config.json").exists():
-        missing = "config.json" if weights else "weights as *.safetensors"
-        raise ModelError(
-            f"the model {shown} has no {missing}: expected a folder that transformers' save_pretrained wrote "
-            "(pickled weights, *.bin, are not loaded)"
-        )
-    return weights
 
 
 def _thresholds(folder: Path) -> dict[str, float]:

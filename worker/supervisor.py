@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from db.errors import WorkerError
+from db.errors import BrokerError, WorkerError
+from worker.broker import forget_process
 from worker.celery_app import worker_arguments
 
 logger = logging.getLogger(__name__)
@@ -136,6 +137,10 @@ class Supervisor:
         self._done, self._ever_died = done, True
         if self._deaths > MAX_DEATHS:
             raise WorkerError(f"{self._deaths} workers in a row died and finished no chunk, the last one: {word}")
+        try:
+            forget_process(self._process.pid)  # else its chunks would count as in the hands of a living worker
+        except BrokerError as error:
+            logger.debug("the last heartbeat of the worker that died stays: %s", error)
         self._on_death()
         pause = min(FIRST_PAUSE_S * 2 ** (self._deaths - 1), LONGEST_PAUSE_S)
         logger.warning("the worker died (%s); another one starts in %g s", word, pause)

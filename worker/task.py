@@ -9,13 +9,14 @@ import time
 from contextlib import ExitStack
 from typing import Any, Final
 
+from celery.app import trace
 from celery.exceptions import Reject
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
-from db.errors import MoodmillError, StoreError
+from db.errors import MoodmillError, RunError, StoreError
 from db.settings import StoreSettings, read_settings
 from worker.celery_app import app, settings
-from worker.door import TASK
+from worker.envelope import TASK
 from worker.exposition import exposed
 from worker.logs import set_subject
 from worker.message import NewerMessageError, read_message
@@ -26,10 +27,14 @@ from worker.tracing import HEADERS, chunk_span, traced
 
 logger = logging.getLogger(__name__)
 
-#: Seconds before a message of a newer version goes back, so that a worker that is alone with it does not spin.
-NEWER_PAUSE_S: Final = 2.0
+#: Seconds before a message for other workers goes back, so that a worker that is alone with it does not spin.
+LEFT_PAUSE_S: Final = 2.0
+#: Runs that are named as unknown to the store, at most.
+MAX_UNKNOWN_RUNS: Final = 1_000
 
 _mill: Mill | None = None
+#: Runs whose messages are left to other workers, as this one's store does not know them.
+_unknown_runs: Final[set[str]] = set()
 #: What runs as long as the process does: the model's threads, the signs of life, the metrics.
 _life: Final = ExitStack()
 
@@ -51,7 +56,11 @@ def classify(received: Any) -> None:
         logger.info("chunk %s/%d: %d comments in %.1f s", message.run, message.number, len(message.comments), seconds)
     except NewerMessageError as error:
         logger.error("%s; left for a newer worker", error)  # noqa: TRY400 - no traceback for what is no defect
-        time.sleep(NEWER_PAUSE_S)
+        time.sleep(LEFT_PAUSE_S)
+        raise Reject(str(error), requeue=True) from error
+    except RunError as error:
+        _name_unknown_run(message.run, error)
+        time.sleep(LEFT_PAUSE_S)
         raise Reject(str(error), requeue=True) from error
     except StoppingError as error:
         raise Reject(str(error), requeue=True) from error
@@ -62,10 +71,19 @@ def classify(received: Any) -> None:
         raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
 
+def _name_unknown_run(run: str, error: RunError) -> None:
+    """Say once of each run that its messages are left for others."""
+    if run not in _unknown_runs and len(_unknown_runs) < MAX_UNKNOWN_RUNS:
+        _unknown_runs.add(run)
+        logger.error("%s; the messages of this run are left for other workers", error)
+
+
 @worker_init.connect  # type: ignore[untyped-decorator]
 def load(**_: Any) -> None:
     """Load and warm the model before the first chunk is taken; end the process when that fails."""
     global _mill
+    # Why a message goes back is said above, and not with a traceback each time.
+    logging.getLogger(trace.__name__).addFilter(lambda record: record.msg != trace.LOG_REJECTED.strip())
     if settings.moodmill_exit_with_parent:
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     try:

@@ -146,7 +146,7 @@ def test_a_run_that_is_given_up_waits_for_nobody_and_its_numbers_add_up(store: S
     assert (left.pending_chunks, left.failed_chunks, left.dead_letters) == (0, 0, 2)
     assert runs_under_way(store, NOON) == []
     # and a message of it that comes late adds nothing
-    assert made.ledger.begin(made.id, 1, "worker") == 0
+    assert made.ledger.begin(made.id, 1, "worker") is None
     assert made.store_chunk(1, late) is False
 
 

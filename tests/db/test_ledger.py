@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from db.errors import RunError
-from db.ledger import Chunk, Cut, Ledger, Note, Waiting, count_done
+from db.ledger import MAX_NAMES, Chunk, Cut, Ledger, Note, Waiting, count_done
 from db.letters import dead_letters
 from db.reads import status
 from db.schema import chunk, skipped
@@ -173,9 +173,9 @@ def test_the_pending_chunks_come_with_the_worker_that_began_them(store: Store) -
     made = Made(store)
     for _ in range(3):
         made.add(1)
-    made.ledger.begin(made.id, 1, "a worker")
+    made.ledger.begin(made.id, 1, "a-worker")
     made.store_chunk(2, classified(comments([2])))
-    assert made.ledger.begun(made.id) == {0: None, 1: "a worker"}
+    assert made.ledger.begun(made.id) == {0: None, 1: "a-worker"}
 
 
 def test_the_next_number_and_position_go_on_from_the_chunks(store: Store) -> None:
@@ -237,17 +237,27 @@ def test_a_failed_chunk_keeps_its_error_until_it_is_retried(store: Store) -> Non
     assert not made.ledger.retry(made.id, 0)
 
 
-def test_tries_are_counted_until_the_chunk_is_done_and_anew_after_a_failure(store: Store) -> None:
+def test_the_processes_that_began_a_chunk_are_kept_until_it_is_done_and_forgotten_after_a_failure(store: Store) -> None:
     made = Made(store)
     made.add(1)
-    assert [made.ledger.begin(made.id, 0, name) for name in ("first", "second")] == [1, 2]
-    assert rows(store, chunk)[0]["worker"] == "second"
-    made.ledger.fail(made.id, 0, "it killed them both")
+    begun = [made.ledger.begin(made.id, 0, name) for name in ("first", "second", "second", "first", "third")]
+    assert begun == [[], ["first"], ["first"], ["second"], ["second", "first"]]
+    assert rows(store, chunk)[0]["tries"] == 3
+    assert made.ledger.begun(made.id) == {0: "third"}
+    made.ledger.fail(made.id, 0, "it killed them all")
     made.ledger.retry(made.id, 0)
-    assert made.ledger.begin(made.id, 0, "third") == 1
+    assert made.ledger.begin(made.id, 0, "fourth") == []
     made.store_chunk(0, classified(comments([0])))
-    assert made.ledger.begin(made.id, 0, "late") == 0
-    assert rows(store, chunk)[0]["worker"] == "third"
+    assert made.ledger.begin(made.id, 0, "late") is None
+    assert rows(store, chunk)[0]["worker"] == "fourth"
+
+
+def test_a_chunk_that_goes_round_a_large_fleet_keeps_the_latest_names_alone(store: Store) -> None:
+    made = Made(store)
+    made.add(1)
+    for number in range(MAX_NAMES + 5):
+        made.ledger.begin(made.id, 0, f"worker-{number}")
+    assert made.ledger.begin(made.id, 0, "me") == [f"worker-{number + 5}" for number in range(MAX_NAMES)]
 
 
 def test_a_try_of_a_chunk_that_is_not_there_is_refused(store: Store) -> None:

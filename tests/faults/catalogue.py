@@ -10,6 +10,7 @@ from typing import Final
 
 from tests.faults.scene import Database, Scene
 from tests.faults.servers import full_disk
+from tests.worker.test_transport import MALFORMED
 
 Strike = Callable[[Scene], None]
 
@@ -291,3 +292,34 @@ def _(found: Scene) -> None:
         time.sleep(10)
     if found.postgres:
         found.postgres.start()  # it may have ended itself
+
+
+# Redeliveries
+
+
+@fault("connections to Redis cut six times while chunks are in work", settings=SHORT_QUEUE)
+def _(found: Scene) -> None:
+    client = found.broker.client
+    with found.store.writing():  # what is in work stays so
+        for _ in range(6):
+            client.client_kill_filter(_type="normal", skipme=True)
+            # until the worker waits for a chunk
+            found.wait_until(lambda: any("b" in one["flags"] for one in client.client_list()))
+
+
+@fault("chunks delivered six times each to two workers", settings=SHORT_QUEUE, storm=False)
+def _(found: Scene) -> None:
+    client = found.broker.client
+    found.add_worker()
+    for message in client.lrange(QUEUE, 0, -1):
+        client.rpush(QUEUE, *[message] * 5)
+
+
+@fault("messages with fields of another kind, and what was taken of them")
+def _(found: Scene) -> None:
+    client = found.broker.client
+    client.lpush(QUEUE, *MALFORMED)
+    client.rpush(QUEUE, *MALFORMED)
+    client.hset("moodmill:unacked", mapping={b"a": b"no json", b"b": b"null"})
+    client.zadd("moodmill:unacked_index", {"a": 1.0, "b": 1.0})
+    found.restore()

@@ -20,7 +20,7 @@ from producers.settings import ProducerSettings
 from tests.support import forget, wait_until, write_dump
 from worker.broker import held_chunks, sign_of_life, waiting_messages
 from worker.celery_app import app, use_broker
-from worker.door import QUEUE
+from worker.envelope import QUEUE
 from worker.supervisor import local_worker
 
 

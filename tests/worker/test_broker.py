@@ -12,7 +12,7 @@ from tests.support import clean_environment
 from tests.worker.builders import chunk_of
 from worker.broker import check_broker, send_chunk, waiting_messages
 from worker.celery_app import app, use_broker
-from worker.door import TASK
+from worker.envelope import TASK
 from worker.message import read_message
 
 #: A port on which nothing listens.

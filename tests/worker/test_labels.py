@@ -48,6 +48,11 @@ def test_an_order_that_contradicts_the_model_s_own_names_is_refused() -> None:
         columns(OFFICIAL, SHUFFLED)
 
 
+def test_a_label_that_a_model_names_twice_is_refused() -> None:
+    with pytest.raises(ModelError, match="org/model names labels twice: joy, pride"):
+        columns([*OFFICIAL, "JOY", " pride"])
+
+
 def test_emotions_that_a_model_lacks_are_named() -> None:
     with pytest.raises(ModelError, match="lacks 2 of the 27 emotions among its labels: admiration, amusement;"):
         columns(OFFICIAL[2:])

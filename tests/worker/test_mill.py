@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import redis
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import IntegrityError
 
@@ -17,7 +18,7 @@ from db.reads import status
 from db.schema import model_threshold
 from db.settings import StoreSettings
 from db.store import Store
-from tests.support import away, wait_until
+from tests.support import away, forget, wait_until
 from tests.worker.builders import (
     POISON,
     TEXTS,
@@ -31,8 +32,10 @@ from tests.worker.builders import (
     settings_for,
     states,
 )
+from worker.broker import sign_of_life
 from worker.message import ChunkMessage
 from worker.mill import MAX_ISOLATED_TRIES, MAX_TRIES, Mill, StoppingError
+from worker.pulse import BEAT_S
 
 
 def mill_for(store: Store, model: Path) -> Mill:
@@ -118,27 +121,71 @@ def test_grinding_twice_changes_nothing(store: Store, tiny_model: Path, tmp_path
     assert before[0]
 
 
+@pytest.mark.usefixtures("broker")
 def test_a_chunk_that_was_tried_too_often_goes_into_isolation_and_fails_at_last(
-    sqlite_store: Store, tiny_model: Path, caplog: pytest.LogCaptureFixture
+    sqlite_store: Store, tiny_model: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("worker.mill.SECOND_LOOK_S", 0.0)
     # given a chunk whose workers died, each before it could finish
     [message, unlucky] = open_run(sqlite_store, TEXTS, TEXTS)
     ledger = Ledger(sqlite_store)
-    for _ in range(MAX_TRIES):
-        ledger.begin(message.run, message.number, "a worker that died")
-    for _ in range(MAX_TRIES + MAX_ISOLATED_TRIES):
-        ledger.begin(unlucky.run, unlucky.number, "a worker that died")
-    with mill_for(sqlite_store, tiny_model) as mill:
+    for number in range(MAX_TRIES):
+        ledger.begin(message.run, message.number, f"a-worker-that-died:{number}")
+    for number in range(MAX_TRIES + MAX_ISOLATED_TRIES):
+        ledger.begin(unlucky.run, unlucky.number, f"a-worker-that-died:{number}")
+    with mill_for(sqlite_store, tiny_model) as loaded:
         # when
-        mill.grind(message)
+        loaded.grind(message)
         with pytest.raises(WorkerError, match=r"^4 workers began this chunk, and none lived to finish it$"):
-            mill.grind(unlucky)
+            loaded.grind(unlucky)
     # then
     assert "its texts go one by one, in isolation" in caplog.text
     stored = np.array([[row[name] for name in EMOTIONS] for row in results(sqlite_store)], dtype=np.float32)
     np.testing.assert_allclose(stored, plain_probabilities(tiny_model, TEXTS), atol=1e-5, rtol=0)
     assert states(sqlite_store) == ["done", "failed"]
     assert chunks(sqlite_store)[1]["error"] == "WorkerError: 4 workers began this chunk, and none lived to finish it"
+
+
+@pytest.mark.usefixtures("broker")
+def test_a_message_that_comes_again_to_workers_that_live_is_no_other_try(
+    sqlite_store: Store, tiny_model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # given a chunk whose message went through many workers, one of which died, and came again to this one
+    [message] = open_run(sqlite_store, TEXTS)
+    ledger = Ledger(sqlite_store)
+    for number in range(MAX_TRIES + MAX_ISOLATED_TRIES):
+        ledger.begin(message.run, message.number, f"a-worker:{number}")
+        if number:
+            sign_of_life(f"a-worker:{number}")
+    with mill_for(sqlite_store, tiny_model) as loaded:
+        for _ in range(MAX_TRIES + MAX_ISOLATED_TRIES):
+            ledger.begin(message.run, message.number, loaded.name)
+        # when
+        loaded.grind(message)
+    # then
+    assert states(sqlite_store) == ["done"]
+    assert "isolation" not in caplog.text
+
+
+def test_a_broker_that_has_lost_the_heartbeats_makes_no_worker_dead(
+    broker: redis.Redis, sqlite_store: Store, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [message] = open_run(sqlite_store, TEXTS)
+    workers = [f"a-worker:{number}" for number in range(MAX_TRIES + MAX_ISOLATED_TRIES)]
+    for name in workers:
+        Ledger(sqlite_store).begin(message.run, message.number, name)
+        sign_of_life(name)
+    forget(broker)
+    with mill_for(sqlite_store, tiny_model) as loaded:
+
+        def pause(seconds: float) -> None:
+            assert seconds > BEAT_S
+            for name in workers:
+                sign_of_life(name)
+
+        monkeypatch.setattr(loaded, "_pause", pause)
+        loaded.grind(message)
+    assert states(sqlite_store) == ["done"]
 
 
 def test_a_chunk_that_the_ledger_does_not_know_is_an_error(store: Store, tiny_model: Path) -> None:

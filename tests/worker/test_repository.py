@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,19 +119,66 @@ def remove_config(folder: Path) -> None:
     (folder / "config.json").unlink()
 
 
+def remove_tokenizer(folder: Path) -> None:
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+
+
+def make_adapter(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "org/base"}')
+
+
+def make_pointer(name: str) -> Callable[[Path], None]:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 45459230\n"
+
+    def make(folder: Path) -> None:
+        (folder / name).write_text(pointer)
+
+    return make
+
+
+def changing(written: str = "", **values: Any) -> Callable[[Path], None]:
+    """Write another config, or these values into it."""
+
+    def change(folder: Path) -> None:
+        config = folder / "config.json"
+        config.write_text(written or json.dumps(json.loads(config.read_text()) | values))
+
+    return change
+
+
+@pytest.mark.parametrize("values", [{"problem_type": "multi_label_classification"}, {"_attn_implementation": "sdpa"}])
+def test_a_config_that_asks_for_what_is_ours_is_found(folder: Path, values: dict[str, Any]) -> None:
+    changing(**values)(folder)
+    assert find(folder).folder == folder
+
+
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
         (remove_weights, r"has no weights as \*\.safetensors"),
         (pickle_weights, r"has no weights as \*\.safetensors.*\*\.bin, are not loaded"),
         (remove_config, r"has no config\.json"),
+        (make_pointer("model.safetensors"), "model.safetensors of the model .* is a pointer of Git LFS.*git lfs pull"),
+        (make_pointer("tokenizer.json"), "tokenizer.json of the model .* is a pointer of Git LFS"),
+        (make_adapter, "is a PEFT adapter of 'org/base', which would be fetched: merge the two"),
+        (remove_tokenizer, "has no tokenizer: expected tokenizer.json"),
+        (changing("[1]"), "config.json of the model .*: expected a JSON object, found list"),
+        (changing("{"), "config.json of the model .* is no JSON"),
+        (changing(_attn_implementation="org/kernel"), "asks for 'org/kernel' .*remove _attn_implementation"),
+        (changing(attn_implementation={"text_config": "org/kernel@v1:f"}), "asks for 'org/kernel@v1:f'"),
+        (changing(_attn_implementation_internal="flash_attention_2"), "asks for 'flash_attention_2'"),
+        (changing(text_config={"_attn_implementation": "org/kernel"}), "asks for 'org/kernel'"),
+        (changing(problem_type="single_label_classification"), "answers 'single_label_classification' .*multi-label"),
+        (changing(problem_type="regression"), "answers 'regression'"),
         (shutil.rmtree, "names the folder .*own, which does not exist"),
     ],
 )
 def test_a_folder_that_is_no_model_is_refused(folder: Path, harm: Callable[[Path], None], said: str) -> None:
     harm(folder)
-    with pytest.raises(ModelError, match=said):
+    with pytest.raises(ModelError, match=said) as refused:
         find(folder)
+    assert len(str(refused.value).splitlines()) == 1
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Token ids are those of the model's own tokenizer."""
 
+import resource
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 
 from db.errors import ModelError
 from tests.worker.builders import TEXTS, plain_tokenizer, tokenizer_for
-from worker.tokens import TextTokenizer
+from worker import tokens
+from worker.tokens import MAX_CHARACTERS, TextTokenizer
 
 
 def words_of(tokens: int) -> str:
@@ -77,3 +79,40 @@ def test_a_folder_without_a_vocabulary_is_a_model_error(
     with pytest.raises(ModelError, match=said) as refused:
         TextTokenizer(folder, 512)
     assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "some", ["love this, ", "love", "x", "\N{GRINNING FACE}", "字", "\N{COMBINING ACUTE ACCENT}", " ", "."]
+)
+def test_a_text_below_the_most_characters_has_the_ids_of_the_plain_tokenizer(tiny_model: Path, some: str) -> None:
+    text = (some * MAX_CHARACTERS)[: MAX_CHARACTERS - 5] + " love"
+    [encoded] = tokenizer_for(tiny_model).encode([text])
+    assert encoded.ids == plain_tokenizer(tiny_model)(text, truncation=True, max_length=512)["input_ids"]
+
+
+def test_a_text_over_the_most_characters_is_marked_and_has_the_ids_of_its_beginning(tiny_model: Path) -> None:
+    tokenizer = tokenizer_for(tiny_model)
+    for some in ("love ", "x", "\0"):
+        beginning = (some * MAX_CHARACTERS)[:MAX_CHARACTERS]
+        [whole], [longer] = tokenizer.encode([beginning]), tokenizer.encode([beginning + some])
+        assert longer.ids == whole.ids
+        assert longer.truncated
+
+
+def test_texts_of_millions_of_characters_cost_little_memory(tiny_model: Path) -> None:
+    tokenizer = tokenizer_for(tiny_model)
+    texts = ["." * 4_000_000, *(f"{'.' * 50_000} {n}" for n in range(40))]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    encoded = tokenizer.encode(texts)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert [one.length for one in encoded] == [512] * len(texts)
+    assert grown < 250 << 10  # KiB
+
+
+def test_texts_of_any_lengths_come_back_in_their_order(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = tokenizer_for(tiny_model)
+    texts = [words_of(3 + n % 7) * (n % 3) for n in range(50)]
+    expected = tokenizer.encode(texts)
+    for characters in (1, 7, 40, 1_000):
+        monkeypatch.setattr(tokens, "BATCH_CHARACTERS", characters)
+        assert tokenizer.encode(texts) == expected

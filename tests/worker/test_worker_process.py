@@ -19,6 +19,7 @@ from tests.support import clean_environment, make_model, wait_until
 from tests.worker.builders import (
     POISON,
     TEXTS,
+    chunk_of,
     chunks,
     dead_letters,
     open_run,
@@ -27,9 +28,10 @@ from tests.worker.builders import (
     results,
     states,
 )
+from tests.worker.test_transport import MALFORMED
 from worker.broker import give_back, send_chunk, waiting_messages
 from worker.celery_app import app, worker_arguments
-from worker.door import TASK
+from worker.envelope import TASK
 from worker.message import VERSION, ChunkMessage
 from worker.mill import MAX_TRIES
 from worker.supervisor import Supervisor, local_worker
@@ -114,6 +116,7 @@ def test_the_plain_command_works_through_what_is_no_chunk_and_leaves_what_is_new
     send_chunk(before)
     for malformed in (["nonsense"], [{"run": "r"}], []):
         app.send_task(TASK, args=malformed)
+    place.broker.lpush("moodmill:chunks", *MALFORMED)
     # What kombu and Celery would stop at, decompress, or write into the log.
     for item in (b"no json: a secret", b"\xff\xfe", b"17", b"[" * 100_000):
         place.broker.lpush("moodmill:chunks", item)
@@ -131,11 +134,27 @@ def test_the_plain_command_works_through_what_is_no_chunk_and_leaves_what_is_new
         assert process.wait(60) == 0
     assert (place.queued(), place.taken()) == (1, 0)
     assert "expected a chunk message" in place.said()
-    assert place.broker.llen("moodmill:refused") == 6
-    for reason in ("is no JSON", "is none of Celery's", "is compressed", "is for another task", "is not said to be"):
+    assert place.said().count("it is in quarantine") == len(MALFORMED) + 10
+    for reason in ("is none of Celery's", "is compressed", "is for another task", "is not said to be", "holds no task"):
         assert f"a message {reason}" in place.said()
     assert "secret" not in place.said()
     assert "thanks" not in place.said(), "logs carry no text of a comment"
+
+
+def test_chunks_of_a_run_that_its_store_does_not_know_are_left_for_others_and_named_once(place: Place) -> None:
+    [ours] = open_run(place.store, TEXTS)
+    for number in range(3):
+        send_chunk(chunk_of(["of another store"], run="elsewhere", number=number))
+    with running(place, worker_arguments()) as process:
+        # It was taken, and lies there again, behind what comes later.
+        wait_until(lambda: place.said().count("moodmill.classify[") >= 6, START_S)
+        send_chunk(ours)
+        wait_until(lambda: states(place.store) == ["done"])
+        process.terminate()
+        assert process.wait(60) == 0
+    assert (place.queued(), place.taken()) == (3, 0)
+    assert place.said().count("the messages of this run are left for other workers") == 1
+    assert "Traceback" not in place.said()
 
 
 def test_sigterm_finishes_the_chunk_in_work_and_leaves_the_others(place: Place) -> None:
