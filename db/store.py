@@ -12,13 +12,15 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from psycopg.errors import DependentObjectsStillExist, ProgramLimitExceeded
+from psycopg.errors import DependentObjectsStillExist, ReadOnlySqlTransaction
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from db.errors import SettingError, StoreError
+from db.errors import SettingError, StoreAwayError, StoreError
+from db.faults import Fault, fault_of
 from db.lowered import add_lowered
 from db.schema import metadata
 from db.views import create_views
@@ -201,7 +203,15 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    return create_engine(url, pool_pre_ping=True, connect_args=postgres_options(url), **_common())
+    engine = create_engine(url, pool_pre_ping=True, connect_args=postgres_options(url), **_common())
+
+    @event.listens_for(engine, "handle_error")
+    def leave(context: ExceptionContext) -> None:
+        # Another server may have taken over: whoever comes next connects anew, and finds it by its name.
+        if getattr(context.original_exception, "sqlstate", None) == ReadOnlySqlTransaction.sqlstate:
+            context.is_disconnect = True
+
+    return engine
 
 
 def _common() -> dict[str, Any]:
@@ -215,25 +225,25 @@ def _told(store: Store) -> Iterator[None]:
     try:
         yield
     except PoolTimeoutError as error:
-        raise StoreError(f"all {CONNECTIONS} connections to the store {store.shown} are busy") from error
-    except DBAPIError as error:
-        if "not a database" in str(error.orig):
-            raise StoreError(f"{store.shown} is no SQLite database: name another file in DATABASE_URL") from error
-        # Without a statement it is the connection that failed: over an option in the URL, say. What is too large
-        # for the database remains so, however long one waits.
-        is_unusable = isinstance(error, OperationalError) and not isinstance(error.orig, ProgramLimitExceeded)
-        if not is_unusable and error.statement is not None:
-            raise
-        raise _unusable(store, error.orig) from error
-    except ProgramLimitExceeded:
+        raise StoreAwayError(f"all {CONNECTIONS} connections to the store {store.shown} are busy") from error
+    except (
+        DBAPIError,
+        sqlite3.Error,
+        psycopg.Error,
+    ) as error:  # the last two where rows go in on the driver's connection
+        fault = fault_of(error)
+        if fault is Fault.AWAY:
+            raise StoreAwayError(_unusable(store, error)) from error
+        if fault is Fault.UNUSABLE:
+            raise StoreError(_unusable(store, error)) from error
         raise
-    except (sqlite3.OperationalError, psycopg.OperationalError) as error:  # where rows go in on the driver's connection
-        raise _unusable(store, error) from error
 
 
-def _unusable(store: Store, error: BaseException | None) -> StoreError:
-    reason = str(error).strip().split("\n")[0]
-    return StoreError(f"cannot use the store {store.shown}: {reason}; check DATABASE_URL")
+def _unusable(store: Store, error: BaseException) -> str:
+    reason = str(error.orig if isinstance(error, DBAPIError) else error).strip().split("\n")[0]
+    if "not a database" in reason:
+        return f"{store.shown} is no SQLite database: name another file in DATABASE_URL"
+    return f"cannot use the store {store.shown}: {reason}; check DATABASE_URL"
 
 
 def _alembic() -> Config:

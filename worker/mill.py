@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from db.classified import Classified
-from db.errors import StoreError, WorkerError
+from db.errors import StoreAwayError, WorkerError
 from db.ledger import DeadLetter, Ledger
 from db.models import register_model
 from db.patience import patiently
@@ -129,7 +129,7 @@ class Mill:
             with self._watchdog.watching("a try to write to the store"):
                 return write()
 
-        return patiently(watched, StoreError, self._pause, "a chunk")
+        return patiently(watched, StoreAwayError, self._pause, "a chunk")
 
     def _pause(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
