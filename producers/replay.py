@@ -70,7 +70,10 @@ def _replay_chunk(ledger: Ledger, run: Run, source_number: int, letters: Sequenc
 def _read(letter: Letter, run: Run, opened: dict[int, Source]) -> Record:
     """Read the record of a letter. A source is opened once: those that read theirs again then do so in one pass."""
     if letter.stage == "classify":
-        return Parsed(comment=msgspec.json.decode(letter.payload, type=Comment))
+        try:
+            return Parsed(comment=msgspec.json.decode(letter.payload, type=Comment))
+        except msgspec.ValidationError as error:  # of a time when more was let in
+            return Bad(position=letter.position, error=str(error), payload=letter.payload)
     if letter.source_number not in opened:
         file = next(one for one in run.sources if one.number == letter.source_number)
         opened[letter.source_number] = open_for_payloads(run, file)
