@@ -19,6 +19,7 @@ from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from db.answers import limit_answers
 from db.errors import SettingError, StoreAwayError, StoreError
 from db.faults import Fault, fault_of
 from db.lowered import add_lowered
@@ -47,10 +48,16 @@ UPGRADE_LOCK: Final = 0x6D6F6F64
 class Store:
     """Connections to one database. Cheap to make; opens nothing until used."""
 
-    def __init__(self, database_url: str) -> None:
-        """`database_url` is an SQLAlchemy URL; raises SettingError when it names no database we speak."""
+    def __init__(self, database_url: str, answer_s: float | None = None) -> None:
+        """`database_url` is an SQLAlchemy URL; raises SettingError when it names no database we speak.
+
+        `answer_s`: seconds that a server may take for an answer, after which its connection counts as broken. Without
+        it, as long as it takes: where nobody would try again, and a statement may be of any length.
+        """
         self.url: Final = _checked_url(database_url)
         self.engine: Final = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
+        if answer_s is not None and not self.is_sqlite:
+            limit_answers(self.engine, answer_s, self.shown)
 
     @property
     def is_sqlite(self) -> bool:
