@@ -169,9 +169,11 @@ def with_driver(url: URL) -> URL:
     return url.set(drivername="postgresql+psycopg") if is_postgres else url
 
 
-def postgres_options(url: URL) -> dict[str, int]:
+def postgres_options(url: URL) -> dict[str, int | None]:
     """Return what a connection to PostgreSQL is made with besides what the URL says."""
-    return {name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query}
+    given = {name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query}
+    # Behind a pooler that lends its connections by the transaction, a prepared statement is another connection's.
+    return {**given, "prepare_threshold": None}
 
 
 def _sqlite_engine(url: URL) -> Engine:
