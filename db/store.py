@@ -12,7 +12,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from psycopg.errors import DependentObjectsStillExist, ReadOnlySqlTransaction
+from psycopg.errors import (
+    DependentObjectsStillExist,
+    InsufficientPrivilege,
+    InvalidSchemaName,
+    ReadOnlySqlTransaction,
+)
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import ExceptionContext
@@ -24,6 +29,7 @@ from db.errors import SettingError, StoreAwayError, StoreError
 from db.faults import Fault, fault_of
 from db.lowered import add_lowered
 from db.schema import metadata
+from db.server import durability, require_encoding, rights_needed, try_writing, warn_of_loss
 from db.views import create_views
 
 #: Milliseconds a SQLite connection waits for another's write before it gives up.
@@ -41,6 +47,8 @@ POSTGRES_OPTIONS: Final = {
 CONNECTIONS: Final = 4
 #: Seconds that a thread waits for one of them before it counts as a store that is away.
 CONNECTION_WAIT_S: Final = 60.0
+#: SQLSTATEs of a role that may not, and of a schema that is not there.
+_OF_RIGHTS: Final = (InsufficientPrivilege.sqlstate, InvalidSchemaName.sqlstate)
 #: PostgreSQL advisory lock under which one process at a time upgrades the schema.
 UPGRADE_LOCK: Final = 0x6D6F6F64
 
@@ -96,8 +104,9 @@ class Store:
             yield connection
 
     def current(self) -> str | None:
-        """Return the revision of the schema, or None of an empty database."""
+        """Return the revision of the schema, or None of an empty database. Raises StoreError of one that is unfit."""
         with self.reading() as connection:
+            require_encoding(connection, self.shown)
             return MigrationContext.configure(connection).get_current_revision()
 
     def newest(self) -> str:
@@ -112,6 +121,7 @@ class Store:
         config = _alembic()
         try:
             with self.writing() as connection:
+                require_encoding(connection, self.shown)
                 if not self.is_sqlite:
                     connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
                 config.attributes["connection"] = connection
@@ -143,6 +153,17 @@ class Store:
                 "name a database of moodmill's own in DATABASE_URL"
             )
         self.upgrade()
+
+    def check(self) -> str | None:
+        """Try to write, and take it back; return what to warn of. Raises StoreError where a run would fail.
+
+        What a run needs, a store must have before the run: a role that may write, a server that keeps what it wrote.
+        """
+        with self.writing() as connection:
+            try_writing(connection)
+            connection.rollback()
+        with self.reading() as connection:
+            return warn_of_loss(durability(connection))
 
     def close(self) -> None:
         self.engine.dispose()
@@ -212,7 +233,9 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True, connect_args=postgres_options(url), **_common())
+    # Whatever the environment says, and so that a database of no encoding is read far enough to be refused.
+    options = {"client_encoding": "utf8", **postgres_options(url)}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=options, **_common())
 
     @event.listens_for(engine, "handle_error")
     def leave(context: ExceptionContext) -> None:
@@ -235,11 +258,8 @@ def _told(store: Store) -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         raise StoreAwayError(f"all {CONNECTIONS} connections to the store {store.shown} are busy") from error
-    except (
-        DBAPIError,
-        sqlite3.Error,
-        psycopg.Error,
-    ) as error:  # the last two where rows go in on the driver's connection
+    # The drivers' own are of rows, which go in on the driver's connection.
+    except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
         fault = fault_of(error)
         if fault is Fault.AWAY:
             raise StoreAwayError(_unusable(store, error)) from error
@@ -249,10 +269,20 @@ def _told(store: Store) -> Iterator[None]:
 
 
 def _unusable(store: Store, error: BaseException) -> str:
-    reason = str(error.orig if isinstance(error, DBAPIError) else error).strip().split("\n")[0]
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    reason = str(cause).strip().split("\n")[0]
     if "not a database" in reason:
         return f"{store.shown} is no SQLite database: name another file in DATABASE_URL"
-    return f"cannot use the store {store.shown}: {reason}; check DATABASE_URL"
+    needed = _rights_needed(store) if getattr(cause, "sqlstate", None) in _OF_RIGHTS else None
+    return f"cannot use the store {store.shown}: {reason}; {needed or 'check DATABASE_URL'}"
+
+
+def _rights_needed(store: Store) -> str | None:
+    try:
+        with store.engine.connect() as connection:
+            return rights_needed(connection)
+    except DBAPIError:
+        return None  # what was wrong is told nevertheless
 
 
 def _alembic() -> Config:
