@@ -96,7 +96,7 @@ def replay(ids: tuple[int, ...], run: str | None, with_worker: bool, as_json: bo
 
     if not ids and run is None:
         raise click.UsageError("expected the IDs of dead letters, or --run RUN: `moodmill dead list` shows both")
-    with opened_store() as store, observed():
+    with opened_store(retries=True) as store, observed():
         letters = list(list_dead_letters(store, run, ids))
         _require_all(ids, [letter.id for letter in letters])
         workplace = labelling.Workplace(with_worker=with_worker)

@@ -61,11 +61,14 @@ def _store() -> str:
     store = Store(read_settings(StoreSettings).database_url)
     if not store.exists():
         return f"none yet: the first run makes {store.shown}"
-    found, newest = store.current(), store.newest()
-    store.close()
-    if found is not None and found != newest:
-        raise MoodmillError(f"{store.shown} has schema {found}, expected {newest}: run `moodmill db upgrade`")
-    return f"{store.shown}, schema {found or 'none yet'}"
+    try:
+        found, newest = store.current(), store.newest()
+        if found is not None and found != newest:
+            raise MoodmillError(f"{store.shown} has schema {found}, expected {newest}: run `moodmill db upgrade`")
+        warning = store.check()
+    finally:
+        store.close()
+    return f"{store.shown}, schema {found or 'none yet'}{f'; careful: {warning}' if warning else ''}"
 
 
 def _broker() -> str:

@@ -95,7 +95,7 @@ def resume(run: str, max_dead: float | None, with_worker: bool, as_json: bool) -
     from db.ledger import Ledger
     from producers import labelling
 
-    with opened_store() as store, observed():
+    with opened_store(retries=True) as store, observed():
         Ledger(store).run(run)  # an id that is none is told before anything starts
         workplace = labelling.Workplace(with_worker=with_worker)
         with interruptible([run]), shown_progress(REMARKS, own_worker=workplace.starts_worker) as show:
@@ -111,7 +111,7 @@ def _label(
     workplace = labelling.Workplace(with_worker=with_worker, wait=wait)
     runs: list[str] = []
     with (
-        opened_store(create=True) as store,
+        opened_store(create=True, retries=True) as store,
         observed(),
         interruptible(runs),
         shown_progress(REMARKS, own_worker=workplace.starts_worker) as show,

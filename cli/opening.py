@@ -8,9 +8,12 @@ from db.store import Store
 
 
 @contextmanager
-def opened_store(*, create: bool = False) -> Iterator[Store]:
-    """Yield the store, its schema ready. Raises SettingError or StoreError, also where there is none to read."""
-    store = Store(read_settings(StoreSettings).database_url)
+def opened_store(*, create: bool = False, retries: bool = False) -> Iterator[Store]:
+    """Yield the store, its schema ready. Raises SettingError or StoreError, also where there is none to read.
+
+    With `retries`, for a command that tries again what failed, a connection that does not answer is given up in time.
+    """
+    store = Store(read_settings(StoreSettings).database_url, _answer_limit() if retries else None)
     if not create:
         store.require()
     try:
@@ -18,3 +21,9 @@ def opened_store(*, create: bool = False) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def _answer_limit() -> float:
+    from worker.settings import WorkerSettings  # with Celery, which commands that only read can do without
+
+    return read_settings(WorkerSettings).moodmill_stall_seconds

@@ -104,7 +104,7 @@ def run_job(name: str, again: bool, as_json: bool) -> None:
     own_worker = labelling.Workplace().starts_worker
     with (
         nightly.ending_told(name, job),
-        opened_store(create=True) as store,
+        opened_store(create=True, retries=True) as store,
         observed(),
         about(job=name),
         stoppable(),

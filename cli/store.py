@@ -1,5 +1,6 @@
 """`moodmill db`: the schema of the store, its roll-ups, its models, and what of it is kept."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,16 +30,15 @@ def upgrade(reader: str | None, reader_password_file: Path | None) -> None:
     from db.store import Store
 
     password = _reader_password(reader, reader_password_file)
-    store = Store(read_settings(StoreSettings).database_url)
-    before = store.current()
-    store.upgrade()
-    OUTPUT.print(f"{store.shown}: schema {before or 'none'} -> {store.current()}")
-    if reader is not None:
-        from db.reader import let_read
+    with closing(Store(read_settings(StoreSettings).database_url)) as store:
+        before = store.current()
+        store.upgrade()
+        OUTPUT.print(f"{store.shown}: schema {before or 'none'} -> {store.current()}")
+        if reader is not None:
+            from db.reader import let_read
 
-        let_read(store, reader, password)
-        OUTPUT.print(f"{store.shown}: {reader} may read the views")
-    store.close()
+            let_read(store, reader, password)
+            OUTPUT.print(f"{store.shown}: {reader} may read the views")
 
 
 @db.command()
@@ -49,9 +49,8 @@ def current(as_json: bool) -> None:
     from db.settings import StoreSettings, read_settings
     from db.store import Store
 
-    store = Store(read_settings(StoreSettings).database_url)
-    found, wanted = store.current() if store.exists() else None, store.newest()
-    store.close()
+    with closing(Store(read_settings(StoreSettings).database_url)) as store:
+        found, wanted = store.current() if store.exists() else None, store.newest()
     if as_json:
         print_json({"store": store.shown, "current": found, "newest": wanted})
     else:

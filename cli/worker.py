@@ -38,7 +38,7 @@ def worker(name: str | None, check: bool) -> None:
     if settings.redis_url is None:
         raise SettingError("a worker needs a broker: set REDIS_URL, or use `moodmill label`, which brings its own")
     check_broker()
-    store = Store(read_settings(StoreSettings).database_url)
+    store = Store(read_settings(StoreSettings).database_url, settings.moodmill_stall_seconds)
     arguments = ("--hostname", f"{name}@%h") if name else ()
     supervisor = Supervisor({}, arguments=arguments, count_done=lambda: count_done(store))
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):

@@ -9,6 +9,9 @@ import msgspec
 
 #: Characters of an id at most: it is part of a key, and PostgreSQL's index takes 2,704 bytes with the model's name.
 MAX_ID: Final = 300
+#: Characters of the name of a subreddit or an author at most: Reddit's have 20 and some, and an address 254. A
+#: subreddit is part of keys as an id is.
+MAX_NAME: Final = 300
 #: Whose the ids of comments are. Reddit's own name one comment for ever, whose text may be edited; those of a table are
 #: whatever its writer took for ids: numbers that begin anew in each file, places in a thread.
 Ids = Literal["reddit", "table"]
@@ -28,8 +31,8 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
     #: Number of the record in its source, from 0: with the source it names where the comment came from.
     position: int
     #: Bare names (db.names): no u/ before them, no blanks around them.
-    subreddit: str | None = None
-    author: str | None = None
+    subreddit: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] | None = None
+    author: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] | None = None
     #: UTC.
     created_at: datetime | None = None
 

@@ -17,6 +17,10 @@ class StoreError(MoodmillError):
     """The SQL store cannot be reached, or its schema is not this version's."""
 
 
+class StoreAwayError(StoreError):
+    """The SQL store cannot be used just now, and can be later: the same may be tried again."""
+
+
 class BrokerError(MoodmillError):
     """The Redis-protocol server cannot be reached or refuses us."""
 

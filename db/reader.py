@@ -22,7 +22,8 @@ _STATEMENTS: Final = (
     SQL("alter role {role} login password {hashed}"),
     SQL("alter role {role} set default_transaction_read_only = on"),
     SQL("alter role {role} set statement_timeout = {limit}"),
-    SQL("grant usage on schema public to {role}"),
+    SQL("alter role {role} in database {database} set search_path = {schema}"),
+    SQL("grant usage on schema {schema} to {role}"),
     SQL("grant select on {views} to {role}"),
 )
 
@@ -45,7 +46,15 @@ def let_read(store: Store, role: str, password: str) -> None:
         driver: Any = connection.connection.driver_connection
         # Hashed here: the server may log statements.
         hashed = driver.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+        database, schema = connection.execute(text("select current_database(), current_schema()")).one()
         views = SQL(", ").join(map(Identifier, sorted(inspect(connection).get_view_names())))
-        parts = {"role": Identifier(role), "hashed": Literal(hashed), "limit": Literal(STATEMENT_MS), "views": views}
+        parts = {
+            "role": Identifier(role),
+            "hashed": Literal(hashed),
+            "limit": Literal(STATEMENT_MS),
+            "database": Identifier(database),
+            "schema": Identifier(schema),
+            "views": views,
+        }
         for statement in _STATEMENTS if may_more is not None else (_CREATE, *_STATEMENTS):
             driver.execute(statement.format(**parts))

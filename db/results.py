@@ -6,6 +6,7 @@ for PostgreSQL; either is five to ten times as fast as SQLAlchemy's insert.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import msgspec
 from psycopg.errors import CheckViolation
@@ -16,13 +17,18 @@ from db.classified import Classified
 from db.comment import ANOTHER_ID, ANOTHER_TEXT, Comment, other_id
 from db.copy import copy_rows
 from db.emotions import EMOTIONS
+from db.faults import Fault, fault_of
 from db.identity import find_other_texts, sqlite_time
 from db.ledger import DeadLetter, Note
 from db.partitions import UNDATED, make_months
+from db.refusals import dead_letter as dead_letter_of
+from db.refusals import find_refused
 from db.rollups import mark_days
 from db.schema import dead_letter
 from db.store import Store
 
+#: Tries to store a chunk, but for the last: one may find that a month is missing, another that rows are refused.
+_TRIES: Final = 2
 COLUMNS = (
     "comment_id", "model", "source", "subreddit", "author", "created_at", "text", *EMOTIONS, "tokens", "truncated",
     "text_hash",
@@ -49,16 +55,32 @@ def store_chunk(
     classified: Classified,
     dead: Sequence[DeadLetter] = (),
 ) -> bool:
-    """Store a chunk's outcome and mark it done; return False, and change nothing, where it was done already."""
-    try:
-        return _store_chunk(store, run_id, number, source_number, classified, dead)
-    except CheckViolation as error:
-        if error.diag.table_name != UNDATED:
-            raise
-    # The first comments of a month: rare enough to begin again for them, instead of asking before each chunk.
-    with store.writing() as connection:
-        make_months(connection, (comment.created_at for comment in classified.comments))
+    """Store a chunk's outcome and mark it done; return False, and change nothing, where it was done already.
+
+    A comment whose row the database refuses becomes a dead letter.
+    """
+    for _ in range(_TRIES):
+        try:
+            return _store_chunk(store, run_id, number, source_number, classified, dead)
+        except Exception as error:
+            if fault_of(error) is not Fault.REFUSED:
+                raise
+            # The first comments of a month: rare enough to begin again for them, instead of asking before each chunk.
+            if not store.is_sqlite:
+                with store.writing() as connection:
+                    make_months(connection, (comment.created_at for comment in classified.comments))
+            if _misses_month(error):
+                continue
+            refused = find_refused(store, classified, write_rows)
+            if not refused:
+                raise
+            dead = [*dead, *(dead_letter_of(classified, row, reason) for row, reason in refused.items())]
+            classified = classified.take([row for row in range(len(classified.comments)) if row not in refused])
     return _store_chunk(store, run_id, number, source_number, classified, dead)
+
+
+def _misses_month(error: Exception) -> bool:
+    return isinstance(error, CheckViolation) and error.diag.table_name == UNDATED
 
 
 def _store_chunk(

@@ -12,15 +12,24 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from psycopg.errors import DependentObjectsStillExist, ProgramLimitExceeded
+from psycopg.errors import (
+    DependentObjectsStillExist,
+    InsufficientPrivilege,
+    InvalidSchemaName,
+    ReadOnlySqlTransaction,
+)
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from db.errors import SettingError, StoreError
+from db.answers import limit_answers
+from db.errors import SettingError, StoreAwayError, StoreError
+from db.faults import Fault, fault_of
 from db.lowered import add_lowered
 from db.schema import metadata
+from db.server import durability, require_encoding, rights_needed, try_writing, warn_of_loss
 from db.views import create_views
 
 #: Milliseconds a SQLite connection waits for another's write before it gives up.
@@ -38,6 +47,8 @@ POSTGRES_OPTIONS: Final = {
 CONNECTIONS: Final = 4
 #: Seconds that a thread waits for one of them before it counts as a store that is away.
 CONNECTION_WAIT_S: Final = 60.0
+#: SQLSTATEs of a role that may not, and of a schema that is not there.
+_OF_RIGHTS: Final = (InsufficientPrivilege.sqlstate, InvalidSchemaName.sqlstate)
 #: PostgreSQL advisory lock under which one process at a time upgrades the schema.
 UPGRADE_LOCK: Final = 0x6D6F6F64
 
@@ -45,10 +56,16 @@ UPGRADE_LOCK: Final = 0x6D6F6F64
 class Store:
     """Connections to one database. Cheap to make; opens nothing until used."""
 
-    def __init__(self, database_url: str) -> None:
-        """`database_url` is an SQLAlchemy URL; raises SettingError when it names no database we speak."""
+    def __init__(self, database_url: str, answer_s: float | None = None) -> None:
+        """`database_url` is an SQLAlchemy URL; raises SettingError when it names no database we speak.
+
+        `answer_s`: seconds that a server may take for an answer, after which its connection counts as broken. Without
+        it, as long as it takes: where nobody would try again, and a statement may be of any length.
+        """
         self.url: Final = _checked_url(database_url)
         self.engine: Final = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
+        if answer_s is not None and not self.is_sqlite:
+            limit_answers(self.engine, answer_s, self.shown)
 
     @property
     def is_sqlite(self) -> bool:
@@ -87,8 +104,9 @@ class Store:
             yield connection
 
     def current(self) -> str | None:
-        """Return the revision of the schema, or None of an empty database."""
+        """Return the revision of the schema, or None of an empty database. Raises StoreError of one that is unfit."""
         with self.reading() as connection:
+            require_encoding(connection, self.shown)
             return MigrationContext.configure(connection).get_current_revision()
 
     def newest(self) -> str:
@@ -103,6 +121,7 @@ class Store:
         config = _alembic()
         try:
             with self.writing() as connection:
+                require_encoding(connection, self.shown)
                 if not self.is_sqlite:
                     connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
                 config.attributes["connection"] = connection
@@ -135,6 +154,17 @@ class Store:
             )
         self.upgrade()
 
+    def check(self) -> str | None:
+        """Try to write, and take it back; return what to warn of. Raises StoreError where a run would fail.
+
+        What a run needs, a store must have before the run: a role that may write, a server that keeps what it wrote.
+        """
+        with self.writing() as connection:
+            try_writing(connection)
+            connection.rollback()
+        with self.reading() as connection:
+            return warn_of_loss(durability(connection))
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -160,9 +190,11 @@ def with_driver(url: URL) -> URL:
     return url.set(drivername="postgresql+psycopg") if is_postgres else url
 
 
-def postgres_options(url: URL) -> dict[str, int]:
+def postgres_options(url: URL) -> dict[str, int | None]:
     """Return what a connection to PostgreSQL is made with besides what the URL says."""
-    return {name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query}
+    given = {name: value for name, value in POSTGRES_OPTIONS.items() if name not in url.query}
+    # Behind a pooler that lends its connections by the transaction, a prepared statement is another connection's.
+    return {**given, "prepare_threshold": None}
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -201,7 +233,17 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    return create_engine(url, pool_pre_ping=True, connect_args=postgres_options(url), **_common())
+    # Whatever the environment says, and so that a database of no encoding is read far enough to be refused.
+    options = {"client_encoding": "utf8", **postgres_options(url)}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=options, **_common())
+
+    @event.listens_for(engine, "handle_error")
+    def leave(context: ExceptionContext) -> None:
+        # Another server may have taken over: whoever comes next connects anew, and finds it by its name.
+        if getattr(context.original_exception, "sqlstate", None) == ReadOnlySqlTransaction.sqlstate:
+            context.is_disconnect = True
+
+    return engine
 
 
 def _common() -> dict[str, Any]:
@@ -215,25 +257,32 @@ def _told(store: Store) -> Iterator[None]:
     try:
         yield
     except PoolTimeoutError as error:
-        raise StoreError(f"all {CONNECTIONS} connections to the store {store.shown} are busy") from error
-    except DBAPIError as error:
-        if "not a database" in str(error.orig):
-            raise StoreError(f"{store.shown} is no SQLite database: name another file in DATABASE_URL") from error
-        # Without a statement it is the connection that failed: over an option in the URL, say. What is too large
-        # for the database remains so, however long one waits.
-        is_unusable = isinstance(error, OperationalError) and not isinstance(error.orig, ProgramLimitExceeded)
-        if not is_unusable and error.statement is not None:
-            raise
-        raise _unusable(store, error.orig) from error
-    except ProgramLimitExceeded:
+        raise StoreAwayError(f"all {CONNECTIONS} connections to the store {store.shown} are busy") from error
+    # The drivers' own are of rows, which go in on the driver's connection.
+    except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
+        fault = fault_of(error)
+        if fault is Fault.AWAY:
+            raise StoreAwayError(_unusable(store, error)) from error
+        if fault is Fault.UNUSABLE:
+            raise StoreError(_unusable(store, error)) from error
         raise
-    except (sqlite3.OperationalError, psycopg.OperationalError) as error:  # where rows go in on the driver's connection
-        raise _unusable(store, error) from error
 
 
-def _unusable(store: Store, error: BaseException | None) -> StoreError:
-    reason = str(error).strip().split("\n")[0]
-    return StoreError(f"cannot use the store {store.shown}: {reason}; check DATABASE_URL")
+def _unusable(store: Store, error: BaseException) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    reason = str(cause).strip().split("\n")[0]
+    if "not a database" in reason:
+        return f"{store.shown} is no SQLite database: name another file in DATABASE_URL"
+    needed = _rights_needed(store) if getattr(cause, "sqlstate", None) in _OF_RIGHTS else None
+    return f"cannot use the store {store.shown}: {reason}; {needed or 'check DATABASE_URL'}"
+
+
+def _rights_needed(store: Store) -> str | None:
+    try:
+        with store.engine.connect() as connection:
+            return rights_needed(connection)
+    except DBAPIError:
+        return None  # what was wrong is told nevertheless
 
 
 def _alembic() -> Config:

@@ -72,7 +72,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         """
         try:
             jobs = read_jobs(read_settings(ProducerSettings).moodmill_jobs)
-            store = Store(read_settings(StoreSettings).database_url)
+            store = Store(read_settings(StoreSettings).database_url, settings.moodmill_stall_seconds)
             store.prepare()
             self._life.enter_context(traced("moodmill-beat"))
             self._life.enter_context(_shown(jobs))
@@ -119,7 +119,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
 
     def _run(self, name: str) -> None:
         set_subject(job=name)
-        store = Store(read_settings(StoreSettings).database_url)
+        store = Store(read_settings(StoreSettings).database_url, settings.moodmill_stall_seconds)
         try:
             job = find_job(read_settings(ProducerSettings).moodmill_jobs, name)
             with ending_told(name, job):
@@ -147,7 +147,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
 @contextmanager
 def _shown(jobs: Mapping[str, Job]) -> Iterator[None]:
     """Show metrics of this process, and of store and broker, as long as the context lasts. Raises SettingError."""
-    store = Store(read_settings(StoreSettings).database_url)
+    store = Store(read_settings(StoreSettings).database_url, settings.moodmill_stall_seconds)
     lookout = Lookout(store, jobs, with_broker=settings.redis_url is not None, with_runs=False)
     with closing(store), exposed(settings.moodmill_metrics, OverviewCollector(lookout)):
         yield

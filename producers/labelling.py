@@ -1,16 +1,18 @@
 """The main job: label sources, resume a run, replay dead letters, on this machine alone or with a fleet of workers."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from db.errors import RunError
+from db.errors import RunError, StoreAwayError
 from db.jobs import JobLedger
 from db.ledger import Ledger, Owner, count_done
 from db.letters import ListedLetter
+from db.patience import patiently
 from db.reads import RunStatus, status
 from db.settings import StoreSettings, read_settings
 from db.store import Store
@@ -180,8 +182,13 @@ def _drive(
         if workplace.wait:
             feeder.wait()
             feeder.roll_up()
-            _forget_spooled_of(store, run_id)
-    return status(store, run_id)
+
+        def end() -> RunStatus:
+            if workplace.wait:
+                _forget_spooled_of(store, run_id)
+            return status(store, run_id)
+
+        return patiently(end, StoreAwayError, time.sleep, f"run {run_id}")
 
 
 def _options(store: Store, run_id: str) -> RunOptions:

@@ -80,7 +80,10 @@ class _Reader:
 
     def read(self, letter: Letter) -> Record:
         if letter.stage == "classify" and not is_marked(letter.payload):
-            return Parsed(comment=msgspec.json.decode(letter.payload, type=Comment))
+            try:
+                return Parsed(comment=msgspec.json.decode(letter.payload, type=Comment))
+            except msgspec.ValidationError as error:  # of a time when more was let in
+                return Bad(position=letter.position, error=str(error), payload=letter.payload)
         number = letter.source_number
         file = next(one for one in self._run.sources if one.number == number)
         if is_cut(letter.payload):

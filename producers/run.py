@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from db.comment import Comment
-from db.errors import BrokerError, SourceError, StoreError
+from db.errors import BrokerError, SourceError, StoreAwayError
 from db.ledger import Chunk, Ledger, Note, Run, SourceFile
 from db.note_kinds import NOTHING_PASSED
 from db.patience import patiently
@@ -305,7 +305,7 @@ class Feeder:
         )
 
     def _stored(self, attempt: Callable[[], Answer]) -> Answer:
-        return patiently(attempt, StoreError, self._sleep, f"run {self._run.id}")
+        return patiently(attempt, StoreAwayError, self._sleep, f"run {self._run.id}")
 
     def _sent_to(self, attempt: Callable[[], Answer]) -> Answer:
         return patiently(attempt, BrokerError, self._sleep, f"run {self._run.id}")

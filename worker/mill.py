@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from db.classified import Classified
-from db.errors import BrokerError, StoreError, WorkerError
+from db.errors import BrokerError, StoreAwayError, WorkerError
 from db.ledger import DeadLetter, Ledger
 from db.models import register_model
 from db.patience import patiently
@@ -58,7 +58,7 @@ class Mill:
         #: What the ledger calls this process.
         self.name: Final = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._watchdog: Final = Watchdog(worker.moodmill_stall_seconds)
-        self._store: Final = Store(stored.database_url)
+        self._store: Final = Store(stored.database_url, worker.moodmill_stall_seconds)
         self._store.prepare()
         self._ledger: Final = Ledger(self._store)
         files = find_model(worker)
@@ -149,7 +149,7 @@ class Mill:
             with self._watchdog.watching("a try to write to the store"):
                 return write()
 
-        return patiently(watched, StoreError, self._pause, "a chunk")
+        return patiently(watched, StoreAwayError, self._pause, "a chunk")
 
     def _pause(self, seconds: float) -> None:
         if self._stopping.wait(seconds):

@@ -62,7 +62,11 @@ class RedditDump:
         self._layout = layout
         partitions = {key.lower(): value for key, value in place.partitions.items()}
         #: What the folders above the file say of records that do not.
-        self._subreddit, self._author = (partitions.get(name) for name in ("subreddit", "author"))
+        try:
+            self._subreddit = subreddit_of(partitions.get("subreddit"))
+            self._author = author_of(partitions.get("author"))
+        except ValueError as error:
+            raise SourceError(f"the folders above {place}: {error}") from error
         self._stream = ByteStream(place)
         self._rereader = Rereader(self)
 
@@ -118,7 +122,7 @@ class RedditDump:
         subreddit, author = comment.subreddit or self._subreddit, comment.author or self._author
         if (subreddit, author) == (comment.subreddit, comment.author):
             return record
-        filled = structs.replace(comment, subreddit=subreddit_of(subreddit), author=author_of(author))
+        filled = structs.replace(comment, subreddit=subreddit, author=author)
         return structs.replace(record, comment=filled)
 
 

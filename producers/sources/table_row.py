@@ -32,7 +32,7 @@ def to_parsed(
 ) -> Parsed:
     """Return the comment of a row whose `values` stand under the names of Columns; one without a text is empty.
 
-    Raises ValueError where its id is too long to be one, or its time contradicts the order of day and month.
+    Raises ValueError where its id or a name is too long to be one, or its time contradicts the order of day and month.
     """
     given = {field: _string(value, options) for field, value in values.items() if field != "created_at"}
     raw = given.get("text") or ""

@@ -5,7 +5,6 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from db.errors import StoreError
 from db.reader import let_read
@@ -39,10 +38,10 @@ def test_a_reader_reads_the_views_and_nothing_else(postgres_store: Store, role: 
             connection.execute(text(f"select * from {view}"))
         assert connection.scalar(text("show statement_timeout")) == "1min"
     for forbidden in ("select * from comment_emotion", "select * from dead_letter"):
-        with pytest.raises(DBAPIError, match="permission denied"), reader.reading() as connection:
+        with pytest.raises(StoreError, match="permission denied"), reader.reading() as connection:
             connection.execute(text(forbidden))
     for forbidden in ("create table x (y int)", "update run set options = ''"):
-        with pytest.raises(DBAPIError, match="read-only"), reader.reading() as connection:
+        with pytest.raises(StoreError, match="read-only"), reader.reading() as connection:
             connection.execute(text(forbidden))
     reader.close()
     with postgres_store.reading() as connection:

@@ -5,7 +5,6 @@ from functools import partial
 import msgspec
 import numpy as np
 import pytest
-from psycopg.errors import ProgramLimitExceeded
 
 from db.classified import Classified
 from db.comment import MAX_ID
@@ -81,13 +80,6 @@ def test_the_longest_id_there_may_be_is_stored(store: Store) -> None:
     model = "organisation/model@0123456789abcdef0123456789abcdef01234567"
     stored(store, classified([msgspec.structs.replace(one, id=longest)], model=model))
     assert [row["comment_id"] for row in rows(store)] == [longest]
-
-
-def test_what_is_too_large_for_the_store_is_no_reason_to_wait(postgres_store: Store) -> None:
-    [one] = comments([0])
-    too_long = "".join(map(chr, range(0x10000, 0x10000 + 1_000)))
-    with pytest.raises(ProgramLimitExceeded):
-        stored(postgres_store, classified([msgspec.structs.replace(one, id=too_long)]))
 
 
 def test_a_chunk_stored_twice_is_stored_once(store: Store) -> None:

@@ -286,6 +286,13 @@ def _(found: Scene) -> None:
     found.wait_until(lambda: postgres.cuts_left == 0 or found.ended)
 
 
+@fault("connections to PostgreSQL that stay open and never answer", "postgresql")
+def _(found: Scene) -> None:
+    assert found.postgres
+    found.store.engine.dispose()  # the scene looks on by new ones
+    found.postgres.fall_silent()
+
+
 @fault("disk of the store full for 10 s", "sqlite", "postgresql", is_disk_small=True, storm=False)
 def _(found: Scene) -> None:
     with full_disk(found.folder / "store"):

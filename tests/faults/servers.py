@@ -1,5 +1,6 @@
 """Servers of a scene's own, which can be killed, stopped, cut off and filled."""
 
+import itertools
 import os
 import select
 import signal
@@ -100,6 +101,10 @@ class Postgres:
                 with suppress(psutil.NoSuchProcess):
                     one.resume()
 
+    def fall_silent(self) -> None:
+        """Leave all connections open that there are, and let nothing through them any more; new ones work."""
+        self._proxy.fall_silent()
+
     def cut_at_commits(self, before: int, after: int) -> None:
         """Cut the wire at so many commits before the server hears of them, then at so many before it can answer."""
         self._proxy.cut_at_commits(before, after)
@@ -118,10 +123,17 @@ class Postgres:
 
 
 class Proxy:
-    """Hands on what clients and a PostgreSQL server say to each other, and may cut a connection at its commit."""
+    """Hands on what clients and a PostgreSQL server say to each other.
+
+    May cut a connection at its commit, or leave it open and hand on nothing more, as one whose machine is gone.
+    """
 
     def __init__(self, server: str) -> None:
         """`server` is the path of its socket."""
+        self._numbers = itertools.count(1)
+        #: Connections up to this number are silent.
+        self._silent = 0
+        self._closed = threading.Event()
         self._server = server
         self._before = self._after = 0
         self._lock = threading.Lock()
@@ -137,7 +149,11 @@ class Proxy:
     def cuts_left(self) -> int:
         return self._before + self._after
 
+    def fall_silent(self) -> None:
+        self._silent = next(self._numbers)
+
     def close(self) -> None:
+        self._closed.set()
         self._listening.close()
 
     def _serve(self) -> None:
@@ -147,6 +163,7 @@ class Proxy:
                 threading.Thread(target=self._hand_on, args=(client,), daemon=True).start()
 
     def _hand_on(self, client: socket.socket) -> None:
+        number = next(self._numbers)
         with ExitStack() as stack:
             stack.enter_context(client)
             server = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -155,6 +172,9 @@ class Proxy:
             while True:
                 for one in select.select([client, server], [], [])[0]:
                     said = one.recv(PIECE)
+                    if number < self._silent:
+                        self._closed.wait()
+                        return
                     if not said or (one is client and b"COMMIT" in said and self._cut(lambda: server.sendall(said))):  # noqa: B023 - called at once
                         return
                     (server if one is client else client).sendall(said)
