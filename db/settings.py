@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, cre
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from db.errors import SettingError
+from db.urls import ENCODED, tidied
 
 #: Where every wing's settings come from.
 SOURCES = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
@@ -43,8 +44,16 @@ def with_password(url: str, file: Path | None) -> str:
     Raises ValueError where it has another password. The same one is no clash: who starts a worker hands it the whole
     URL, and the worker finds the file too.
     """
-    if file is None or not (parts := urlsplit(url)).netloc:
+    if file is None:
         return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # whose message may hold the password
+        raise ValueError(f"expected a URL, {ENCODED}") from None
+    if not parts.netloc:
+        return url
+    if parts.fragment:
+        raise ValueError(f"it has a #: write {ENCODED}")
     password = password_in(file)
     login, _, host = parts.netloc.rpartition("@")
     user, _, given = login.partition(":")
@@ -66,7 +75,7 @@ class StoreSettings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _with_password(cls, url: str, info: ValidationInfo) -> str:
-        return with_password(url, info.data.get("database_password_file"))
+        return with_password(tidied(url), info.data.get("database_password_file"))
 
 
 def read_settings(kind: type[Settings]) -> Settings:

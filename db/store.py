@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg.errors import DependentObjectsStillExist, ProgramLimitExceeded
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from db.errors import SettingError, StoreError
 from db.lowered import add_lowered
 from db.schema import metadata
+from db.urls import read_database_url
 from db.views import create_views
 
 #: Milliseconds a SQLite connection waits for another's write before it gives up.
@@ -142,7 +143,7 @@ class Store:
 def _checked_url(database_url: str) -> URL:
     examples = "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
     try:
-        url = with_driver(make_url(database_url))
+        url = read_database_url(database_url, "DATABASE_URL")
         backend = url.get_backend_name()
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise SettingError(f"DATABASE_URL is no database URL: {examples}") from None
@@ -151,13 +152,6 @@ def _checked_url(database_url: str) -> URL:
     if backend == "sqlite" and url.database in (None, "", ":memory:"):
         raise SettingError(f"DATABASE_URL names no SQLite file, and several processes share the store: {examples}")
     return url.set(drivername="sqlite") if backend == "sqlite" else url
-
-
-def with_driver(url: URL) -> URL:
-    """Return a URL of PostgreSQL with the driver that we install, and any other as it is."""
-    # Hosting services hand out the spelling without an end.
-    is_postgres = url.get_backend_name() in ("postgres", "postgresql")
-    return url.set(drivername="postgresql+psycopg") if is_postgres else url
 
 
 def postgres_options(url: URL) -> dict[str, int]:

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Literal, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 from kombu.exceptions import OperationalError
@@ -13,6 +12,7 @@ from kombu.pools import producers
 from redis.exceptions import RedisError, ResponseError
 
 from db.errors import BrokerError
+from db.urls import masked
 from worker.celery_app import KEY_PREFIX, app
 from worker.door import QUEUE, TASK
 from worker.message import ChunkMessage
@@ -31,10 +31,7 @@ Part = Literal["worker", "beat"]
 
 def broker_shown() -> str:
     """The broker's URL without its password."""
-    url = urlsplit(str(app.conf.broker_url))
-    user, _, host = url.netloc.rpartition("@")
-    login = f"{user.partition(':')[0]}:***@" if user else ""
-    return f"{url.scheme}://{login}{host}{url.path}"
+    return masked(str(app.conf.broker_url))
 
 
 def check_broker() -> None:

@@ -10,6 +10,7 @@ from celery import Celery
 from kombu.entity import Queue
 
 from db.settings import read_settings
+from worker.address import read_address
 from worker.door import QUEUE, put_up_door
 from worker.logs import teach_celery
 from worker.settings import WorkerSettings
@@ -23,6 +24,15 @@ LOCAL_REDIS: Final = "redis://localhost:6379/0"
 VISIBILITY_TIMEOUT_S: Final = 3600
 #: Seconds without an answer after which a connection counts as broken.
 SOCKET_TIMEOUT_S: Final = 30
+#: What connections to the broker are made with, where its URL does not say otherwise.
+CONNECTION: Final = {
+    "visibility_timeout": VISIBILITY_TIMEOUT_S,
+    "global_keyprefix": KEY_PREFIX,
+    "socket_timeout": SOCKET_TIMEOUT_S,
+    "socket_connect_timeout": SOCKET_TIMEOUT_S,
+    "socket_keepalive": True,
+    "health_check_interval": 25,  # seconds; below SOCKET_TIMEOUT_S, so that a dead peer is noticed when idle too
+}
 
 settings = read_settings(WorkerSettings)
 put_up_door()
@@ -30,7 +40,6 @@ teach_celery(settings.moodmill_log)
 
 app: Final = Celery("moodmill", include=["worker.task"])
 app.conf.update(
-    broker_url=settings.redis_url or LOCAL_REDIS,
     task_default_queue=QUEUE,
     task_queues=[Queue(QUEUE)],  # type: ignore[no-untyped-call]
     task_create_missing_queues=False,  # a misspelt queue is an error, not a place where chunks vanish
@@ -51,20 +60,17 @@ app.conf.update(
     broker_connection_max_retries=None,
     # On threads this would end the worker at any break of the connection.
     worker_cancel_long_running_tasks_on_connection_loss=False,
-    broker_transport_options={
-        "visibility_timeout": VISIBILITY_TIMEOUT_S,
-        "global_keyprefix": KEY_PREFIX,
-        "socket_timeout": SOCKET_TIMEOUT_S,
-        "socket_connect_timeout": SOCKET_TIMEOUT_S,
-        "socket_keepalive": True,
-        "health_check_interval": 25,  # seconds; below SOCKET_TIMEOUT_S, so that a dead peer is noticed when idle too
-    },
 )
 
 
 def use_broker(redis_url: str) -> None:
-    """Send to and take from this broker, instead of the one in the settings."""
-    app.conf.broker_url = redis_url
+    """Send to and take from this broker from now on."""
+    address = read_address(redis_url)
+    app.conf.broker_url = address.url
+    app.conf.broker_transport_options = {**CONNECTION, **address.options}
+
+
+use_broker(settings.redis_url or LOCAL_REDIS)
 
 
 def worker_arguments(extra: tuple[str, ...] = ()) -> list[str]:

@@ -32,6 +32,26 @@ def test_a_url_of_no_database_we_speak_is_refused_with_examples(url: str) -> Non
     assert EXAMPLES in one_line(refused.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@secret@host/name",
+        "postgresql://u:p@s:secret@host/name",
+        "postgresql://u:p@s/secret@host/name",
+        "postgresql://u:p@s?secret@host/name",
+    ],
+)
+def test_a_password_with_an_at_sign_is_refused_with_how_to_write_it(url: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        Store(url)
+    assert "%-encoded (@ %40" in one_line(refused.value)
+
+
+@pytest.mark.parametrize("password", ["p#secret", "p/secret", "p?secret", "p:secret", "p%40secret"])
+def test_other_characters_of_a_password_are_taken_and_not_shown(password: str) -> None:
+    assert Store(f" POSTGRESQL://u:{password}@host/name\n").shown == "postgresql+psycopg://u:***@host/name"
+
+
 def test_an_unreachable_server_is_named_without_its_password() -> None:
     store = Store("postgresql://u:secret@127.0.0.1:1/name")
     with pytest.raises(StoreError) as refused:
