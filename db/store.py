@@ -21,11 +21,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from db.errors import SettingError, StoreError
 from db.lowered import add_lowered
 from db.schema import metadata
+from db.sqlitefile import BUSY_MS, is_read_only, open_sqlite, sqlite_url
 from db.urls import read_database_url
 from db.views import create_views
 
-#: Milliseconds a SQLite connection waits for another's write before it gives up.
-SQLITE_BUSY_MS: Final = 60_000
 #: What a connection to PostgreSQL is made with where the URL says nothing of it. After a minute without an answer it
 #: counts as broken: the system's own limit is hours, and a server that vanished from the network says no goodbye.
 POSTGRES_OPTIONS: Final = {
@@ -54,6 +53,11 @@ class Store:
     @property
     def is_sqlite(self) -> bool:
         return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the store is a file that may only be read."""
+        return self.is_sqlite and is_read_only(self.url)
 
     @property
     def shown(self) -> str:
@@ -149,9 +153,7 @@ def _checked_url(database_url: str) -> URL:
         raise SettingError(f"DATABASE_URL is no database URL: {examples}") from None
     if backend not in ("sqlite", "postgresql"):
         raise SettingError(f"DATABASE_URL names the database {backend!r}: {examples}")
-    if backend == "sqlite" and url.database in (None, "", ":memory:"):
-        raise SettingError(f"DATABASE_URL names no SQLite file, and several processes share the store: {examples}")
-    return url.set(drivername="sqlite") if backend == "sqlite" else url
+    return sqlite_url(url) if backend == "sqlite" else url
 
 
 def postgres_options(url: URL) -> dict[str, int]:
@@ -160,12 +162,13 @@ def postgres_options(url: URL) -> dict[str, int]:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000}, **_common())
+    engine = create_engine(url.set(query={}), creator=lambda: open_sqlite(url), **_common())
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins no transaction by itself: begin() below does
-        _use_wal(connection)  # readers go on while a chunk is written
+        if not is_read_only(url):
+            _use_wal(connection)  # readers go on while a chunk is written
         connection.execute("pragma synchronous = normal")  # safe with WAL: a power cut costs whole transactions only
         connection.execute("pragma foreign_keys = on")
         add_lowered(connection)
@@ -182,7 +185,7 @@ def _sqlite_engine(url: URL) -> Engine:
 
 def _use_wal(connection: sqlite3.Connection) -> None:
     """Switch the journal, however many do so at once: on a new file SQLite refuses all but one, and none waits."""
-    deadline = time.monotonic() + SQLITE_BUSY_MS / 1000
+    deadline = time.monotonic() + BUSY_MS / 1000
     while True:
         try:
             connection.execute("pragma journal_mode = wal")

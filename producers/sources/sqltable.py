@@ -35,7 +35,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.types import NullType
 
 from db.errors import SettingError, SourceError
-from db.store import SQLITE_BUSY_MS, postgres_options
+from db.sqlitefile import BUSY_MS
+from db.store import postgres_options
 from db.urls import read_database_url
 from producers.sources.columns import locate
 from producers.sources.layout import Columns
@@ -198,7 +199,7 @@ def _engine(url: str | URL, setting: str) -> Engine:
         named = read_database_url(url, setting)
         options: dict[str, dict[str, Any]] = {
             "postgresql": postgres_options(named),
-            "sqlite": {"timeout": SQLITE_BUSY_MS / 1000},
+            "sqlite": {"timeout": BUSY_MS / 1000},
         }
         engine = create_engine(named, poolclass=NullPool, connect_args=options.get(named.get_backend_name(), {}))
     except (ArgumentError, NoSuchModuleError, ValueError):

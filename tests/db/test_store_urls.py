@@ -102,6 +102,40 @@ def test_a_path_where_no_file_can_be_is_refused(tmp_path: Path, name: str) -> No
     assert "DATABASE_URL" in said
 
 
+@pytest.mark.parametrize(
+    ("written", "options"),
+    [
+        ("sqlite:///{folder}/moodmill.db?mode=ro", {"mode": "ro"}),
+        ("sqlite:///file:{folder}/moodmill.db?mode=ro&uri=true", {"mode": "ro"}),
+        ("sqlite:///file://{folder}/moodmill.db?uri=true&immutable=1", {"immutable": "1"}),
+        ("sqlite:///moodmill.db?check_same_thread=false", {}),
+        ("sqlite:///file:moodmill.db", {}),
+    ],
+)
+def test_options_and_uris_of_sqlite_are_taken(
+    written: str, options: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = Store(f"sqlite:///{tmp_path}/moodmill.db")
+    made.prepare()
+    made.close()
+    store = Store(written.format(folder=tmp_path))
+    assert (store.shown, dict(store.url.query)) == (str(tmp_path / "moodmill.db"), options)
+    assert store.is_read_only is bool(options)
+    assert store.current() == store.newest()
+    if options:
+        with pytest.raises(StoreError, match="readonly database"):
+            store.upgrade("base")
+    store.close()
+    assert [one.name for one in tmp_path.iterdir() if "moodmill.db" not in one.name] == []
+
+
+@pytest.mark.parametrize("url", ["sqlite:///a.db?mod=ro", "sqlite://data/a.db", "sqlite:///file:a?mode=memory"])
+def test_what_sqlite_would_pass_over_is_refused(url: str) -> None:
+    with pytest.raises(SettingError, match=r"expected (one of mode|sqlite:///FILE)"):
+        Store(url)
+
+
 def test_making_a_store_opens_nothing(tmp_path: Path) -> None:
     Store(f"sqlite:///{tmp_path / 'moodmill.db'}").close()
     assert not list(tmp_path.iterdir())
