@@ -1,6 +1,7 @@
 """How results look: tables for people, JSON for scripts."""
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,8 +34,17 @@ def print_json(value: Any) -> None:
     """Print one JSON value."""
     written = json.dumps(value, indent=2, ensure_ascii=False, default=str)
     # Names of columns may hold what no UTF-8 does, and any text what commands a terminal.
-    is_plain = is_utf8(written) and visible(written) == written
+    is_plain = is_utf8(written) and visible(written) == written and _is_shown(written)
     click.echo(written if is_plain else json.dumps(value, indent=2, default=str))
+
+
+def _is_shown(text: str) -> bool:
+    """Tell whether standard output knows all characters of a text."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def status_json(status: "RunStatus") -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Where the store is. Settings come from the environment and a `.env` file, named as they are there."""
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
+import platformdirs
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, create_model, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -60,6 +61,16 @@ def with_password(url: str, file: Path | None) -> str:
     if "password" in parse_qs(parts.query) or (given and unquote(given) != password):
         raise ValueError("it has a password, and the file holds another one: leave one of them out")
     return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+
+def own_folder(kind: Literal["cache", "data"]) -> Path:
+    """Return where files of this user are kept. One who has no home keeps them in the working folder, as the store."""
+    find = platformdirs.user_cache_path if kind == "cache" else platformdirs.user_data_path
+    try:
+        found = find("moodmill")
+    except RuntimeError:
+        return Path(".moodmill") / kind
+    return found if found.is_absolute() else Path(".moodmill") / kind  # older ones return what begins with ~
 
 
 class StoreSettings(BaseSettings):

@@ -131,7 +131,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         except MoodmillError as error:
             logger.error("job %s: %s", name, error)  # noqa: TRY400 - it is one that people can mend
         except Exception:
-            logger.exception("job %s: a defect of moodmill", name)
+            logger.exception("job %s: internal error; please report it, with this traceback", name)
         finally:
             store.close()
 

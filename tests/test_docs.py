@@ -9,7 +9,7 @@ import click
 import pytest
 from sqlalchemy import text
 
-from cli.main import moodmill
+from cli.commands import moodmill
 from cli.settings import all_settings, to_markdown
 from db.store import Store
 from tests.support import moodmill_here

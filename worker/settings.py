@@ -4,11 +4,10 @@ import re
 from pathlib import Path
 from typing import Final, Literal
 
-import platformdirs
 from pydantic import PositiveFloat, PositiveInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
-from db.settings import SOURCES, PasswordFile, with_password
+from db.settings import SOURCES, PasswordFile, own_folder, with_password
 from db.urls import tidied
 from worker.address import read_address
 from worker.logs import Style
@@ -49,7 +48,7 @@ class WorkerSettings(BaseSettings):
     #: Tokens of a micro-batch, padding included; without it, by device, on a CPU what is fastest.
     moodmill_batch_tokens: PositiveInt | None = None
     #: Where a machine remembers what it found to be fastest on its CPU.
-    moodmill_tuning: Path = platformdirs.user_cache_path("moodmill") / "tuning.json"
+    moodmill_tuning: Path = own_folder("cache") / "tuning.json"
     #: Seconds that a micro-batch, or one try to write a chunk, may take; a worker in which it takes longer ends.
     moodmill_stall_seconds: PositiveFloat = LIMIT_S
     #: HOST:PORT where a process that lasts shows its metrics; a port alone is one of 127.0.0.1.
