@@ -4,35 +4,53 @@ import io
 import os
 import sys
 import traceback
+from importlib import import_module
 from importlib.metadata import version
 from typing import Final
 
 import click
 
-from cli.bench import bench
-from cli.classify import classify
-from cli.dead import dead
-from cli.demo import demo
-from cli.doctor import doctor
-from cli.evaluate import evaluate
-from cli.export import export
 from cli.failure import explained
-from cli.label import enqueue, label, resume
-from cli.report import report
-from cli.schedule import schedule
-from cli.settings import settings
-from cli.status import status
-from cli.store import db
-from cli.top import top
-from cli.train import train
 from cli.visible import visible
-from cli.worker import worker
+from db.errors import SettingError
 
+#: The module of each command, in the order of the help.
+COMMANDS: Final = {
+    "label": "cli.label",
+    "enqueue": "cli.label",
+    "worker": "cli.worker",
+    "schedule": "cli.schedule",
+    "status": "cli.status",
+    "top": "cli.top",
+    "resume": "cli.label",
+    "dead": "cli.dead",
+    "export": "cli.export",
+    "report": "cli.report",
+    "classify": "cli.classify",
+    "train": "cli.train",
+    "evaluate": "cli.evaluate",
+    "bench": "cli.bench",
+    "db": "cli.store",
+    "settings": "cli.settings",
+    "doctor": "cli.doctor",
+    "demo": "cli.demo",
+}
 #: Exit status as shells number it, of a program whose output nobody reads any more.
 BROKEN_PIPE_STATUS: Final = 141
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class LazyGroup(click.Group):
+    """Imports a command when it is asked for: a health check need not know what trains models."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = COMMANDS.get(cmd_name)
+        return None if module is None else getattr(import_module(module), cmd_name)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version("moodmill"), prog_name="moodmill")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error. May stand anywhere in the command.")
 def moodmill(debug: bool) -> None:
@@ -45,29 +63,6 @@ def moodmill(debug: bool) -> None:
     Settings come from the environment and a .env file: DATABASE_URL, REDIS_URL, HF_MODEL_REPO, HF_MODEL_REVISION and
     the MOODMILL_… ones that the README lists. Options override them.
     """
-
-
-for command in (
-    label,
-    enqueue,
-    worker,
-    schedule,
-    status,
-    top,
-    resume,
-    dead,
-    export,
-    report,
-    classify,
-    train,
-    evaluate,
-    bench,
-    db,
-    settings,
-    doctor,
-    demo,
-):
-    moodmill.add_command(command)
 
 
 def run(arguments: list[str]) -> int:
@@ -95,7 +90,7 @@ def run(arguments: list[str]) -> int:
             traceback.print_exc()
         if _forget_output():
             message = f"standard output: {message}"
-        click.echo(f"error: {visible(' '.join(message.split()))}", err=True)
+        _tell(visible(" ".join(message.split())))
     return status
 
 
@@ -106,6 +101,19 @@ def _status(arguments: list[str]) -> int:
     except SystemExit as stopped:
         return stopped.code if isinstance(stopped.code, int) else int(stopped.code is not None)
     return found if isinstance(found, int) else 0
+
+
+def _tell(message: str) -> None:
+    """Say why the command ends: as JSON where a service's log is JSON."""
+    from db.settings import read_settings
+    from worker.logs import last_word
+    from worker.settings import WorkerSettings
+
+    try:
+        style = read_settings(WorkerSettings).moodmill_log
+    except SettingError:  # which may be what ends it
+        style = "text"
+    last_word(message, style)
 
 
 def _forget_output() -> bool:

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from db.settings import StoreSettings, read_settings
-from db.store import Store
+if TYPE_CHECKING:
+    from db.store import Store
 
 
 @contextmanager
-def opened_store(*, create: bool = False) -> Iterator[Store]:
+def opened_store(*, create: bool = False) -> Iterator["Store"]:
     """Yield the store, its schema ready. Raises SettingError or StoreError, also where there is none to read."""
+    from db.settings import StoreSettings, read_settings
+    from db.store import Store
+
     store = Store(read_settings(StoreSettings).database_url)
     if not create:
         store.require()

@@ -5,13 +5,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from psycopg.errors import DependentObjectsStillExist, ProgramLimitExceeded
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL
@@ -24,6 +20,10 @@ from db.schema import metadata
 from db.sqlitefile import BUSY_MS, is_read_only, open_sqlite, sqlite_url
 from db.urls import read_database_url
 from db.views import create_views
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 #: What a connection to PostgreSQL is made with where the URL says nothing of it. After a minute without an answer it
 #: counts as broken: the system's own limit is hours, and a server that vanished from the network says no goodbye.
@@ -93,18 +93,23 @@ class Store:
 
     def current(self) -> str | None:
         """Return the revision of the schema, or None of an empty database."""
+        from alembic.migration import MigrationContext  # Alembic takes a while to import
+
         with self.reading() as connection:
             return MigrationContext.configure(connection).get_current_revision()
 
     def newest(self) -> str:
         """Return the revision that this version of moodmill works with."""
-        return ScriptDirectory.from_config(_alembic()).get_current_head() or ""
+        return _revisions().get_current_head() or ""
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the schema to this version's revision, or an older one; nothing happens where it is there already.
 
         Raises StoreError where views of somebody's own stand in the way.
         """
+        from alembic import command
+        from alembic.migration import MigrationContext
+
         config = _alembic()
         try:
             with self.writing() as connection:
@@ -128,7 +133,7 @@ class Store:
         if found == wanted:
             return
         if found is not None:
-            known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+            known = {script.revision for script in _revisions().walk_revisions()}
             remedy = "run `moodmill db upgrade`" if found in known else "use the moodmill that made it, or a newer one"
             raise StoreError(f"the store {self.shown} has schema {found}, expected {wanted}: {remedy}")
         with self.reading() as connection:
@@ -233,7 +238,15 @@ def _unusable(store: Store, error: BaseException | None) -> StoreError:
     return StoreError(f"cannot use the store {store.shown}: {reason}; check DATABASE_URL")
 
 
-def _alembic() -> Config:
+def _revisions() -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_alembic())
+
+
+def _alembic() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     return config

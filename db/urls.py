@@ -1,11 +1,11 @@
 """URLs of servers, as people write them: blanks, capital letters, and passwords that are not %-encoded."""
 
-from typing import Final
-
-from sqlalchemy import make_url
-from sqlalchemy.engine import URL
+from typing import TYPE_CHECKING, Final
 
 from db.errors import SettingError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 #: What to do about a password that a URL is cut at.
 ENCODED: Final = "special characters of the password %-encoded (@ %40, # %23, / %2F, ? %3F, : %3A, % %25)"
@@ -26,12 +26,14 @@ def masked(url: str) -> str:
     return f"{scheme}://{hidden if at else ''}{host.partition('?')[0]}"
 
 
-def read_database_url(url: str | URL, setting: str) -> URL:
+def read_database_url(url: "str | URL", setting: str) -> "URL":
     """Return a database's URL, of PostgreSQL with the driver that we install.
 
     Raises SettingError where a part of the password would be taken for the host, and SQLAlchemy's ArgumentError or
     ValueError where it is no URL.
     """
+    from sqlalchemy import make_url  # takes a while, and settings want the rest of this module
+
     written = tidied(url) if isinstance(url, str) else url.render_as_string(hide_password=False)
     broken = SettingError(f"{setting} has an @ behind the one before its host: write {ENCODED}")
     try:

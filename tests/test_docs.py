@@ -36,9 +36,10 @@ def unknown_part(command: str) -> str | None:
             if word.split("=")[0] not in [*names, "--help", "--debug"]:
                 return word
         elif isinstance(current, click.Group) and not word.startswith("…"):
-            if word not in current.commands:
+            found = current.get_command(click.Context(current), word)
+            if found is None:
                 return word
-            current = current.commands[word]
+            current = found
     return None
 
 

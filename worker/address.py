@@ -8,6 +8,10 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 
 from db.urls import ENCODED, tidied
 
+#: The visibility timeout is per Redis database: keep other programs' keys apart.
+KEY_PREFIX: Final = "moodmill:"
+#: Where a worker looks when no broker is named, as every Redis client does.
+LOCAL_REDIS: Final = "redis://localhost:6379/0"
 #: What a URL may look like.
 EXPECTED: Final = f"expected redis://:PASSWORD@HOST:PORT/DB, rediss://… (TLS) or unix:///PATH?db=DB, {ENCODED}"
 #: Seconds without an answer, at least: a worker that waits for chunks is answered each second.
@@ -25,7 +29,7 @@ _TLS: Final = frozenset(
         "ssl_password",
     }
 )
-_CHECKS: Final = ("required", "optional", "none", "CERT_REQUIRED", "CERT_OPTIONAL", "CERT_NONE")
+_CHECKS: Final = ("required", "optional", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,11 @@ class BrokerAddress:
     url: str
     #: Options of the connection, for `broker_transport_options`.
     options: Mapping[str, Any]
+
+    @property
+    def client_url(self) -> str:
+        """The same URL as the Redis client takes it."""
+        return self.url.replace("redis+socket://", "unix://", 1).replace("?virtual_host=", "?db=", 1)
 
 
 def read_address(written: str) -> BrokerAddress:
@@ -121,8 +130,10 @@ def _tls(scheme: str, query: dict[str, str]) -> dict[str, str]:
         if found:
             raise ValueError(f"{next(iter(found))} is an option of TLS: expected rediss://…")
         return {}
+    if "ssl_cert_reqs" in found:  # the Redis client and Celery spell it each in a way of its own
+        found["ssl_cert_reqs"] = found["ssl_cert_reqs"].lower().removeprefix("cert_")
     if found.get("ssl_cert_reqs", "required") not in _CHECKS:
-        raise ValueError("expected ssl_cert_reqs=required, optional or none")
+        raise ValueError(f"expected ssl_cert_reqs={', '.join(_CHECKS[:-1])} or {_CHECKS[-1]}")
     if "ssl_cert_reqs" not in found:  # kombu would believe whoever answers
         found |= {"ssl_cert_reqs": "required", "ssl_check_hostname": found.get("ssl_check_hostname", "true")}
     return found

