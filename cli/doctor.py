@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Final
 
 import click
 from rich.table import Table
@@ -12,6 +13,9 @@ from cli.extra import missing_extra
 from cli.options import broker_options, device_options, json_option, model_options, store_options
 from cli.printing import OUTPUT, print_json
 from db.errors import MoodmillError
+
+#: What only workers have.
+NEEDS_WORKER: Final = ("device", "model")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +53,21 @@ def _look(part: str, check: Callable[[], str]) -> Finding:
     except MoodmillError as error:
         return Finding(part=part, ok=False, found=str(error))
     except ImportError as error:
+        if part in NEEDS_WORKER and missing_extra(error) and _names_broker():
+            return Finding(
+                part=part, ok=True, found=f"not here: {error.name} is missing, so workers elsewhere classify"
+            )
         return Finding(part=part, ok=False, found=missing_extra(error) or str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the other parts are worth a look too
         return Finding(part=part, ok=False, found=f"{type(error).__name__}: {error}")
+
+
+def _names_broker() -> bool:
+    """Tell whether chunks go to workers that may run elsewhere: a producer's host has no model."""
+    from db.settings import read_settings
+    from worker.settings import WorkerSettings
+
+    return read_settings(WorkerSettings).redis_url is not None
 
 
 def _store() -> str:

@@ -27,6 +27,9 @@ _FORMS: "Final[dict[str, Form]]" = {".parquet": "parquet", ".csv": "csv", ".ndjs
 @click.argument("to", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--format", "form", type=click.Choice(["parquet", "csv", "ndjson"]), help="By TO's suffix without it.")
 @click.option("--by-month", is_flag=True, help="TO is a folder; a Parquet file for each month goes into it.")
+@click.option(
+    "--safe-csv", is_flag=True, help="Of CSV for a spreadsheet: put ' before what it would run as a formula (= + - @)."
+)
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Only rows of this model; may be repeated.")
 @subreddit_option
 @time_options
@@ -36,6 +39,7 @@ def export(
     to: Path,
     form: "Form | None",
     by_month: bool,
+    safe_csv: bool,
     models: tuple[str, ...],
     subreddits: tuple[str, ...],
     since: datetime | None,
@@ -45,6 +49,9 @@ def export(
     """Write the rows of `comment_emotion` to the file TO, - for standard output, by time.
 
     What is there already is not overwritten, and a file has its name only once it is whole.
+
+    Fields are as the store has them, so that other programs find the same ids, names and texts again. A spreadsheet
+    runs those that begin with = + - @ as formulas when it opens a CSV: --safe-csv is for that.
     """
     from db.export import Wanted, export_file, export_folder, why_no_rows
     from db.filters import check_period, names_asked
@@ -54,7 +61,9 @@ def export(
     names = names_asked(subreddit_key, subreddits)
     wanted = Wanted(models=frozenset(models), subreddits=names, since=since, until=until)
     form = _form(to, form, by_month=by_month)
-    written = 0
+    if safe_csv and form != "csv":
+        raise SettingError("--safe-csv is an option of CSV")
+    written = formulas = 0
 
     def show(rows: int) -> None:
         nonlocal written
@@ -65,15 +74,17 @@ def export(
         if to == _STDOUT:
             # sys.stdout may be unbuffered: it then writes less than it is given where its reader goes, in silence.
             with told(to), open(sys.stdout.fileno(), "wb", closefd=False) as out:
-                export_file(store, wanted, form, out, show)
+                formulas = export_file(store, wanted, form, out, show, safe_csv=safe_csv)
         else:
             with whole(to) as part:
                 if by_month:
                     export_folder(store, wanted, part, show)
                 else:
                     with part.open("wb") as out:
-                        export_file(store, wanted, form, out, show)
+                        formulas = export_file(store, wanted, form, out, show, safe_csv=safe_csv)
         remark = None if written else why_no_rows(store, wanted)
+    if formulas:
+        REMARKS.print(f"fields that a spreadsheet would run as formulas: {formulas:,}; --safe-csv makes texts of them")
     if remark:
         REMARKS.print(Text(remark), soft_wrap=True)
     if to == _STDOUT:

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from db.settings import StoreSettings, read_settings
-from db.store import Store
+if TYPE_CHECKING:
+    from db.store import Store
 
 
 @contextmanager
-def opened_store(*, create: bool = False, retries: bool = False) -> Iterator[Store]:
+def opened_store(*, create: bool = False, retries: bool = False) -> Iterator["Store"]:
     """Yield the store, its schema ready. Raises SettingError or StoreError, also where there is none to read.
 
     With `retries`, for a command that tries again what failed, a connection that does not answer is given up in time.
     """
+    from db.settings import StoreSettings, read_settings
+    from db.store import Store
+
     store = Store(read_settings(StoreSettings).database_url, _answer_limit() if retries else None)
     if not create:
         store.require()
@@ -24,6 +28,7 @@ def opened_store(*, create: bool = False, retries: bool = False) -> Iterator[Sto
 
 
 def _answer_limit() -> float:
+    from db.settings import read_settings
     from worker.settings import WorkerSettings  # with Celery, which commands that only read can do without
 
     return read_settings(WorkerSettings).moodmill_stall_seconds

@@ -1,6 +1,7 @@
 """How results look: tables for people, JSON for scripts."""
 
 import json
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +48,17 @@ def print_json_array(values: Iterable[Any]) -> None:
 def _json(value: Any, indent: int | None = None) -> str:
     written = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
     # Names of columns may hold what no UTF-8 does, and any text what commands a terminal.
-    is_plain = is_utf8(written) and visible(written) == written
+    is_plain = is_utf8(written) and visible(written) == written and _is_shown(written)
     return written if is_plain else json.dumps(value, indent=indent, default=str)
+
+
+def _is_shown(text: str) -> bool:
+    """Tell whether standard output knows all characters of a text."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def status_json(status: "RunStatus") -> dict[str, Any]:

@@ -11,7 +11,7 @@ from cli.opening import opened_store
 from cli.options import json_option, store_options, subreddit_option, time_options
 from cli.printing import OUTPUT, REMARKS, print_json
 from cli.whole import told, whole
-from db.errors import SettingError
+from db.errors import SettingError, StoreError
 
 
 @click.command(short_help="Show what was found, on one HTML page.")
@@ -57,7 +57,7 @@ def report(
     from db.models import choose_model
     from db.names import subreddit_key
     from db.portrait import portray
-    from db.rollups import refresh
+    from db.rollups import refresh, stale
     from db.scope import Scope
 
     if out is None and not as_json:
@@ -67,6 +67,11 @@ def report(
     names, first, stop = names_asked(subreddit_key, subreddits), _day(since, "--since"), _day(until, "--until")
     check_period(since, until)
     with opened_store() as store, stoppable(), REMARKS.status("adding up") as shown:
+        if store.is_read_only and stale(store):
+            raise StoreError(
+                f"the roll-ups of {store.shown} are behind its rows, and it may only be read: run `moodmill db rollup` "
+                "where it can be written"
+            )
         refresh(store, lambda period: shown.update(f"added up {period}"))
         portrait = portray(
             store,

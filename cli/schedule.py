@@ -133,14 +133,14 @@ def serve() -> None:
     plain `celery -A producers.beat beat` is the same.
     """
     from worker.broker import check_broker
-    from worker.celery_app import settings
+    from worker.celery_app import celery_command, settings
 
     if settings.redis_url is None:
         raise SettingError("a schedule needs a broker: set REDIS_URL, or let cron call `moodmill schedule run`")
     _jobs()
     check_broker()
     banner = [] if settings.moodmill_log == "text" else ["--quiet"]  # it is a picture, and no JSON
-    command = [sys.executable, "-m", "celery", "-A", "producers.beat", *banner, "beat", "--loglevel", "INFO"]
+    command = celery_command("producers.beat", [*banner, "beat", "--loglevel", "INFO"])
     os.execv(sys.executable, command)  # noqa: S606 - our own command takes this process's place, and its signals
 
 
@@ -151,9 +151,11 @@ def check() -> None:
 
     Exits with 0 only if it looked lately what is due: for health checks of containers, and for service managers.
     """
-    from worker.broker import check_alive
+    from db.settings import read_settings
+    from worker.health import check_alive
+    from worker.settings import WorkerSettings
 
-    check_alive("beat")
+    check_alive("beat", read_settings(WorkerSettings).redis_url)
     OUTPUT.print("alive")
 
 

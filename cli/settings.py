@@ -1,9 +1,9 @@
 """`moodmill settings`: every setting, as the code that reads it describes it."""
 
 import inspect
+import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -91,4 +91,5 @@ def _shown(default: object) -> str | None:
         return None
     if isinstance(default, float):
         return f"{default:g}"
-    return str(default).replace(str(Path.home()), "~", 1)
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
+    return str(default).replace(home, "~", 1)

@@ -1,5 +1,6 @@
 """`moodmill db`: the schema of the store, its roll-ups, its models, and what of it is kept."""
 
+import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,12 +34,24 @@ def upgrade(reader: str | None, reader_password_file: Path | None) -> None:
     with closing(Store(read_settings(StoreSettings).database_url)) as store:
         before = store.current()
         store.upgrade()
-        OUTPUT.print(f"{store.shown}: schema {before or 'none'} -> {store.current()}")
+        _tell(f"{store.shown}: schema {before or 'none'} -> {store.current()}")
         if reader is not None:
             from db.reader import let_read
 
             let_read(store, reader, password)
-            OUTPUT.print(f"{store.shown}: {reader} may read the views")
+            _tell(f"{store.shown}: {reader} may read the views")
+
+
+def _tell(done: str) -> None:
+    """Say what was done: as JSON in a service, whose log is JSON."""
+    from db.settings import read_settings
+    from worker.logs import is_json, json_line
+    from worker.settings import WorkerSettings
+
+    if is_json(read_settings(WorkerSettings).moodmill_log, sys.stdout):
+        click.echo(json_line(done))
+    else:
+        OUTPUT.print(done)
 
 
 @db.command()

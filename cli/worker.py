@@ -2,10 +2,10 @@
 
 import signal
 import sys
+from contextlib import closing
 
 import click
 
-from cli.opening import opened_store
 from cli.options import broker_options, device_options, model_options, store_options
 from cli.printing import OUTPUT
 from db.errors import SettingError
@@ -48,11 +48,15 @@ def worker(name: str | None, check: bool) -> None:
 
 
 def _check() -> None:
-    """Raise unless a worker of this machine has its model loaded and lives, and store and broker take its chunks."""
-    from worker.broker import check_alive, check_broker
+    """Raise unless a worker of this machine has its model loaded and lives, and the store is there for its chunks."""
+    from db.settings import StoreSettings, read_settings
+    from db.store import Store
+    from worker.health import check_alive
+    from worker.settings import WorkerSettings
 
-    check_broker()
-    check_alive("worker")
-    with opened_store():
-        pass
+    check_alive("worker", read_settings(WorkerSettings).redis_url)
+    with closing(Store(read_settings(StoreSettings).database_url)) as store:
+        store.require()
+        with store.reading():  # its schema was right when the worker began
+            pass
     OUTPUT.print("alive")

@@ -38,6 +38,8 @@ _TYPES: Final = {
     "truncated": pa.bool_(),
 }
 SCHEMA: Final = pa.schema([(name, _TYPES.get(name, pa.string())) for name in COLUMNS], metadata=MARK)
+#: How a field begins that a spreadsheet takes for a formula, and runs when the file is opened (OWASP, "CSV Injection").
+_FORMULA: Final = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 #: What Hive calls the month of comments of an unknown time.
 NO_MONTH: Final = "__HIVE_DEFAULT_PARTITION__"
 
@@ -63,17 +65,44 @@ class Wanted:
         return query.order_by(rows.created_at, rows.comment_id, rows.model)
 
 
-def export_file(store: Store, wanted: Wanted, form: Form, out: IO[bytes], on_rows: OnRows) -> None:
-    """Write rows to an open file."""
+def export_file(
+    store: Store, wanted: Wanted, form: Form, out: IO[bytes], on_rows: OnRows, *, safe_csv: bool = False
+) -> int:
+    """Write rows to an open file; return how many fields of a CSV a spreadsheet would take for formulas.
+
+    `safe_csv` puts a ' before each of these, as spreadsheets mark text: they are then not what the store holds.
+    """
     batches = _batches(store, wanted, on_rows)
     if form == "ndjson":
         encoder = msgspec.json.Encoder()
         for batch in batches:
             out.write(encoder.encode_lines(batch.to_pylist()))
-        return
+        return 0
+    formulas = 0
     with parquet.ParquetWriter(out, SCHEMA) if form == "parquet" else csv.CSVWriter(out, SCHEMA) as writer:
         for batch in batches:
+            if form == "csv" and safe_csv:
+                batch = _without_formulas(batch)
+            elif form == "csv":
+                formulas += _count_formulas(batch)
             writer.write_batch(batch)
+    return formulas
+
+
+def _texts(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.Array]]:
+    return ((at, column) for at, column in enumerate(batch.columns) if pa.types.is_string(column.type))
+
+
+def _count_formulas(batch: pa.RecordBatch) -> int:
+    found = (pc.sum(pc.match_substring_regex(column, _FORMULA)).as_py() for _, column in _texts(batch))
+    return sum(n or 0 for n in found)
+
+
+def _without_formulas(batch: pa.RecordBatch) -> pa.RecordBatch:
+    columns = list(batch.columns)
+    for at, column in _texts(batch):
+        columns[at] = pc.replace_substring_regex(column, f"({_FORMULA})", r"'\1")
+    return pa.record_batch(columns, schema=batch.schema)
 
 
 def why_no_rows(store: Store, wanted: Wanted) -> str:

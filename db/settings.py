@@ -1,13 +1,15 @@
 """Where the store is. Settings come from the environment and a `.env` file, named as they are there."""
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
+import platformdirs
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, create_model, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from db.errors import SettingError
+from db.urls import ENCODED, tidied
 
 #: Where every wing's settings come from.
 SOURCES = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
@@ -43,14 +45,32 @@ def with_password(url: str, file: Path | None) -> str:
     Raises ValueError where it has another password. The same one is no clash: who starts a worker hands it the whole
     URL, and the worker finds the file too.
     """
-    if file is None or not (parts := urlsplit(url)).netloc:
+    if file is None:
         return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # whose message may hold the password
+        raise ValueError(f"expected a URL, {ENCODED}") from None
+    if not parts.netloc:
+        return url
+    if parts.fragment:
+        raise ValueError(f"it has a #: write {ENCODED}")
     password = password_in(file)
     login, _, host = parts.netloc.rpartition("@")
     user, _, given = login.partition(":")
     if "password" in parse_qs(parts.query) or (given and unquote(given) != password):
         raise ValueError("it has a password, and the file holds another one: leave one of them out")
     return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+
+def own_folder(kind: Literal["cache", "data"]) -> Path:
+    """Return where files of this user are kept. One who has no home keeps them in the working folder, as the store."""
+    find = platformdirs.user_cache_path if kind == "cache" else platformdirs.user_data_path
+    try:
+        found = find("moodmill")
+    except RuntimeError:
+        return Path(".moodmill") / kind
+    return found if found.is_absolute() else Path(".moodmill") / kind  # older ones return what begins with ~
 
 
 class StoreSettings(BaseSettings):
@@ -66,7 +86,7 @@ class StoreSettings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _with_password(cls, url: str, info: ValidationInfo) -> str:
-        return with_password(url, info.data.get("database_password_file"))
+        return with_password(tidied(url), info.data.get("database_password_file"))
 
 
 def read_settings(kind: type[Settings]) -> Settings:

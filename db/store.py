@@ -5,20 +5,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from psycopg.errors import (
     DependentObjectsStillExist,
     InsufficientPrivilege,
     InvalidSchemaName,
     ReadOnlySqlTransaction,
 )
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -30,10 +26,14 @@ from db.faults import Fault, fault_of
 from db.lowered import add_lowered
 from db.schema import metadata
 from db.server import durability, require_encoding, rights_needed, try_writing, warn_of_loss
+from db.sqlitefile import BUSY_MS, is_read_only, open_sqlite, sqlite_url
+from db.urls import read_database_url
 from db.views import create_views
 
-#: Milliseconds a SQLite connection waits for another's write before it gives up.
-SQLITE_BUSY_MS: Final = 60_000
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
 #: What a connection to PostgreSQL is made with where the URL says nothing of it. After a minute without an answer it
 #: counts as broken: the system's own limit is hours, and a server that vanished from the network says no goodbye.
 POSTGRES_OPTIONS: Final = {
@@ -72,6 +72,11 @@ class Store:
         return self.url.get_backend_name() == "sqlite"
 
     @property
+    def is_read_only(self) -> bool:
+        """Whether the store is a file that may only be read."""
+        return self.is_sqlite and is_read_only(self.url)
+
+    @property
     def shown(self) -> str:
         """The URL without its passwords; of an SQLite file, its path."""
         if self.is_sqlite:
@@ -105,19 +110,24 @@ class Store:
 
     def current(self) -> str | None:
         """Return the revision of the schema, or None of an empty database. Raises StoreError of one that is unfit."""
+        from alembic.migration import MigrationContext  # Alembic takes a while to import
+
         with self.reading() as connection:
             require_encoding(connection, self.shown)
             return MigrationContext.configure(connection).get_current_revision()
 
     def newest(self) -> str:
         """Return the revision that this version of moodmill works with."""
-        return ScriptDirectory.from_config(_alembic()).get_current_head() or ""
+        return _revisions().get_current_head() or ""
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the schema to this version's revision, or an older one; nothing happens where it is there already.
 
         Raises StoreError where views of somebody's own stand in the way.
         """
+        from alembic import command
+        from alembic.migration import MigrationContext
+
         config = _alembic()
         try:
             with self.writing() as connection:
@@ -142,7 +152,7 @@ class Store:
         if found == wanted:
             return
         if found is not None:
-            known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+            known = {script.revision for script in _revisions().walk_revisions()}
             remedy = "run `moodmill db upgrade`" if found in known else "use the moodmill that made it, or a newer one"
             raise StoreError(f"the store {self.shown} has schema {found}, expected {wanted}: {remedy}")
         with self.reading() as connection:
@@ -172,22 +182,13 @@ class Store:
 def _checked_url(database_url: str) -> URL:
     examples = "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
     try:
-        url = with_driver(make_url(database_url))
+        url = read_database_url(database_url, "DATABASE_URL")
         backend = url.get_backend_name()
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise SettingError(f"DATABASE_URL is no database URL: {examples}") from None
     if backend not in ("sqlite", "postgresql"):
         raise SettingError(f"DATABASE_URL names the database {backend!r}: {examples}")
-    if backend == "sqlite" and url.database in (None, "", ":memory:"):
-        raise SettingError(f"DATABASE_URL names no SQLite file, and several processes share the store: {examples}")
-    return url.set(drivername="sqlite") if backend == "sqlite" else url
-
-
-def with_driver(url: URL) -> URL:
-    """Return a URL of PostgreSQL with the driver that we install, and any other as it is."""
-    # Hosting services hand out the spelling without an end.
-    is_postgres = url.get_backend_name() in ("postgres", "postgresql")
-    return url.set(drivername="postgresql+psycopg") if is_postgres else url
+    return sqlite_url(url) if backend == "sqlite" else url
 
 
 def postgres_options(url: URL) -> dict[str, int | None]:
@@ -198,12 +199,13 @@ def postgres_options(url: URL) -> dict[str, int | None]:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000}, **_common())
+    engine = create_engine(url.set(query={}), creator=lambda: open_sqlite(url), **_common())
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins no transaction by itself: begin() below does
-        _use_wal(connection)  # readers go on while a chunk is written
+        if not is_read_only(url):
+            _use_wal(connection)  # readers go on while a chunk is written
         connection.execute("pragma synchronous = normal")  # safe with WAL: a power cut costs whole transactions only
         connection.execute("pragma foreign_keys = on")
         add_lowered(connection)
@@ -220,7 +222,7 @@ def _sqlite_engine(url: URL) -> Engine:
 
 def _use_wal(connection: sqlite3.Connection) -> None:
     """Switch the journal, however many do so at once: on a new file SQLite refuses all but one, and none waits."""
-    deadline = time.monotonic() + SQLITE_BUSY_MS / 1000
+    deadline = time.monotonic() + BUSY_MS / 1000
     while True:
         try:
             connection.execute("pragma journal_mode = wal")
@@ -285,7 +287,15 @@ def _rights_needed(store: Store) -> str | None:
         return None  # what was wrong is told nevertheless
 
 
-def _alembic() -> Config:
+def _revisions() -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_alembic())
+
+
+def _alembic() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     return config

@@ -8,7 +8,6 @@ was missed, wherever it starts again.
 import logging
 import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -33,7 +32,7 @@ from producers.settings import ProducerSettings
 from worker.broker import forget, sign_of_life
 from worker.celery_app import app, settings
 from worker.exposition import exposed
-from worker.logs import set_subject
+from worker.logs import last_word, set_subject
 from worker.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
 from worker.tracing import traced
 
@@ -77,7 +76,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
             self._life.enter_context(traced("moodmill-beat"))
             self._life.enter_context(_shown(jobs))
         except MoodmillError as error:
-            print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201 - the process's last word
+            last_word(str(error), settings.moodmill_log)
             raise SystemExit(UNAVAILABLE_STATUS if isinstance(error, StoreError) else UNUSABLE_STATUS) from error
         ledger = JobLedger(store)
         for name, job in jobs.items():
@@ -131,7 +130,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         except MoodmillError as error:
             logger.error("job %s: %s", name, error)  # noqa: TRY400 - it is one that people can mend
         except Exception:
-            logger.exception("job %s: a defect of moodmill", name)
+            logger.exception("job %s: internal error; please report it, with this traceback", name)
         finally:
             store.close()
 

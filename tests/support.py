@@ -20,6 +20,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from db.emotions import EMOTIONS
 
+ROOT = Path(__file__).resolve().parents[1]
 #: Settings that a machine's own environment must not lend to a test.
 SETTINGS = ("DATABASE_URL", "REDIS_URL", "HF_MODEL_REPO", "HF_MODEL_REVISION", "HF_HUB_CACHE")
 
@@ -45,10 +46,12 @@ def clean_environment(**settings: str) -> dict[str, str]:
     """Return this process's environment without moodmill's settings, but with these.
 
     Numbers are compared, so they are the same on every machine; what is fastest on this one is not measured each time.
+    Processes run the code of this checkout, wherever they are started, and what a PYTHONPATH among the settings names.
     """
+    paths = [settings.get("PYTHONPATH"), str(ROOT)]
     kept = {name: value for name, value in os.environ.items() if name not in SETTINGS and "MOODMILL_" not in name}
     same = {"HF_HUB_OFFLINE": "1", "COLUMNS": "200", "MOODMILL_PRECISION": "fp32", "MOODMILL_BATCH_TOKENS": "2048"}
-    return {**kept, **same, **settings}
+    return {**kept, **same, **settings, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def database_of(redis_url: str, number: int) -> str:

@@ -9,7 +9,7 @@ import click
 import pytest
 from sqlalchemy import text
 
-from cli.main import moodmill
+from cli.commands import moodmill
 from cli.settings import all_settings, to_markdown
 from db.store import Store
 from tests.support import moodmill_here
@@ -36,9 +36,10 @@ def unknown_part(command: str) -> str | None:
             if word.split("=")[0] not in [*names, "--help", "--debug"]:
                 return word
         elif isinstance(current, click.Group) and not word.startswith("…"):
-            if word not in current.commands:
+            found = current.get_command(click.Context(current), word)
+            if found is None:
                 return word
-            current = current.commands[word]
+            current = found
     return None
 
 

@@ -1,6 +1,7 @@
 """The house: imports go down only, cli → bench → producers → worker → db, and rooms know only what they need."""
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,12 @@ def test_a_producer_works_where_the_extra_worker_is_not_installed(own_redis_url:
     dump = write_dump(tmp_path / "RC_x", ["text"])
     program = "from cli.main import main; main()"
     assert "waiting" in without_the_extra_worker(program, "enqueue", str(dump), cwd=tmp_path, redis_url=own_redis_url)
+
+
+def test_doctor_finds_nothing_wrong_with_a_producers_host(own_redis_url: str, tmp_path: Path) -> None:
+    program = "from cli.main import main; main()"
+    said = without_the_extra_worker(program, "doctor", "--json", cwd=tmp_path, redis_url=own_redis_url)
+    assert [one["found"][:8] for one in json.loads(said) if one["part"] in ("device", "model")] == ["not here"] * 2
 
 
 def test_beat_works_where_the_extra_worker_is_not_installed(own_redis_url: str, tmp_path: Path) -> None:

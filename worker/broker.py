@@ -4,8 +4,7 @@ import socket
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Literal, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from kombu.exceptions import OperationalError
@@ -13,8 +12,11 @@ from kombu.pools import producers
 from redis.exceptions import RedisError, ResponseError
 
 from db.errors import BrokerError
-from worker.celery_app import KEY_PREFIX, app
+from db.urls import masked
+from worker.address import KEY_PREFIX
+from worker.celery_app import app
 from worker.envelope import QUEUE, TASK, read_name
+from worker.health import LIFE_S, Part
 from worker.message import ChunkMessage
 from worker.tracing import carried
 
@@ -22,19 +24,11 @@ from worker.tracing import carried
 PAGE: Final = 16
 #: Keys looked at in a step when workers are counted.
 SCAN: Final = 1_000
-#: Seconds that a sign of life is good for: some beats of who gives it.
-LIFE_S: Final = 15
-
-#: What gives signs of life: a worker, once its model is loaded, and the schedule, each time that it looks what is due.
-Part = Literal["worker", "beat"]
 
 
 def broker_shown() -> str:
     """The broker's URL without its password."""
-    url = urlsplit(str(app.conf.broker_url))
-    user, _, host = url.netloc.rpartition("@")
-    login = f"{user.partition(':')[0]}:***@" if user else ""
-    return f"{url.scheme}://{login}{host}{url.path}"
+    return masked(str(app.conf.broker_url))
 
 
 def check_broker() -> None:
@@ -137,14 +131,6 @@ def forget_process(pid: int) -> None:
     with _client() as client:
         for key in client.scan_iter(f"{KEY_PREFIX}worker:{socket.gethostname()}:{pid}:*", count=SCAN):
             client.delete(key.decode().removeprefix(KEY_PREFIX))
-
-
-def check_alive(part: Part) -> None:
-    """Raise BrokerError unless such a part of this machine, or container, gave a sign of life lately."""
-    host = socket.gethostname()
-    with _client() as client:
-        if not any(client.scan_iter(f"{KEY_PREFIX}{part}:{host}:*")):
-            raise BrokerError(f"no {part} of {host} gave a sign of life to the broker {broker_shown()} for {LIFE_S} s")
 
 
 def alive(workers: Iterable[str]) -> set[str]:

@@ -4,34 +4,50 @@ The ledger in SQL makes a run complete; the broker is the fast path. The setting
 threads pool: one process holds one model, and its task threads share it.
 """
 
-from typing import Final
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
 
 from celery import Celery
+from celery.loaders.app import AppLoader
 from kombu.entity import Queue
 
 from db.settings import read_settings
+from worker.address import KEY_PREFIX, LOCAL_REDIS, read_address
 from worker.envelope import QUEUE
 from worker.logs import teach_celery
 from worker.settings import WorkerSettings
 from worker.transport import register_transport
 
-#: The visibility timeout is per Redis database: keep other programs' keys apart.
-KEY_PREFIX: Final = "moodmill:"
-#: Where a worker looks when no broker is named, as every Redis client does.
-LOCAL_REDIS: Final = "redis://localhost:6379/0"
 #: Seconds after which a chunk that a killed worker took is handed to another. Far above the time a chunk takes, or it
 #: would be classified twice for nothing.
 VISIBILITY_TIMEOUT_S: Final = 3600
 #: Seconds without an answer after which a connection counts as broken.
 SOCKET_TIMEOUT_S: Final = 30
+#: What connections to the broker are made with, where its URL does not say otherwise.
+CONNECTION: Final = {
+    "visibility_timeout": VISIBILITY_TIMEOUT_S,
+    "global_keyprefix": KEY_PREFIX,
+    "socket_timeout": SOCKET_TIMEOUT_S,
+    "socket_connect_timeout": SOCKET_TIMEOUT_S,
+    "socket_keepalive": True,
+    "health_check_interval": 25,  # seconds; below SOCKET_TIMEOUT_S, so that a dead peer is noticed when idle too
+}
+
+
+class InstalledLoader(AppLoader):  # type: ignore[misc]
+    """Imports what is installed; Celery's own loader prefers what lies in the working folder."""
+
+    def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> Any:
+        return self.import_module(module, package=package)
+
 
 settings = read_settings(WorkerSettings)
 register_transport()
 teach_celery(settings.moodmill_log)
 
-app: Final = Celery("moodmill", include=["worker.task"])
+app: Final = Celery("moodmill", include=["worker.task"], loader=InstalledLoader)
 app.conf.update(
-    broker_url=settings.redis_url or LOCAL_REDIS,
     task_default_queue=QUEUE,
     task_queues=[Queue(QUEUE)],  # type: ignore[no-untyped-call]
     task_create_missing_queues=False,  # a misspelt queue is an error, not a place where chunks vanish
@@ -52,20 +68,17 @@ app.conf.update(
     broker_connection_max_retries=None,
     # On threads this would end the worker at any break of the connection.
     worker_cancel_long_running_tasks_on_connection_loss=False,
-    broker_transport_options={
-        "visibility_timeout": VISIBILITY_TIMEOUT_S,
-        "global_keyprefix": KEY_PREFIX,
-        "socket_timeout": SOCKET_TIMEOUT_S,
-        "socket_connect_timeout": SOCKET_TIMEOUT_S,
-        "socket_keepalive": True,
-        "health_check_interval": 25,  # seconds; below SOCKET_TIMEOUT_S, so that a dead peer is noticed when idle too
-    },
 )
 
 
 def use_broker(redis_url: str) -> None:
-    """Send to and take from this broker, instead of the one in the settings."""
-    app.conf.broker_url = redis_url
+    """Send to and take from this broker from now on."""
+    address = read_address(redis_url)
+    app.conf.broker_url = address.url
+    app.conf.broker_transport_options = {**CONNECTION, **address.options}
+
+
+use_broker(settings.redis_url or LOCAL_REDIS)
 
 
 def worker_arguments(extra: tuple[str, ...] = ()) -> list[str]:
@@ -73,3 +86,8 @@ def worker_arguments(extra: tuple[str, ...] = ()) -> list[str]:
     # Gossip, mingle and heartbeats are for workers that talk to each other: ours meet in the ledger only.
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     return ["worker", "--pool", "threads", "--loglevel", "INFO", *quiet, *extra]
+
+
+def celery_command(module: str, arguments: Sequence[str]) -> list[str]:
+    """Return the command of a process that does what `celery -A MODULE ARGUMENTS` does."""
+    return [sys.executable, "-P", "-m", "worker", module, *arguments]

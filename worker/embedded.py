@@ -1,6 +1,6 @@
 """An embedded Redis-protocol server for one run on one machine.
 
-    python -m worker.embedded FOLDER
+    python -P -m worker.embedded FOLDER
 
 serves on the socket FOLDER/redis.sock until standard input ends. It is a process of its own group, so that Ctrl-C in
 a terminal reaches the program that uses it and not the server.
@@ -48,7 +48,7 @@ def embedded_broker() -> Iterator[EmbeddedBroker]:
         )
     with tempfile.TemporaryDirectory(prefix="moodmill-") as folder:
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__, folder],
+            [sys.executable, "-P", "-m", __name__, folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -3,13 +3,13 @@
 import re
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlsplit, urlunsplit
 
-import platformdirs
 from pydantic import PositiveFloat, PositiveInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
-from db.settings import SOURCES, PasswordFile, with_password
+from db.settings import SOURCES, PasswordFile, own_folder, with_password
+from db.urls import tidied
+from worker.address import read_address
 from worker.logs import Style
 from worker.watchdog import LIMIT_S
 
@@ -21,8 +21,6 @@ NO_METRICS: Final = "off"
 #: Who may see metrics where a port alone is named: this machine.
 LOCALHOST: Final = "127.0.0.1"
 _ADDRESS: Final = re.compile(r"(?:(?P<host>[\w.-]+|\[[\da-fA-F:.]+\]):)?(?P<port>\d{1,5})")
-#: What kombu connects to with its Redis transport.
-_SCHEMES: Final = ("redis", "rediss", "sentinel", "redis+socket")
 
 
 class WorkerSettings(BaseSettings):
@@ -32,7 +30,7 @@ class WorkerSettings(BaseSettings):
 
     #: Holds the password that is put into the URL.
     redis_password_file: PasswordFile | None = None
-    #: redis://…, rediss://… or redis+socket:///…; without it, `moodmill label` starts an embedded server.
+    #: redis://…, rediss://… or unix:///PATH?db=…; without it, `moodmill label` starts an embedded server.
     redis_url: str | None = None
     #: A Hub repository or a local folder.
     hf_model_repo: str = BUNDLED_MODEL
@@ -50,7 +48,7 @@ class WorkerSettings(BaseSettings):
     #: Tokens of a micro-batch, padding included; without it, by device, on a CPU what is fastest.
     moodmill_batch_tokens: PositiveInt | None = None
     #: Where a machine remembers what it found to be fastest on its CPU.
-    moodmill_tuning: Path = platformdirs.user_cache_path("moodmill") / "tuning.json"
+    moodmill_tuning: Path = own_folder("cache") / "tuning.json"
     #: Seconds that a micro-batch, or one try to write a chunk, may take; a worker in which it takes longer ends. And
     #: seconds that PostgreSQL may take for an answer, after which its connection is given up for another one.
     moodmill_stall_seconds: PositiveFloat = LIMIT_S
@@ -64,26 +62,10 @@ class WorkerSettings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _of_redis(cls, url: str | None, info: ValidationInfo) -> str | None:
-        if url is None or url == EMBEDDED_BROKER:
+        if url is None or url.strip() == EMBEDDED_BROKER:
             return None
-        url = url.replace("unix://", "redis+socket://", 1)  # as other Redis clients spell it
-        try:
-            parts = urlsplit(url)
-            known = parts.scheme in _SCHEMES and (parts.port is None or parts.port > 0)
-        except ValueError:  # the port is no number, as when a password holds a # or /
-            known = False
-        if not known:
-            raise ValueError(
-                "expected redis://:PASSWORD@HOST:PORT/DB, rediss://… (TLS) or unix:///PATH, special characters of the "
-                "password %-encoded"
-            )
-        url = with_password(url, info.data.get("redis_password_file"))
-        parts = urlsplit(url)
-        if parts.scheme == "rediss" and "ssl_cert_reqs" not in parts.query:
-            # kombu would believe whoever answers.
-            checked = "ssl_cert_reqs=required&ssl_check_hostname=true"
-            url = urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, checked]))))
-        return url
+        read_address(url)  # refuses what cannot be used
+        return with_password(tidied(url), info.data.get("redis_password_file"))
 
     @field_validator("moodmill_metrics")
     @classmethod

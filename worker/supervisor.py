@@ -4,7 +4,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +13,8 @@ from typing import Final
 
 from db.errors import BrokerError, WorkerError
 from worker.broker import forget_process
-from worker.celery_app import worker_arguments
+from worker.celery_app import celery_command, worker_arguments
+from worker.logs import last_word_in
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Supervisor:
         count_done: Callable[[], int] = lambda: 0,
         on_death: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start `celery -A APP worker` with these settings added to the environment.
+        """Start what `celery -A APP worker` starts, with these settings added to the environment.
 
         `log` takes what it says, which else goes where ours goes. `count_done` tells how many chunks are done, by which
         a worker that dies again and again is known from one that gets on; `on_death` is called before another starts.
@@ -110,11 +110,10 @@ class Supervisor:
             time.sleep(LOOK_S)
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "celery", "-A", self._app, *worker_arguments(self._arguments)]
         output = self._log.open("wb") if self._log else None
         try:
             return subprocess.Popen(
-                command,
+                celery_command(self._app, worker_arguments(self._arguments)),
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT if output else None,
@@ -149,9 +148,8 @@ class Supervisor:
     def _last_word(self, status: int) -> str:
         if status < 0:
             return signal.Signals(-status).name
-        lines = self._log.read_text(errors="replace").splitlines() if self._log else []
-        said = [line.strip().removeprefix("error: ") for line in lines if line.startswith("error: ")]
-        return said[-1] if said else f"status {status}"
+        said = last_word_in(self._log.read_text(errors="replace")) if self._log else None
+        return said or f"status {status}"
 
 
 @contextmanager

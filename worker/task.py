@@ -18,7 +18,7 @@ from db.settings import StoreSettings, read_settings
 from worker.celery_app import app, settings
 from worker.envelope import TASK
 from worker.exposition import exposed
-from worker.logs import set_subject
+from worker.logs import last_word, set_subject
 from worker.message import NewerMessageError, read_message
 from worker.mill import Mill, StoppingError
 from worker.pulse import Pulse
@@ -88,13 +88,14 @@ def load(**_: Any) -> None:
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     try:
         _life.enter_context(traced("moodmill-worker"))
-        _mill = _life.enter_context(Mill(settings, read_settings(StoreSettings)))
+        # First, for whoever watches: to load a model, and to measure a processor, takes minutes where it is new.
         _life.enter_context(exposed(settings.moodmill_metrics))
+        _mill = _life.enter_context(Mill(settings, read_settings(StoreSettings)))
         _life.enter_context(Pulse(_mill.name))
     except Exception as error:
         # Celery swallows exceptions of signal receivers, but not SystemExit: a worker without a model must not consume.
         reason = str(error) if isinstance(error, MoodmillError) else f"{type(error).__name__}: {error}"
-        print(f"error: {reason}", file=sys.stderr, flush=True)  # noqa: T201 - the worker's last word
+        last_word(reason, settings.moodmill_log)
         logger.debug("loading failed", exc_info=True)
         raise SystemExit(UNAVAILABLE_STATUS if isinstance(error, StoreError) else UNUSABLE_STATUS) from error
 

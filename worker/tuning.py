@@ -81,7 +81,8 @@ def tuned(files: ModelFiles, settings: WorkerSettings) -> Tuning:
         with _alone(path):
             remembered = _recall(path)  # what another has found meanwhile
             if key not in remembered:
-                logger.info("measuring once what is fastest for the model %s on this CPU", files.name)
+                # A warning is seen where Celery has not set up its log yet, which it does when the model is loaded.
+                logger.warning("measuring once what is fastest for the model %s on this CPU, for a minute", files.name)
                 remembered[key] = _measure(files, precisions, budgets, threads)
                 _remember(path, remembered)
             return remembered[key]

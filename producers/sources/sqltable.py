@@ -26,7 +26,6 @@ from sqlalchemy import (
     event,
     func,
     inspect,
-    make_url,
     null,
     or_,
     select,
@@ -36,7 +35,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.types import NullType
 
 from db.errors import SettingError, SourceError
-from db.store import SQLITE_BUSY_MS, postgres_options, with_driver
+from db.sqlitefile import BUSY_MS
+from db.store import postgres_options
+from db.urls import read_database_url
 from producers.sources.columns import locate
 from producers.sources.layout import Columns
 from producers.sources.times import parse_time
@@ -195,10 +196,10 @@ def _reflected(connection: Connection, name: str) -> Table:
 
 def _engine(url: str | URL, setting: str) -> Engine:
     try:
-        named = with_driver(make_url(url))
+        named = read_database_url(url, setting)
         options: dict[str, dict[str, Any]] = {
             "postgresql": postgres_options(named),
-            "sqlite": {"timeout": SQLITE_BUSY_MS / 1000},
+            "sqlite": {"timeout": BUSY_MS / 1000},
         }
         engine = create_engine(named, poolclass=NullPool, connect_args=options.get(named.get_backend_name(), {}))
     except (ArgumentError, NoSuchModuleError, ValueError):

@@ -2,6 +2,7 @@
 
 import io
 import json
+from csv import DictReader
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,29 @@ def test_ndjson_holds_every_row_on_a_line(filled: Store) -> None:
     for row in found:
         row["created_at"] = row["created_at"] and datetime.fromisoformat(row["created_at"])
     assert found == expected(filled)
+
+
+FORMULAS = ("=1+1", "+1", "-1", "@sum", "\t=1", "\r=1", "\n=1", "\uff1d1")
+
+
+def test_formulas_are_left_and_counted_or_made_texts(store: Store) -> None:
+    found = [
+        replace(one, id=f"{formula}{one.id}", author=formula, subreddit=formula, text=f"{formula} of a text")
+        for one, formula in zip(comments(range(len(FORMULAS))), FORMULAS, strict=True)
+    ]
+    stored(store, classified([*found, *comments([99])], keep_text=True))
+    plain, safe = io.BytesIO(), io.BytesIO()
+    texts = [name for name in SCHEMA.names if SCHEMA.field(name).type == pa.string()]
+
+    assert export_file(store, Wanted(), "csv", plain, lambda _: None) == 4 * len(FORMULAS)
+    assert export_file(store, Wanted(), "csv", safe, lambda _: None, safe_csv=True) == 0
+
+    as_they_are, as_texts = (
+        [[row[name] for name in texts] for row in DictReader(io.StringIO(out.getvalue().decode(), newline=""))]
+        for out in (plain, safe)
+    )
+    assert as_texts == [[f"'{one}" if one.startswith(FORMULAS) else one for one in row] for row in as_they_are]
+    assert {one[:1] for row in as_texts for one in row}.isdisjoint("=+-@\t\r\n\uff1d")
 
 
 def test_a_folder_by_month_is_read_as_one_table(filled: Store, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_of_sqlite_extended_codes_mean_what_their_primary_code_means(code: int, 
 
 
 def test_a_locked_sqlite_file_is_away(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("db.store.SQLITE_BUSY_MS", 10)
+    monkeypatch.setattr("db.sqlitefile.BUSY_MS", 10)
     with closing(Store(sqlite_url)) as store:
         store.prepare()
         with closing(sqlite3.connect(store.shown, isolation_level=None)) as other:

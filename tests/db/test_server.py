@@ -123,7 +123,7 @@ def test_a_check_leaves_nothing_behind(store: Store) -> None:
 def test_the_doctor_tries_to_write(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": sqlite_store.url.render_as_string()}
     assert moodmill_here("doctor", cwd=tmp_path, settings=settings).returncode == 0
-    monkeypatch.setattr("db.store.SQLITE_BUSY_MS", 10)
+    monkeypatch.setattr("db.sqlitefile.BUSY_MS", 10)
     with sqlite_store.writing():
         done = moodmill_here("doctor", cwd=tmp_path, settings=settings)
     assert done.returncode == 1

@@ -32,6 +32,26 @@ def test_a_url_of_no_database_we_speak_is_refused_with_examples(url: str) -> Non
     assert EXAMPLES in one_line(refused.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@secret@host/name",
+        "postgresql://u:p@s:secret@host/name",
+        "postgresql://u:p@s/secret@host/name",
+        "postgresql://u:p@s?secret@host/name",
+    ],
+)
+def test_a_password_with_an_at_sign_is_refused_with_how_to_write_it(url: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        Store(url)
+    assert "%-encoded (@ %40" in one_line(refused.value)
+
+
+@pytest.mark.parametrize("password", ["p#secret", "p/secret", "p?secret", "p:secret", "p%40secret"])
+def test_other_characters_of_a_password_are_taken_and_not_shown(password: str) -> None:
+    assert Store(f" POSTGRESQL://u:{password}@host/name\n").shown == "postgresql+psycopg://u:***@host/name"
+
+
 def test_an_unreachable_server_is_named_without_its_password() -> None:
     store = Store("postgresql://u:secret@127.0.0.1:1/name")
     with pytest.raises(StoreError) as refused:
@@ -80,6 +100,40 @@ def test_a_path_where_no_file_can_be_is_refused(tmp_path: Path, name: str) -> No
     said = one_line(refused.value)
     assert str(tmp_path) in said
     assert "DATABASE_URL" in said
+
+
+@pytest.mark.parametrize(
+    ("written", "options"),
+    [
+        ("sqlite:///{folder}/moodmill.db?mode=ro", {"mode": "ro"}),
+        ("sqlite:///file:{folder}/moodmill.db?mode=ro&uri=true", {"mode": "ro"}),
+        ("sqlite:///file://{folder}/moodmill.db?uri=true&immutable=1", {"immutable": "1"}),
+        ("sqlite:///moodmill.db?check_same_thread=false", {}),
+        ("sqlite:///file:moodmill.db", {}),
+    ],
+)
+def test_options_and_uris_of_sqlite_are_taken(
+    written: str, options: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = Store(f"sqlite:///{tmp_path}/moodmill.db")
+    made.prepare()
+    made.close()
+    store = Store(written.format(folder=tmp_path))
+    assert (store.shown, dict(store.url.query)) == (str(tmp_path / "moodmill.db"), options)
+    assert store.is_read_only is bool(options)
+    assert store.current() == store.newest()
+    if options:
+        with pytest.raises(StoreError, match="readonly database"):
+            store.upgrade("base")
+    store.close()
+    assert [one.name for one in tmp_path.iterdir() if "moodmill.db" not in one.name] == []
+
+
+@pytest.mark.parametrize("url", ["sqlite:///a.db?mod=ro", "sqlite://data/a.db", "sqlite:///file:a?mode=memory"])
+def test_what_sqlite_would_pass_over_is_refused(url: str) -> None:
+    with pytest.raises(SettingError, match=r"expected (one of mode|sqlite:///FILE)"):
+        Store(url)
 
 
 def test_making_a_store_opens_nothing(tmp_path: Path) -> None:

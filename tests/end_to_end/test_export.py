@@ -7,6 +7,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from msgspec.structs import replace
 from pyarrow import dataset, parquet
 
 from db.store import Store
@@ -36,6 +37,17 @@ def test_a_file_is_what_its_suffix_says(folder: Path) -> None:
     assert (folder / "out.csv").read_text().count("\n") == 21
     assert export(folder, "out.jsonl", "--until", "2024-03-01T12:00:05").returncode == 0
     assert len((folder / "out.jsonl").read_text().splitlines()) == 5
+
+
+def test_formulas_in_a_csv_are_told_or_made_texts(folder: Path) -> None:
+    store = Store(f"sqlite:///{folder}/moodmill.db")
+    stored(store, classified([replace(comments([50])[0], author="-name")]))
+    store.close()
+    assert "would run as formulas: 1;" in export(folder, "out.csv").stderr
+    safe = export(folder, "safe.csv", "--safe-csv")
+    assert (safe.returncode, safe.stderr) == (0, "")
+    assert '"\'-name"' in (folder / "safe.csv").read_text()
+    assert export(folder, "out.parquet", "--safe-csv").returncode == 2
 
 
 def test_standard_output_gets_the_rows_and_nothing_else(folder: Path) -> None:

