@@ -18,6 +18,12 @@ logger = logging.getLogger(__name__)
 
 #: Seconds without an answer after which that is said, once a wait.
 SAID_AFTER_S: Final = 15.0
+#: Ends transactions of the same role that have waited so many seconds for the rows of a COPY (db.copy).
+_END_COPIES: Final = """
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and usename = current_user and state = 'active' and wait_event = 'ClientRead'
+    and query like 'copy incoming %%' and query_start < now() - make_interval(secs => %s)
+"""
 
 
 class AwaitedConnection(psycopg.Connection[Any]):
@@ -26,10 +32,16 @@ class AwaitedConnection(psycopg.Connection[Any]):
     #: Seconds that an answer may take, and what the log calls the server; set by `limit_answers`.
     limit_s: float
     server: str
+    _is_given_up = False
 
     def wait(self, gen: PQGen[RV], *arguments: Any, **named: Any) -> RV:
         """Wait as psycopg does. Raises OperationalError, with the connection closed, where no answer comes."""
+        if self._is_given_up:  # COPY says goodbye even then
+            raise self._silence()
         return super().wait(self._counted(gen), *arguments, **named)
+
+    def _silence(self) -> psycopg.OperationalError:
+        return psycopg.OperationalError(f"no answer for {self.limit_s:g} s (MOODMILL_STALL_SECONDS)")
 
     def _counted(self, gen: PQGen[RV]) -> PQGen[RV]:
         since, is_said = time.monotonic(), False
@@ -41,8 +53,9 @@ class AwaitedConnection(psycopg.Connection[Any]):
                 if ready:
                     since = now
                 elif now - since > self.limit_s:
+                    self._is_given_up = True
                     self.pgconn.finish()
-                    raise psycopg.OperationalError(f"no answer for {self.limit_s:g} s (MOODMILL_STALL_SECONDS)")
+                    raise self._silence()
                 elif now - since > SAID_AFTER_S and not is_said:
                     is_said = True
                     logger.warning(
@@ -61,12 +74,15 @@ def limit_answers(engine: Engine, limit_s: float, server: str) -> None:
     """Have an engine wait for no answer longer than `limit_s`; `server` is what the log calls whom it waits for.
 
     The server does not hear that a connection was given up, and would keep the locks of its transaction for hours, in
-    the way of whoever tries again. So it ends one that is idle for as long, too.
+    the way of whoever tries again. So it ends one that is idle for as long, too; and whoever connects anew ends those
+    that wait for as long for rows that nobody sends, which to the server are not idle.
     """
 
     def connect(_dialect: Any, _record: Any, arguments: Any, named: Any) -> AwaitedConnection:
         connection = AwaitedConnection.connect(*arguments, **named)
         connection.limit_s, connection.server = limit_s, server
+        connection.execute(_END_COPIES, (limit_s,))
+        connection.commit()
         return connection
 
     def begin(connection: Connection) -> None:

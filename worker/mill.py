@@ -58,7 +58,8 @@ class Mill:
         #: What the ledger calls this process.
         self.name: Final = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._watchdog: Final = Watchdog(worker.moodmill_stall_seconds)
-        self._store: Final = Store(stored.database_url, worker.moodmill_stall_seconds)
+        # Half of what a try may take: it has to end before the watchdog ends the process.
+        self._store: Final = Store(stored.database_url, worker.moodmill_stall_seconds / 2)
         self._store.prepare()
         self._ledger: Final = Ledger(self._store)
         files = find_model(worker)

@@ -50,7 +50,7 @@ class WorkerSettings(BaseSettings):
     #: Where a machine remembers what it found to be fastest on its CPU.
     moodmill_tuning: Path = own_folder("cache") / "tuning.json"
     #: Seconds that a micro-batch, or one try to write a chunk, may take; a worker in which it takes longer ends. And
-    #: seconds that PostgreSQL may take for an answer, after which its connection is given up for another one.
+    #: seconds that PostgreSQL may take for an answer, half of that in a worker, after which its connection is given up.
     moodmill_stall_seconds: PositiveFloat = LIMIT_S
     #: HOST:PORT where a process that lasts shows its metrics; a port alone is one of 127.0.0.1.
     moodmill_metrics: str | None = None

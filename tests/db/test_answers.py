@@ -63,29 +63,21 @@ def test_a_transaction_that_falls_silent_is_given_up_and_the_next_one_works(stor
     Made(store)
 
 
-def test_rows_that_nobody_takes_any_more_are_given_up(store: Store, proxy: Proxy) -> None:
-    text_ = "x" * 100_000  # of 200 rows more than what lies on the way can hold
-    long = [msgspec.structs.replace(one, text=text_) for one in comments(range(200))]
-
-    def fall_silent_in_the_middle() -> None:
-        with store.writing() as connection:
-            connection.execute(text("select 1"))
-            proxy.fall_silent()
-            write_rows(connection, classified(long, keep_text=True))
-
-    with pytest.raises(StoreAwayError, match="no answer"):
-        fall_silent_in_the_middle()
-    assert add_rows(store, classified(comments(range(3)))) == 3
-    assert len(rows(store)) == 3
-
-
-def test_what_the_server_still_holds_for_a_connection_that_was_given_up_is_let_go(store: Store, proxy: Proxy) -> None:
+@pytest.mark.parametrize("in_rows", [False, True])
+def test_what_the_server_still_holds_for_a_connection_that_was_given_up_is_let_go(
+    store: Store, proxy: Proxy, in_rows: bool
+) -> None:
     made = Made(store)
     made.add(1)
+    text_ = "x" * 100_000  # of 200 rows more than what lies on the way can hold
+    long = [msgspec.structs.replace(one, text=text_) for one in comments(range(200))]
 
     def fall_silent_with_a_lock() -> None:
         with store.writing() as connection:
             connection.execute(text("select * from chunk for update"))
+            if in_rows:
+                proxy.fall_silent_at(b"copy incoming")
+                write_rows(connection, classified(long, keep_text=True))
             proxy.fall_silent()
             connection.execute(text("select 1"))
 
@@ -93,6 +85,8 @@ def test_what_the_server_still_holds_for_a_connection_that_was_given_up_is_let_g
         fall_silent_with_a_lock()
     tried = patiently(partial(made.ledger.begin, made.id, 0, "worker"), StoreAwayError, lambda _: None, "a chunk")
     assert tried == []  # nobody else began it
+    assert rows(store) == []
+    assert add_rows(store, classified(comments(range(3)))) == 3
 
 
 def test_a_statement_within_the_limit_is_waited_for(store: Store) -> None:

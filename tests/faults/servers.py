@@ -134,6 +134,7 @@ class Proxy:
         #: Connections up to this number are silent.
         self._silent = 0
         self._closed = threading.Event()
+        self._last_words = b""
         self._server = server
         self._before = self._after = 0
         self._lock = threading.Lock()
@@ -151,6 +152,10 @@ class Proxy:
 
     def fall_silent(self) -> None:
         self._silent = next(self._numbers)
+
+    def fall_silent_at(self, words: bytes) -> None:
+        """Fall silent once a client has said this, which the server hears yet."""
+        self._last_words = words
 
     def close(self) -> None:
         self._closed.set()
@@ -178,6 +183,9 @@ class Proxy:
                     if not said or (one is client and b"COMMIT" in said and self._cut(lambda: server.sendall(said))):  # noqa: B023 - called at once
                         return
                     (server if one is client else client).sendall(said)
+                    if one is client and self._last_words and self._last_words in said:
+                        self._last_words = b""
+                        self.fall_silent()
 
     def _cut(self, send: Callable[[], None]) -> bool:
         """Whether to cut here; with `send` when the server is to hear it yet."""
