@@ -131,7 +131,7 @@ def test_a_run_whose_file_is_not_what_it_was_is_given_up_once(folder: Path, flee
     store.prepare()
     broken_off = open_run(store, [dump], RunOptions(), Owner(job=folder.name))
     store.close()
-    write_dump(dump, ["two", "three"], author=folder.name)
+    write_dump(dump, ["one", "two"], author=folder.name, created_utc=1_700_000_000)
 
     # then that is told, and what lies there now is labelled
     said = run(folder, fleet)

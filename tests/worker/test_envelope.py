@@ -18,6 +18,7 @@ from worker import envelope
 from worker.celery_app import app
 from worker.envelope import MAX_BODY, TASK, InvalidMessageError, accept, read_name
 from worker.message import VERSION, ChunkMessage, NewerMessageError, read_message
+from worker.task import classify
 
 CHUNK = chunk_of(["i love this", "thanks \N{GRINNING FACE}"], run="20240301-abc", number=3)
 
@@ -68,7 +69,7 @@ def take(item: bytes) -> Any:
     """Do with an accepted message what kombu and Celery do before our code sees it; return the task's argument."""
     message = Message(json.loads(item), channel=_CHANNEL)  # type: ignore[no-untyped-call]
     assert message.delivery_info["routing_key"] == "chunks"
-    request = Request(message, app=app, task=app.tasks[TASK], headers=message.headers)
+    request = Request(message, app=app, task=classify, headers=message.headers)
     assert (request.eta, request.expires, request.revoked()) == (None, None, False)
     assert set(message.headers) <= {
         "task", "id", "root_id", "argsrepr", "kwargsrepr", "traceparent", "tracestate",
@@ -85,11 +86,6 @@ class _Codec(Channel):
 
 
 _CHANNEL = _Codec()
-
-
-@pytest.fixture(autouse=True)
-def with_task() -> None:
-    app.loader.import_default_modules()  # which registers the task
 
 
 def test_a_message_of_ours_is_taken_as_it_was_sent() -> None:
