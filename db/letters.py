@@ -1,11 +1,15 @@
-"""Dead letters as people and replays ask for them: listed in flat memory, or a few with their payloads."""
+"""Dead letters: of comments, and as people and replays ask for them: listed in flat memory, or a few, whole."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Column, Row, Select, select
 
+from db.comment import Comment
+from db.ledger import DeadLetter
+from db.payload import kept_payload
 from db.schema import dead_letter, source
 from db.store import Store
 
@@ -32,6 +36,12 @@ class Letter(ListedLetter):
     """A dead letter, whole."""
 
     payload: str
+
+
+def unclassified(comment: Comment, error: str) -> DeadLetter:
+    """Return the dead letter of a comment that was read, and can not be classified or stored."""
+    payload = kept_payload(msgspec.json.encode(comment).decode())
+    return DeadLetter(position=comment.position, stage="classify", error=error, payload=payload)
 
 
 def list_dead_letters(store: Store, run_id: str | None = None, ids: Sequence[int] = ()) -> Iterator[ListedLetter]:

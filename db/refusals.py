@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError
 
 from db.classified import Classified
 from db.faults import Fault, fault_of
-from db.ledger import DeadLetter
 from db.store import Store
 
 logger = logging.getLogger(__name__)
@@ -52,15 +51,6 @@ def find_refused(store: Store, classified: Classified, write: Write) -> dict[int
     for reason in sorted(set(refused.values()))[:1]:
         logger.warning("the store refuses %d of %d rows of a chunk: %s", len(refused), len(classified.comments), reason)
     return refused
-
-
-def dead_letter(classified: Classified, row: int, reason: str) -> DeadLetter:
-    """Return what is kept of a comment whose row is refused."""
-    comment = classified.comments[row]
-    payload = msgspec.json.encode(comment).decode()
-    return DeadLetter(
-        position=comment.position, stage="classify", error=f"the store refuses it: {reason}", payload=payload
-    )
 
 
 def _refusal(connection: Connection, classified: Classified, write: Write) -> str | None:

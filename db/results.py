@@ -20,8 +20,8 @@ from db.emotions import EMOTIONS
 from db.faults import Fault, fault_of
 from db.identity import find_other_texts, sqlite_time
 from db.ledger import DeadLetter, Note
+from db.letters import unclassified
 from db.partitions import UNDATED, make_months
-from db.refusals import dead_letter as dead_letter_of
 from db.refusals import find_refused
 from db.rollups import mark_days
 from db.schema import dead_letter
@@ -74,7 +74,8 @@ def store_chunk(
             refused = find_refused(store, classified, write_rows)
             if not refused:
                 raise
-            dead = [*dead, *(dead_letter_of(classified, row, reason) for row, reason in refused.items())]
+            reasons = {row: f"the store refuses it: {reason}" for row, reason in refused.items()}
+            dead = [*dead, *(unclassified(classified.comments[row], reason) for row, reason in reasons.items())]
             classified = classified.take([row for row in range(len(classified.comments)) if row not in refused])
     return _store_chunk(store, run_id, number, source_number, classified, dead)
 

@@ -8,15 +8,14 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-import msgspec
 import numpy as np
 
 from db.classified import Classified
 from db.errors import BrokerError, StoreAwayError, WorkerError
 from db.ledger import DeadLetter, Ledger
+from db.letters import unclassified
 from db.models import register_model
 from db.patience import patiently
-from db.payload import kept_payload
 from db.results import store_chunk
 from db.settings import StoreSettings
 from db.store import Store
@@ -160,15 +159,7 @@ class Mill:
 def split(message: ChunkMessage, outcome: Outcome, model: str) -> tuple[Classified, list[DeadLetter]]:
     """Part a chunk into the comments that the model classified and the dead letters of those it could not."""
     comments = message.comments
-    dead = [
-        DeadLetter(
-            position=comments[row].position,
-            stage="classify",
-            error=error,
-            payload=kept_payload(msgspec.json.encode(comments[row]).decode()),
-        )
-        for row, error in outcome.errors.items()
-    ]
+    dead = [unclassified(comments[row], error) for row, error in outcome.errors.items()]
     alive = np.array([row for row in range(len(comments)) if row not in outcome.errors], dtype=np.intp)
     classified = Classified(
         comments=[comments[row] for row in alive],

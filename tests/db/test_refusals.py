@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from db.comment import Comment
 from db.letters import dead_letters
+from db.payload import is_cut
 from db.reads import status
 from db.store import Store
 from tests.db.builders import Made, classified, comments, matrix, one_line, probabilities, rows
@@ -105,3 +106,12 @@ def test_a_model_whose_name_is_too_large_fails_the_chunk(postgres_store: Store) 
     with pytest.raises((ProgramLimitExceeded, RaiseException)):
         made.store_chunk(0, classified(comments([0]), model=HUGE))
     assert dead_letters(postgres_store) == []
+
+
+def test_of_a_long_comment_that_is_refused_the_head_is_kept(sqlite_store: Store) -> None:
+    refuse(sqlite_store, "subreddit = 'bad'")
+    made = Made(sqlite_store)
+    made.add(2)
+    assert made.store_chunk(0, classified(spoiled(comments(range(2)), (1,), subreddit="bad", text="word " * 20_000)))
+    (letter,) = dead_letters(sqlite_store, made.id)
+    assert (letter.position, is_cut(letter.payload), len(letter.payload) < 2_000) == (1, True, True)

@@ -11,8 +11,7 @@ from db.comment import Comment
 from db.emotions import EMOTIONS
 from db.filters import Filters
 from db.ledger import Chunk, Cut, DeadLetter, Ledger
-from db.letters import dead_letters
-from db.payload import kept_payload
+from db.letters import dead_letters, unclassified
 from db.reads import RunStatus, status
 from db.results import store_chunk
 from db.store import Store
@@ -112,8 +111,7 @@ def long_letters(store: Store, tmp_path: Path) -> tuple[str, Path]:
     dead = [DeadLetter(position=0, stage="read", error=broken.error, payload=broken.payload)]
     for record in (first, second):
         assert isinstance(record, Parsed)
-        whole = msgspec.json.encode(record.comment).decode()
-        dead.append(DeadLetter(position=record.position, stage="classify", error="no", payload=kept_payload(whole)))
+        dead.append(unclassified(record.comment, "no"))
     ledger = Ledger(store)
     chunk = Chunk(number=0, source_number=0, first=0, stop=3, records=3, comments=0)
     ledger.add_chunk(run, chunk, Cut(skipped={}, dead=dead))
