@@ -26,7 +26,8 @@ from bench.dashboards import PanelQuery, panel_queries
 from bench.machine import describe
 from bench.rows import MODEL, START, THRESHOLDS, made_up
 from db.classified import Classified
-from db.ledger import Chunk, Cut, Ledger, SourceFile
+from db.entries import Chunk, Cut, SourceFile
+from db.ledger import Ledger
 from db.models import register_model, show_model
 from db.results import store_chunk
 from db.rollups import refresh

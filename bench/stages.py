@@ -14,8 +14,9 @@ from bench.machine import peak_memory_mib
 from db.classified import Classified
 from db.comment import Comment
 from db.emotions import EMOTIONS
+from db.entries import Chunk, Cut, SourceFile
 from db.filters import ALL
-from db.ledger import Chunk, Cut, Ledger, SourceFile
+from db.ledger import Ledger
 from db.results import store_chunk
 from db.store import Store
 from producers.chunks import cut_records

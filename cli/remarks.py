@@ -8,7 +8,7 @@ from db import note_kinds
 from db.comment import ANOTHER_ID
 
 if TYPE_CHECKING:
-    from db.ledger import Note
+    from db.entries import Note
     from db.reads import RunStatus
 
 #: Names that a line shows, and layouts that a summary shows.

@@ -3,111 +3,22 @@
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
+from db.entries import Chunk, Cut, DeadLetter, Note, Owner, Run, SourceFile, Waiting
 from db.errors import RunError, StoreError
 from db.schema import chunk, dead_letter, job_label, note, run, skipped, source
 from db.store import Store
 from db.written import read_layout, read_written_names, written_example, written_layout, written_names
 
-Stage = Literal["read", "classify"]
-
 #: Processes that began a chunk, of which the ledger keeps the names.
 MAX_NAMES: Final = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceFile:
-    """A file of a run, as it was when the run began."""
-
-    number: int
-    path: str
-    name: str
-    #: Bytes.
-    size: int
-    fingerprint: str
-    #: Whether all its records are in chunks.
-    ended: bool = False
-    #: How it is read, as that was found: values that JSON has. None where nothing was.
-    layout: Mapping[str, Any] | None = None
-    #: Why it could not be opened, or read to its end.
-    error: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Owner:
-    """The job of the schedule that a run is for."""
-
-    job: str
-    #: Of a run over new rows of a table: the last of them, as JSON.
-    watermark: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeadLetter:
-    """A record that could not be classified, with the reason and enough to try again."""
-
-    position: int
-    stage: Stage
-    error: str
-    payload: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chunk:
-    """The records [first, stop) of a source: `records` of them, of which `comments` are to be classified."""
-
-    number: int
-    source_number: int
-    first: int
-    stop: int
-    records: int
-    comments: int
-    replay: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Note:
-    """Something that is said of `n` records without changing what becomes of them, and one of them as an example."""
-
-    n: int
-    example: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cut:
-    """What reading the records of a chunk found besides its comments."""
-
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    dead: Sequence[DeadLetter] = ()
-    #: By kind.
-    notes: Mapping[str, Note] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    id: str
-    options: dict[str, Any]
-    sealed: bool
-    sources: tuple[SourceFile, ...]
-    #: Files that folders held and that were passed over: their names by reason.
-    passed_over: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-
-class Waiting(NamedTuple):
-    """What of a run is pending."""
-
-    chunks: int
-    comments: int
-    #: Records of these chunks, whatever became of them.
-    records: int
 
 
 class Ledger:

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Column, Row, Select, select
 
 from db.comment import Comment
-from db.ledger import DeadLetter
+from db.entries import DeadLetter
 from db.payload import kept_payload
 from db.schema import dead_letter, source
 from db.store import Store

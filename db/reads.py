@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Double, case, cast, func, select, text
 
 from db.emotions import GROUP_OF, Group
+from db.entries import Note
 from db.errors import RunError
-from db.ledger import Note
 from db.models import is_above
 from db.schema import chunk, comment_emotion, dead_letter, model_threshold, note, run, skipped, source
 from db.store import Store

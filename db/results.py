@@ -17,9 +17,9 @@ from db.classified import Classified
 from db.comment import ANOTHER_ID, ANOTHER_TEXT, Comment, other_id
 from db.copy import copy_rows
 from db.emotions import EMOTIONS
+from db.entries import DeadLetter, Note
 from db.faults import Fault, fault_of
 from db.identity import find_other_texts, sqlite_time
-from db.ledger import DeadLetter, Note
 from db.letters import unclassified
 from db.partitions import UNDATED, make_months
 from db.refusals import find_refused

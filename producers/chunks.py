@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from db.comment import Comment
+from db.entries import Cut, DeadLetter, Note
 from db.errors import SourceError
 from db.filters import Filters
-from db.ledger import Cut, DeadLetter, Note
 from producers.filtered_names import FilteredNames
 from producers.record import Bad, Parsed, Record
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from db.entries import Owner
 from db.errors import RunError, StoreAwayError
 from db.jobs import JobLedger
-from db.ledger import Ledger, Owner, count_done
+from db.ledger import Ledger, count_done
 from db.letters import ListedLetter
 from db.patience import patiently
 from db.reads import RunStatus, status

@@ -13,9 +13,9 @@ from typing import Final
 
 import msgspec
 
+from db.entries import Owner
 from db.errors import MoodmillError, NoSourceError, SourceError, StoreError
 from db.jobs import JobLedger
-from db.ledger import Owner
 from db.reads import RunStatus, status
 from db.retention import first_kept, prune
 from db.rollups import refresh

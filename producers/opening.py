@@ -6,8 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from db.entries import Owner, SourceFile
 from db.errors import NoSourceError, SettingError, SourceError
-from db.ledger import Ledger, Owner, SourceFile
+from db.ledger import Ledger
 from db.store import Store
 from producers.options import RunOptions
 from producers.record import Source

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from db.comment import Comment
+from db.entries import Chunk, Run, SourceFile
 from db.errors import SourceError
-from db.ledger import Chunk, Run, SourceFile
 from db.store import Store
 from producers.chunks import RecordRange
 from producers.options import RunOptions

@@ -1,7 +1,7 @@
 """The sources of a run, opened again as the run found them to be read."""
 
+from db.entries import Run, SourceFile
 from db.errors import SourceError
-from db.ledger import Run, SourceFile
 from producers.options import RunOptions
 from producers.record import Source
 from producers.sources import Layout, Place, fingerprint, open_source

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import msgspec
 
 from db.comment import Comment
+from db.entries import Chunk, Run, SourceFile
 from db.errors import SourceError
-from db.ledger import Chunk, Ledger, Run, SourceFile
+from db.ledger import Ledger
 from db.letters import Letter, ListedLetter, dead_letters
 from db.payload import is_cut, is_marked
 from db.store import Store

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Final, TypeVar
 
 from db.comment import Comment
+from db.entries import Chunk, Note, Run, SourceFile
 from db.errors import BrokerError, SourceError, StoreAwayError
-from db.ledger import Chunk, Ledger, Note, Run, SourceFile
+from db.ledger import Ledger
 from db.note_kinds import NOTHING_PASSED
 from db.patience import patiently
 from db.rollups import refresh

@@ -11,8 +11,9 @@ from typing import Final, TypeVar
 import numpy as np
 
 from db.classified import Classified
+from db.entries import DeadLetter
 from db.errors import BrokerError, StoreAwayError, WorkerError
-from db.ledger import DeadLetter, Ledger
+from db.ledger import Ledger
 from db.letters import unclassified
 from db.models import register_model
 from db.patience import patiently

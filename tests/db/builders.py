@@ -14,7 +14,8 @@ from sqlalchemy import Table, insert, select, text
 from db.classified import Classified
 from db.comment import Comment, Ids
 from db.emotions import EMOTIONS
-from db.ledger import Chunk, Cut, DeadLetter, Ledger, Note, Owner, SourceFile
+from db.entries import Chunk, Cut, DeadLetter, Note, Owner, SourceFile
+from db.ledger import Ledger
 from db.partitions import make_months
 from db.results import store_chunk, write_rows
 from db.schema import comment_emotion

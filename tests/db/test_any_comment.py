@@ -9,7 +9,7 @@ from sqlalchemy import delete
 
 from db.comment import Comment
 from db.emotions import EMOTIONS
-from db.ledger import DeadLetter
+from db.entries import DeadLetter
 from db.letters import dead_letters
 from db.reads import status
 from db.schema import comment_emotion

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text, update
 
 from db.backlog import LEFT, backlog, runs_under_way
-from db.ledger import Chunk, Cut
+from db.entries import Chunk, Cut
 from db.schema import chunk, run
 from db.store import Store
 from tests.db.builders import Made, classified, comments, letter

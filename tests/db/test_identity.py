@@ -19,7 +19,8 @@ from db import identity
 from db.classified import Classified
 from db.comment import ANOTHER_ID, ANOTHER_TEXT, MAX_ID, Comment, Ids, other_id, text_hash
 from db.emotions import EMOTIONS
-from db.ledger import Ledger, Note
+from db.entries import Note
+from db.ledger import Ledger
 from db.letters import dead_letters
 from db.models import register_model
 from db.reads import RunStatus, status

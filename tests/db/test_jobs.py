@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from db.backlog import backlog, runs_under_way
+from db.entries import Owner
 from db.jobs import LEASE, JobLedger
-from db.ledger import Owner
 from db.letters import dead_letters
 from db.reads import status
 from db.store import Store

@@ -6,8 +6,9 @@ from functools import partial
 
 import pytest
 
+from db.entries import Chunk, Cut, Note, Waiting
 from db.errors import RunError
-from db.ledger import MAX_NAMES, Chunk, Cut, Ledger, Note, Waiting, count_done
+from db.ledger import MAX_NAMES, Ledger, count_done
 from db.letters import dead_letters
 from db.reads import status
 from db.schema import chunk, skipped

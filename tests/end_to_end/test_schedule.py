@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
+from db.entries import Owner
 from db.errors import StoreError
-from db.ledger import Owner
 from db.schema import job_run
 from db.store import Store
 from producers import labelling, nightly

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from db.emotions import EMOTIONS
-from db.ledger import Note
+from db.entries import Note
 from db.models import register_model
 from db.store import Store
 from tests.db.builders import Made, classified, comments, stored

@@ -15,7 +15,8 @@ from sqlalchemy import select
 from db.classified import Classified
 from db.comment import Comment
 from db.emotions import EMOTIONS
-from db.ledger import Chunk, Ledger
+from db.entries import Chunk
+from db.ledger import Ledger
 from db.reads import RunStatus, status
 from db.results import store_chunk
 from db.schema import comment_emotion

@@ -6,9 +6,9 @@ from itertools import pairwise
 import pytest
 
 from db.comment import Comment
+from db.entries import Note
 from db.errors import SourceError
 from db.filters import ALL
-from db.ledger import Note
 from producers import chunks
 from producers.chunks import RecordRange, cut_records
 from producers.record import Bad, Parsed, Record

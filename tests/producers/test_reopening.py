@@ -8,9 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
 
+from db.entries import Chunk, Cut, DeadLetter
 from db.errors import SourceError
 from db.filters import Filters
-from db.ledger import Chunk, Cut, DeadLetter, Ledger
+from db.ledger import Ledger
 from db.letters import dead_letters
 from db.store import Store
 from producers.opening import open_run

@@ -9,8 +9,9 @@ import numpy as np
 from db.classified import Classified
 from db.comment import Comment
 from db.emotions import EMOTIONS
+from db.entries import Chunk, Cut, DeadLetter
 from db.filters import Filters
-from db.ledger import Chunk, Cut, DeadLetter, Ledger
+from db.ledger import Ledger
 from db.letters import dead_letters, unclassified
 from db.reads import RunStatus, status
 from db.results import store_chunk

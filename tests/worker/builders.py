@@ -15,7 +15,8 @@ from transformers import RobertaForSequenceClassification as Roberta
 
 from db.comment import Comment
 from db.emotions import EMOTIONS
-from db.ledger import Chunk, Cut, Ledger, SourceFile
+from db.entries import Chunk, Cut, SourceFile
+from db.ledger import Ledger
 from db.schema import chunk, comment_emotion, dead_letter
 from db.store import Store
 from worker.message import ChunkMessage
