@@ -3,6 +3,7 @@
     celery -A bench.standin worker …
 
 It answers each text with the same probabilities, after MOODMILL_BENCH_MICROSECONDS for each of its characters.
+Only a worker that is started this way has it: the process of whoever imports this module keeps its model.
 """
 
 import os
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from celery.signals import celeryd_init
 
 from db.emotions import EMOTIONS
 from worker import mill
@@ -49,4 +51,7 @@ class StandIn:
         )
 
 
-mill.load_classifier = StandIn  # type: ignore[assignment,attr-defined]
+@celeryd_init.connect  # type: ignore[untyped-decorator]
+def take_the_model_s_place(**_: object) -> None:
+    """Make the worker that starts load the stand-in."""
+    mill.load_classifier = StandIn  # type: ignore[assignment,attr-defined]

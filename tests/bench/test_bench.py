@@ -1,5 +1,6 @@
 """`moodmill bench` measures real processes, and every way gives the same numbers."""
 
+import importlib
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench import standin
 from bench.peers import PEERS
 from bench.sample import read_comments, repeated, write_dump
 from bench.stages import forward_flops, padding
@@ -14,6 +16,7 @@ from db.errors import SourceError
 from tests.support import moodmill, moodmill_here
 from tests.support import write_dump as dump_of
 from tests.worker.builders import TEXTS, plain_probabilities, settings_for
+from worker import mill
 from worker.repository import find_model
 from worker.tokens import TokenIds
 
@@ -60,6 +63,12 @@ def test_the_way_without_a_model_is_measured_into_a_store_that_is_named(postgres
     assert json.loads(again.stdout)[0]["classified"] == 1_000
 
 
+def test_the_stand_in_is_in_the_worker_alone_not_where_it_is_imported() -> None:
+    loader = mill.load_classifier  # type: ignore[attr-defined]
+    importlib.reload(standin)
+    assert mill.load_classifier is loader  # type: ignore[attr-defined]
+
+
 def test_an_unknown_peer_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     done = moodmill_here("bench", "--against", "abacus", cwd=tmp_path)
     assert done.returncode == 2
@@ -76,7 +85,7 @@ def test_an_unknown_peer_is_refused_with_the_known_ones(tmp_path: Path) -> None:
 def test_what_could_not_be_shown_is_refused_before_it_is_measured(
     options: tuple[str, ...], said: str, tmp_path: Path
 ) -> None:
-    done = moodmill("bench", *options, cwd=tmp_path)  # apart, for a stand-in takes the model's place in its process
+    done = moodmill("bench", *options, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
 
