@@ -86,8 +86,10 @@ def limit_answers(engine: Engine, limit_s: float, server: str) -> None:
         return connection
 
     def begin(connection: Connection) -> None:
-        # For this transaction alone: behind a pooler the next one may be somebody else's.
-        connection.exec_driver_sql(f"set local idle_in_transaction_session_timeout = {round(limit_s * 1000)}")
+        # For this transaction alone: behind a pooler the next one may be somebody else's. By the driver, for SQLAlchemy
+        # would declare a cursor for it where rows are to be streamed.
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"set local idle_in_transaction_session_timeout = {round(limit_s * 1000)}")
 
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "begin", begin)

@@ -1,5 +1,6 @@
 """The store: a SQLite file or a PostgreSQL database, its connections and the state of its schema."""
 
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -51,6 +52,10 @@ CONNECTION_WAIT_S: Final = 60.0
 _OF_RIGHTS: Final = (InsufficientPrivilege.sqlstate, InvalidSchemaName.sqlstate)
 #: PostgreSQL advisory lock under which one process at a time upgrades the schema.
 UPGRADE_LOCK: Final = 0x6D6F6F64
+
+
+# It tells of each connection that broke by a traceback; that one did is said by whoever needed it, in a line.
+logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 class Store:

@@ -50,6 +50,12 @@ def test_an_idle_connection_that_falls_silent_is_replaced(
     assert said == f"no answer from the store {store.shown} for 0.1 s; after 0.5 s its connection is given up"
 
 
+def test_rows_can_be_streamed(store: Store) -> None:
+    with store.reading() as connection:
+        rows = connection.execution_options(yield_per=2).execute(text("select generate_series(1, 5)"))
+        assert [*rows.scalars()] == [1, 2, 3, 4, 5]
+
+
 def test_a_transaction_that_falls_silent_is_given_up_and_the_next_one_works(store: Store, proxy: Proxy) -> None:
     def fall_silent_in_the_middle() -> None:
         with store.writing() as connection:

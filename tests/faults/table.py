@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from db.reads import RunStatus
+from tests.faults.points.sweep import Outcome
 
 
 class Row(NamedTuple):
@@ -32,13 +33,47 @@ class Row(NamedTuple):
         )
 
 
+class SweepRow(NamedTuple):
+    """What came of the strikes at all points of a scenario."""
+
+    process: str
+    store: str
+    points: int
+    strikes: int
+    #: Strikes after which the process itself ended well, and those after which it had to be begun again.
+    healed: int
+    repeated: int
+    #: Strikes at points that no later run came by.
+    missed: int
+    minutes: float
+
+    @classmethod
+    def of(cls, outcome: Outcome, store: str) -> "SweepRow":
+        return cls(
+            process=outcome.scenario,
+            store=store,
+            points=len(outcome.points),
+            strikes=outcome.healed + outcome.repeated,
+            healed=outcome.healed,
+            repeated=outcome.repeated,
+            missed=len(outcome.missed),
+            minutes=outcome.seconds / 60,
+        )
+
+
 def table(rows: Sequence[Row]) -> str:
-    """Return rows as a table in Markdown."""
-    lines = [
-        "| fault | store | records in | rows out | lost | twice | seconds to the end of the run |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    """Return faults as a table in Markdown."""
+    return _table("fault | store | records in | rows out | lost | twice | seconds to the end of the run", rows)
+
+
+def sweep_table(rows: Sequence[SweepRow]) -> str:
+    """Return sweeps as a table in Markdown."""
+    return _table("process | store | points | strikes | ended well by itself | begun again | not met | minutes", rows)
+
+
+def _table(head: str, rows: Sequence[Row] | Sequence[SweepRow]) -> str:
+    lines = [f"| {head} |", f"|{' --- |' * (head.count('|') + 1)}"]
     for row in rows:
-        *values, seconds = row
-        lines.append(f"| {' | '.join(map(str, values))} | {seconds:.0f} |")
+        *values, time = row
+        lines.append(f"| {' | '.join(map(str, values))} | {time:.0f} |")
     return "\n".join(lines)

@@ -1,0 +1,103 @@
+"""Where a sweep takes place: a warm process, servers, a store, and a healthy worker that lives as long as it can."""
+
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from db.store import Store
+from tests.faults.points.struck import Plan
+from tests.faults.points.warm import Started, Warm
+from tests.faults.scene import Database
+from tests.faults.servers import Broker, Postgres
+from tests.support import clean_environment, wait_until
+from worker.celery_app import worker_arguments
+
+#: Seconds for a process to end, whatever struck it: a hang, and a chunk that has to be noticed as lost.
+PATIENCE_S: Final = 60.0
+
+
+class Setup:
+    """Starts processes of moodmill on one store and one broker."""
+
+    def __init__(self, folder: Path, model: Path, broker: Broker, database_url: str, warm: Warm) -> None:
+        self.folder: Final = folder
+        self.model: Final = model
+        self.store: Final = Store(database_url)
+        self.store.prepare()
+        self._broker = broker
+        self._warm = warm
+        self._worker: Started | None = None
+        self._logs = 0
+
+    def start(self, module: str, *arguments: str | Path, plan: Plan | None = None) -> Started:
+        """Start a command; with a plan, one that a fault strikes."""
+        self._logs += 1
+        log = self.folder / f"{self._logs}.log"
+        if plan is None:
+            return self._warm.start(module, *arguments, log=log)
+        struck = (module, *arguments)
+        return self._warm.start("tests.faults.points.struck", *struck, log=log, settings=plan.environment())
+
+    def moodmill(self, *arguments: str | Path, plan: Plan | None = None) -> Started:
+        return self.start("cli.main", *arguments, plan=plan)
+
+    def start_worker(self, plan: Plan | None = None) -> Started:
+        return self.start("worker", "worker", *worker_arguments(), plan=plan)
+
+    def keep_worker(self) -> None:
+        """Start the healthy worker, where there is none that lives."""
+        if self._worker is None or self._worker.poll() is not None:
+            worker = self._worker = self.start_worker()
+            wait_until(lambda: "waiting for chunks" in worker.said() or worker.poll() is not None)
+
+    def stop_worker(self) -> None:
+        """End the healthy worker, where there is one."""
+        if self._worker is not None:
+            self._worker.end(signal.SIGTERM)
+            self._worker.wait(PATIENCE_S)
+            self._worker = None
+
+    def bury(self, worker: Started) -> None:
+        """Do what whoever watches over a worker does when it has died: its heartbeat is no sign of life any more."""
+        for key in self._broker.client.scan_iter(f"moodmill:worker:*:{worker.pid}:*"):
+            self._broker.client.delete(key)
+
+    def close(self) -> None:
+        self.store.close()
+
+
+@contextmanager
+def setup(model: Path, database: Database) -> Iterator[Setup]:
+    """Servers of a sweep's own, and an empty store with its schema."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="moodmill-points-")))
+        folder.chmod(0o755)  # PostgreSQL runs as another user than root
+        for name in ("valkey", "store", "spool"):
+            (folder / name).mkdir()
+        postgres = None
+        if database == "postgresql":
+            postgres = Postgres(folder / "store")
+            stack.callback(postgres.stop)
+        broker = Broker(folder / "valkey")
+        stack.callback(broker.stop)
+        url = postgres.url if postgres else f"sqlite:///{folder / 'store' / 'moodmill.db'}"
+        settings = {
+            "DATABASE_URL": url,
+            "REDIS_URL": broker.url,
+            "HF_MODEL_REPO": str(model),
+            "OMP_NUM_THREADS": "1",
+            "MOODMILL_CHUNK_COMMENTS": "3",
+            "MOODMILL_CHUNKS_IN_FLIGHT": "2",  # so that it reads, sends and waits in turns
+            "MOODMILL_LOOK_SECONDS": "0.5",
+            "MOODMILL_STALL_SECONDS": "2",
+            "MOODMILL_SPOOL": str(folder / "spool"),
+            "MOODMILL_JOBS": str(folder / "jobs.toml"),
+            "TABLES_URL": f"sqlite:///{folder / 'tables.db'}",
+        }
+        warm = stack.enter_context(Warm(clean_environment(**settings)))
+        made = Setup(folder, model, broker, url, warm)
+        stack.callback(made.close)
+        yield made

@@ -1,0 +1,163 @@
+"""A warm process: it has imported the libraries, and forks a process for each command that it is asked to start.
+
+Hundreds of commands are started by a sweep, and their imports would be most of its time. Only libraries are imported
+beforehand: a command reads its settings and imports our modules as ever. `python -m tests.faults.points.warm` is what
+`Warm` talks to, a JSON line for each question and each answer.
+"""
+
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+#: What the commands spend their start on.
+LIBRARIES: Final = (
+    "alembic.command", "alembic.config", "alembic.script", "alembic.runtime.environment", "celery.app.base",
+    "celery.apps.worker", "celery.bin.celery", "celery.bin.worker", "celery.concurrency.thread",
+    "celery.worker.consumer", "celery.worker.worker", "click", "huggingface_hub", "kombu.transport.redis",
+    "msgspec", "numpy", "prometheus_client", "psycopg", "pyarrow", "pyarrow.parquet", "redis", "rich.console",
+    "rich.progress", "rich.table", "sqlalchemy", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite",
+    "sqlalchemy.orm", "tokenizers", "torch", "transformers", "transformers.models.bert.modeling_bert",
+)  # fmt: skip
+
+
+class Started:
+    """A process that a warm one has forked."""
+
+    def __init__(self, warm: "Warm", pid: int, log: Path) -> None:
+        self._warm = warm
+        self._status: int | None = None
+        self.pid: Final = pid
+        self.log: Final = log
+
+    def poll(self) -> int | None:
+        """Return its exit status, the negative number of the signal that ended it, or None while it runs."""
+        if self._status is None:
+            self._status = self._warm.ask({"poll": self.pid})
+        return self._status
+
+    def wait(self, timeout_s: float) -> int:
+        """Return its exit status. Raises TimeoutError where it still runs after so many seconds."""
+        deadline = time.monotonic() + timeout_s
+        while (status := self.poll()) is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"process {self.pid} still runs after {timeout_s:g} s: {self.said()}")
+            time.sleep(0.02)
+        return status
+
+    def end(self, number: int = signal.SIGKILL) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+class Warm:
+    """Starts commands within milliseconds. Use as a context manager: at its end, what it started is killed."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = dict(environment)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self._started: list[Started] = []
+
+    def start(
+        self,
+        module: str,
+        *arguments: str | Path,
+        log: Path,
+        settings: Mapping[str, str] | None = None,
+        is_held: bool = False,
+    ) -> Started:
+        """Start what `python -P -m MODULE ARGUMENTS` starts, with these settings too; what it says is in `log`.
+
+        One that `is_held` stands still (SIGSTOP) before it does anything, until it gets SIGCONT.
+        """
+        log.touch()
+        asked = {
+            "module": module,
+            "arguments": [*map(str, arguments)],
+            "environment": {**self._environment, **(settings or {})},
+            "log": str(log),
+            "is_held": is_held,
+        }
+        started = Started(self, self.ask(asked), log)
+        self._started.append(started)
+        return started
+
+    def ask(self, question: Mapping[str, Any]) -> Any:
+        """Return the answer of the warm process."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(question).encode() + b"\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def __enter__(self) -> "Warm":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._started:
+            one.end()
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+def main() -> None:
+    """Answer questions until there are no more."""
+    for name in LIBRARIES:
+        import_module(name)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    for line in sys.stdin:
+        question = json.loads(line)
+        answer = _ended(question["poll"]) if "poll" in question else _fork(question)
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def _ended(pid: int) -> int | None:
+    found, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
+def _fork(question: Mapping[str, Any]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    os.setsid()
+    for path, flags, descriptor in (
+        (os.devnull, os.O_RDONLY, 0),
+        (question["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 1),
+    ):
+        os.dup2(os.open(path, flags, 0o600), descriptor)
+    os.dup2(1, 2)
+    os.closerange(3, 64)
+    if question["is_held"]:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    os.environ.clear()
+    os.environ.update(question["environment"])
+    sys.argv = [question["module"], *question["arguments"]]
+    try:
+        runpy.run_module(question["module"], run_name="__main__", alter_sys=True)
+        status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""A fault at every operation: whatever fails, hangs or kills its process, every record has exactly one end."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.faults.points.scenarios import SCENARIOS, Scenario
+from tests.faults.points.setup import setup
+from tests.faults.points.sweep import Sweep
+from tests.faults.scene import Database
+from tests.faults.table import SweepRow
+
+#: Strikes of a scenario that are part of `make test`, any of them: SEED brings the same again, and ONLY those at
+#: points that hold its words.
+SAMPLE: Final = 3
+SEED: Final = int(os.environ.get("SEED", "0"))
+ONLY: Final = os.environ.get("ONLY", "")
+DATABASES: Final[tuple[Database, Database]] = ("sqlite", "postgresql")
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_some_faults_at_some_operations_cost_nothing(database: Database, tiny_model: Path) -> None:
+    with setup(tiny_model, database) as made:
+        outcomes = [Sweep(made, kind(made)).run(sample=SAMPLE, seed=SEED) for kind in SCENARIOS]
+    assert not [one for outcome in outcomes for one in outcome.failed]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize("kind", SCENARIOS, ids=lambda kind: kind.name)
+def test_no_fault_at_any_operation_costs_anything(
+    kind: type[Scenario], database: Database, tiny_model: Path, record_property: Callable[[str, object], None]
+) -> None:
+    with setup(tiny_model, database) as made:
+        outcome = Sweep(made, kind(made)).run(only=ONLY)
+    record_property("sweep", SweepRow.of(outcome, database)._asdict())
+    assert not outcome.failed, f"{len(outcome.failed)} of them:\n" + "\n\n".join(outcome.failed)
