@@ -77,19 +77,14 @@ class Warm:
         *arguments: str | Path,
         log: Path,
         settings: Mapping[str, str] | None = None,
-        is_held: bool = False,
     ) -> Started:
-        """Start what `python -P -m MODULE ARGUMENTS` starts, with these settings too; what it says is in `log`.
-
-        One that `is_held` stands still (SIGSTOP) before it does anything, until it gets SIGCONT.
-        """
+        """Start what `python -P -m MODULE ARGUMENTS` starts, with these settings too; what it says is in `log`."""
         log.touch()
         asked = {
             "module": module,
             "arguments": [*map(str, arguments)],
             "environment": {**self._environment, **(settings or {})},
             "log": str(log),
-            "is_held": is_held,
         }
         started = Started(self, self.ask(asked), log)
         self._started.append(started)
@@ -144,8 +139,6 @@ def _fork(question: Mapping[str, Any]) -> int:
         os.dup2(os.open(path, flags, 0o600), descriptor)
     os.dup2(1, 2)
     os.closerange(3, 64)
-    if question["is_held"]:
-        os.kill(os.getpid(), signal.SIGSTOP)
     os.environ.clear()
     os.environ.update(question["environment"])
     sys.argv = [question["module"], *question["arguments"]]
