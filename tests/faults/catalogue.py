@@ -17,6 +17,10 @@ Strike = Callable[[Scene], None]
 QUEUE: Final = "moodmill:chunks"
 #: A run that is read while it is worked on, with few chunks in the queue.
 SHORT_QUEUE: Final = {"MOODMILL_CHUNKS_IN_FLIGHT": "4"}
+#: What operators do more than once.
+_STRAY: Final = "look at the list `moodmill:quarantine`; name a database of moodmill's own"
+_POISON: Final = "`moodmill dead list`, and `dead replay` once the model is mended"
+_RESUME: Final = "`moodmill resume RUN`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,8 @@ class Fault:
     is_disk_small: bool
     poison: Mapping[int, str]
     settings: Mapping[str, str]
+    #: What an operator does, where something is left to do.
+    remedy: str
     #: Whether it is part of `make test`.
     short: bool
     #: Whether it is part of the storm, where it strikes beside others.
@@ -46,6 +52,7 @@ def fault(
     is_disk_small: bool = False,
     poison: Mapping[int, str] | None = None,
     settings: Mapping[str, str] | None = None,
+    remedy: str = "nothing",
     short: bool = False,
     storm: bool = True,
 ) -> Callable[[Strike], Strike]:
@@ -61,6 +68,7 @@ def fault(
                 is_disk_small=is_disk_small,
                 poison=poison or {},
                 settings=settings or {},
+                remedy=remedy,
                 short=short,
                 storm=storm,
             )
@@ -146,27 +154,30 @@ def _(found: Scene) -> None:
 
 @fault(
     "texts at which the model raises IndexError, MemoryError, SystemExit",
+    remedy=_POISON,
     poison={99: "hate", 120: "love", 140: "thanks"},
     storm=False,
 )
 def _(_: Scene) -> None: ...
 
 
-@fault("a text at which the model ends its process by a segmentation fault", poison={99: "a"}, storm=False)
+@fault(
+    "a text at which the model ends its process by a segmentation fault", remedy=_POISON, poison={99: "a"}, storm=False
+)
 def _(_: Scene) -> None: ...
 
 
 # Producers
 
 
-@fault("producer killed in mid-run, then two resume at once", settings=SHORT_QUEUE, short=True)
+@fault("producer killed in mid-run, then two resume at once", remedy=_RESUME, settings=SHORT_QUEUE, short=True)
 def _(found: Scene) -> None:
     found.kill_producers()
     found.add_producer()
     found.add_producer()
 
 
-@fault("producer killed when all is sent, before the run is sealed", storm=False)
+@fault("producer killed when all is sent, before the run is sealed", remedy=_RESUME, storm=False)
 def _(found: Scene) -> None:
     found.kill_producers()
     found.add_producer()
@@ -178,7 +189,7 @@ def _(found: Scene) -> None:
 # Redis
 
 
-@fault("FLUSHALL", "postgresql", "sqlite", short=True)
+@fault("FLUSHALL", "postgresql", "sqlite", remedy="nothing; after `enqueue`, `moodmill resume RUN`", short=True)
 def _(found: Scene) -> None:
     found.broker.client.flushall()
 
@@ -188,17 +199,24 @@ def _restart_broker(found: Scene) -> None:
     found.broker.start()
 
 
-fault("Redis killed, without AOF", "postgresql", "sqlite")(_restart_broker)
-fault("Redis killed, with AOF", aof=True)(_restart_broker)
+fault("Redis killed, without AOF", "postgresql", "sqlite", remedy="start it; after `enqueue`, `moodmill resume RUN`")(
+    _restart_broker
+)
+fault("Redis killed, with AOF", remedy="start it", aof=True)(_restart_broker)
 
 
-@fault("Redis stopped for 30 s", "sqlite", "postgresql")
+@fault("Redis stopped for 30 s", "sqlite", "postgresql", remedy="let it go on")
 def _(found: Scene) -> None:
     with found.broker.standing_still():
         time.sleep(30)
 
 
-@fault("Redis full for 5 s", settings=SHORT_QUEUE, short=True)
+@fault(
+    "Redis full for 5 s",
+    remedy="more `maxmemory`, or fewer `MOODMILL_CHUNKS_IN_FLIGHT`",
+    settings=SHORT_QUEUE,
+    short=True,
+)
 def _(found: Scene) -> None:
     with found.broker.full():
         time.sleep(5)
@@ -227,7 +245,7 @@ def _(found: Scene) -> None:
         found.until_done(found.done() + 1)
 
 
-@fault("messages of somebody else: no JSON, another codec, another program")
+@fault("messages of somebody else: no JSON, another codec, another program", remedy=_STRAY)
 def _(found: Scene) -> None:
     client = found.broker.client
     [ours] = client.lrange(QUEUE, 0, 0) or [b"{}"]
@@ -237,7 +255,7 @@ def _(found: Scene) -> None:
         client.rpush(QUEUE, item)
 
 
-@fault("producer newer than the worker, then a newer worker too", storm=False)
+@fault("producer newer than the worker, then a newer worker too", remedy="newer workers", storm=False)
 def _(found: Scene) -> None:
     newer = f"{found.settings['MOODMILL_TEST_FAULT']},newer:import"
     found.kill_producers()
@@ -250,20 +268,20 @@ def _(found: Scene) -> None:
 # Stores
 
 
-@fault("SQLite locked for 5 s", short=True)
+@fault("SQLite locked for 5 s", remedy="end whoever holds the lock", short=True)
 def _(found: Scene) -> None:
     with found.store.writing():
         time.sleep(5)
 
 
-@fault("PostgreSQL killed", "postgresql")
+@fault("PostgreSQL killed", "postgresql", remedy="start it")
 def _(found: Scene) -> None:
     assert found.postgres
     found.postgres.kill()
     found.postgres.start()
 
 
-@fault("PostgreSQL away for 10 s", "postgresql", short=True)
+@fault("PostgreSQL away for 10 s", "postgresql", remedy="start it", short=True)
 def _(found: Scene) -> None:
     assert found.postgres
     found.postgres.kill()
@@ -271,7 +289,7 @@ def _(found: Scene) -> None:
     found.postgres.start()
 
 
-@fault("PostgreSQL stopped for 10 s", "postgresql")
+@fault("PostgreSQL stopped for 10 s", "postgresql", remedy="let it go on")
 def _(found: Scene) -> None:
     assert found.postgres
     with found.postgres.standing_still():
@@ -286,14 +304,14 @@ def _(found: Scene) -> None:
     found.wait_until(lambda: postgres.cuts_left == 0 or found.ended)
 
 
-@fault("connections to PostgreSQL that stay open and never answer", "postgresql")
+@fault("connections to PostgreSQL that stay open and never answer", "postgresql", remedy="look at what stands between")
 def _(found: Scene) -> None:
     assert found.postgres
     found.store.engine.dispose()  # the scene looks on by new ones
     found.postgres.fall_silent()
 
 
-@fault("disk of the store full for 10 s", "sqlite", "postgresql", is_disk_small=True, storm=False)
+@fault("disk of the store full for 10 s", "sqlite", "postgresql", remedy="make room", is_disk_small=True, storm=False)
 def _(found: Scene) -> None:
     with full_disk(found.folder / "store"):
         time.sleep(10)
@@ -322,7 +340,7 @@ def _(found: Scene) -> None:
         client.rpush(QUEUE, *[message] * 5)
 
 
-@fault("messages with fields of another kind, and what was taken of them")
+@fault("messages with fields of another kind, and what was taken of them", remedy=_STRAY)
 def _(found: Scene) -> None:
     client = found.broker.client
     client.lpush(QUEUE, *MALFORMED)

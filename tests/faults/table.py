@@ -18,9 +18,11 @@ class Row(NamedTuple):
     twice: int
     #: From the fault to the end of the run, with what was left to do.
     seconds: float
+    #: What an operator does, where something is left to do.
+    remedy: str
 
     @classmethod
-    def of(cls, fault: str, store: str, found: RunStatus, seconds: float) -> "Row":
+    def of(cls, fault: str, store: str, found: RunStatus, seconds: float, remedy: str = "nothing") -> "Row":
         ends = found.classified + sum(found.skipped.values()) + found.dead
         return cls(
             fault=fault,
@@ -30,6 +32,7 @@ class Row(NamedTuple):
             lost=found.read - ends,
             twice=found.classified - found.new_rows,
             seconds=seconds,
+            remedy=remedy,
         )
 
 
@@ -63,7 +66,10 @@ class SweepRow(NamedTuple):
 
 def table(rows: Sequence[Row]) -> str:
     """Return faults as a table in Markdown."""
-    return _table("fault | store | records in | rows out | lost | twice | seconds to the end of the run", rows)
+    return _table(
+        "fault | store | records in | rows out | lost | twice | seconds to the end of the run | what an operator does",
+        rows,
+    )
 
 
 def sweep_table(rows: Sequence[SweepRow]) -> str:
@@ -74,6 +80,6 @@ def sweep_table(rows: Sequence[SweepRow]) -> str:
 def _table(head: str, rows: Sequence[Row] | Sequence[SweepRow]) -> str:
     lines = [f"| {head} |", f"|{' --- |' * (head.count('|') + 1)}"]
     for row in rows:
-        *values, time = row
-        lines.append(f"| {' | '.join(map(str, values))} | {time:.0f} |")
+        values = (f"{value:.0f}" if isinstance(value, float) else str(value) for value in row)
+        lines.append(f"| {' | '.join(values)} |")
     return "\n".join(lines)

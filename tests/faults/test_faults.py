@@ -46,5 +46,5 @@ def test_nothing_is_lost_and_nothing_is_there_twice(
         # and what is still in the broker does no harm
         found.restore()
         wait_until(found.emptied)
-        row = Row.of(fault.name, database, found.check(), seconds)
+        row = Row.of(fault.name, database, found.check(), seconds, fault.remedy)
     record_property("fault", row._asdict())
