@@ -12,7 +12,6 @@ from kombu.pools import producers
 from redis.exceptions import RedisError, ResponseError
 
 from db.errors import BrokerError
-from db.urls import masked
 from worker.address import KEY_PREFIX
 from worker.celery_app import app
 from worker.envelope import QUEUE, TASK, read_name
@@ -28,7 +27,7 @@ SCAN: Final = 1_000
 
 def broker_shown() -> str:
     """The broker's URL without its password."""
-    return masked(str(app.conf.broker_url))
+    return str(app.conf.moodmill_broker_shown)
 
 
 def check_broker() -> None:

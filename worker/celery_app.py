@@ -75,6 +75,7 @@ def use_broker(redis_url: str) -> None:
     """Send to and take from this broker from now on."""
     address = read_address(redis_url)
     app.conf.broker_url = address.url
+    app.conf.moodmill_broker_shown = address.shown
     app.conf.broker_transport_options = {**CONNECTION, **address.options}
 
 

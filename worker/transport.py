@@ -89,13 +89,24 @@ class Channel(redis.Channel):
         push(QUEUE, json.dumps(payload))
 
 
+class SentinelChannel(Channel, redis.SentinelChannel):
+    """Takes them out of the master that sentinels know."""
+
+
 class Transport(redis.Transport):
     """Hands messages on to Celery."""
 
     Channel = Channel
 
 
+class SentinelTransport(redis.SentinelTransport):
+    """Hands messages on that come from the master that sentinels know."""
+
+    Channel = SentinelChannel
+
+
 def register_transport() -> None:
     """Let whatever connects to Redis in this process do so by this transport."""
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
+    TRANSPORT_ALIASES["sentinel"] = f"{__name__}:SentinelTransport"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.faults.scene import Database, Scene
+from tests.faults.sentinels import SentinelBroker
 from tests.faults.servers import full_disk
 from tests.worker.test_transport import MALFORMED
 
@@ -27,6 +28,7 @@ class Fault:
     strike: Strike
     databases: Sequence[Database]
     aof: bool
+    has_sentinels: bool
     is_disk_small: bool
     poison: Mapping[int, str]
     settings: Mapping[str, str]
@@ -43,6 +45,7 @@ def fault(
     name: str,
     *databases: Database,
     aof: bool = False,
+    has_sentinels: bool = False,
     is_disk_small: bool = False,
     poison: Mapping[int, str] | None = None,
     settings: Mapping[str, str] | None = None,
@@ -58,6 +61,7 @@ def fault(
                 strike=strike,
                 databases=databases or ("sqlite",),
                 aof=aof,
+                has_sentinels=has_sentinels,
                 is_disk_small=is_disk_small,
                 poison=poison or {},
                 settings=settings or {},
@@ -202,6 +206,32 @@ def _(found: Scene) -> None:
 def _(found: Scene) -> None:
     with found.broker.full():
         time.sleep(5)
+
+
+@fault("master of Redis Sentinel killed", has_sentinels=True, settings=SHORT_QUEUE, short=True, storm=False)
+def _(found: Scene) -> None:
+    found.broker.kill()
+
+
+@fault("master of Redis Sentinel and a sentinel killed, the old master comes back", has_sentinels=True, storm=False)
+def _(found: Scene) -> None:
+    assert isinstance(found.broker, SentinelBroker)
+    found.broker.kill_sentinel()
+    _restart_broker(found)
+
+
+@fault("Redis Sentinel told to fail over, twice", has_sentinels=True, settings=SHORT_QUEUE, short=True, storm=False)
+def _(found: Scene) -> None:
+    assert isinstance(found.broker, SentinelBroker)
+    for _ in range(2):
+        found.broker.fail_over()
+        found.until_done(found.done() + 1)
+
+
+@fault("master of Redis Sentinel stopped for 30 s", has_sentinels=True, settings=SHORT_QUEUE, storm=False)
+def _(found: Scene) -> None:
+    with found.broker.standing_still():
+        time.sleep(30)
 
 
 # Messages
