@@ -39,7 +39,7 @@ class Sentinels:
         from redis.connection import SSLConnection, parse_url
         from redis.sentinel import Sentinel
 
-        named: dict[str, Any] = {**parse_url(url), **connection}
+        named: dict[str, Any] = {**parse_url(url), **connection}  # type: ignore[no-untyped-call]
         is_tls = named.pop("connection_class", None) is SSLConnection
         for name in ("host", "port"):
             named.pop(name, None)

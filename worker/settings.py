@@ -30,7 +30,8 @@ class WorkerSettings(BaseSettings):
 
     #: Holds the password that is put into the URL.
     redis_password_file: PasswordFile | None = None
-    #: redis://…, rediss://… or unix:///PATH?db=…; without it, `moodmill label` starts an embedded server.
+    #: redis://…, rediss://…, unix:///PATH?db=… or sentinel://HOST:PORT,HOST:PORT/DB?master=NAME; without it,
+    #: `moodmill label` starts an embedded server.
     redis_url: str | None = None
     #: A Hub repository or a local folder.
     hf_model_repo: str = BUNDLED_MODEL

