@@ -17,6 +17,7 @@ from worker.celery_app import app
 from worker.envelope import QUEUE, TASK, read_name
 from worker.health import LIFE_S, Part
 from worker.message import ChunkMessage
+from worker.sentinels import reason
 from worker.tracing import carried
 
 #: Messages read from the broker at once; each holds some 100 KB.
@@ -182,5 +183,6 @@ def _client() -> Iterator[Any]:
 
 
 def _unreachable(error: Exception) -> BrokerError:
-    reason = str(error).strip().split("\n")[0]
-    return BrokerError(f"cannot use the broker {broker_shown()}: {reason}; start a Redis server, or set REDIS_URL")
+    return BrokerError(
+        f"cannot use the broker {broker_shown()}: {reason(error)}; start a Redis server, or set REDIS_URL"
+    )

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from db.errors import BrokerError
 from worker.address import KEY_PREFIX, LOCAL_REDIS, read_address
+from worker.sentinels import reason
 
 #: Seconds that a sign of life is good for: some beats of who gives it.
 LIFE_S: Final = 15
@@ -32,6 +33,6 @@ def check_alive(part: Part, redis_url: str | None) -> None:
         ) as client:
             is_alive = any(True for _ in client.scan_iter(f"{KEY_PREFIX}{part}:{host}:*"))
     except (RedisError, OSError) as error:
-        raise BrokerError(f"cannot use the broker {shown}: {' '.join(str(error).split())}") from error
+        raise BrokerError(f"cannot use the broker {shown}: {reason(error)}") from error
     if not is_alive:
         raise BrokerError(f"no {part} of {host} gave a sign of life to the broker {shown} for {LIFE_S} s")

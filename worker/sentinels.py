@@ -17,6 +17,7 @@ OPTIONS: Final = ("master", "sentinel_username", "sentinel_password", "ssl")
 PORT: Final = 26379
 #: Seconds that a sentinel gets to answer: another one knows as much.
 ANSWER_S: Final = 2.0
+_CLIENT: Final = re.compile(r"<redis\.client\.Redis\(.*?host=([^,>]+),port=(\d+).*?\)>\)>\)>")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,11 @@ class Sentinels:
         sentinel = Sentinel([(part.hostname, part.port) for part in parts], sentinel_kwargs=dict(self.options))  # type: ignore[no-untyped-call]
         client: Redis = sentinel.master_for(self.master, ssl=is_tls, **named)  # type: ignore[no-untyped-call]
         return client
+
+
+def reason(error: Exception) -> str:
+    """Return what went wrong in a line; the client of Redis names each sentinel by all options of its connection."""
+    return _CLIENT.sub(r"\1:\2", " ".join(str(error).split()))
 
 
 def part_hosts(url: str) -> tuple[str, tuple[str, ...]]:
