@@ -65,8 +65,9 @@ class WorkerSettings(BaseSettings):
     def _of_redis(cls, url: str | None, info: ValidationInfo) -> str | None:
         if url is None or url.strip() == EMBEDDED_BROKER:
             return None
-        read_address(url)  # refuses what cannot be used
-        return with_password(tidied(url), info.data.get("redis_password_file"))
+        whole = with_password(tidied(url), info.data.get("redis_password_file"))
+        read_address(whole)  # refuses what cannot be used
+        return whole
 
     @field_validator("moodmill_metrics")
     @classmethod
