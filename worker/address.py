@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
-from db.urls import ENCODED, tidied
+from db.urls import ENCODED, masked, tidied
+from worker.sentinels import FORM, OPTIONS, SCHEME, Sentinels, part_hosts, read_sentinels
 
 #: The visibility timeout is per Redis database: keep other programs' keys apart.
 KEY_PREFIX: Final = "moodmill:"
 #: Where a worker looks when no broker is named, as every Redis client does.
 LOCAL_REDIS: Final = "redis://localhost:6379/0"
 #: What a URL may look like.
-EXPECTED: Final = f"expected redis://:PASSWORD@HOST:PORT/DB, rediss://… (TLS) or unix:///PATH?db=DB, {ENCODED}"
+EXPECTED: Final = f"expected redis://:PASSWORD@HOST:PORT/DB, rediss://… (TLS), unix:///PATH?db=DB or {FORM}, {ENCODED}"
 #: Seconds without an answer, at least: a worker that waits for chunks is answered each second.
 SHORTEST_TIMEOUT_S: Final = 5.0
 _SOCKETS: Final = ("unix", "redis+socket")
@@ -39,11 +40,11 @@ class BrokerAddress:
     url: str
     #: Options of the connection, for `broker_transport_options`.
     options: Mapping[str, Any]
-
-    @property
-    def client_url(self) -> str:
-        """The same URL as the Redis client takes it."""
-        return self.url.replace("redis+socket://", "unix://", 1).replace("?virtual_host=", "?db=", 1)
+    #: The URL as people may see it.
+    shown: str
+    #: The same URL as the Redis client takes it. With sentinels, all of it but the host, which they know.
+    client_url: str
+    sentinels: Sentinels | None = None
 
 
 def read_address(written: str) -> BrokerAddress:
@@ -51,36 +52,71 @@ def read_address(written: str) -> BrokerAddress:
 
     Raises ValueError that says what was expected, and tells nothing of the password.
     """
-    parts = _split(tidied(written))
+    url, hosts = part_hosts(tidied(written))
+    parts = _split(url)
     query = _query(parts)
     options = {name: read(name, query.pop(name)) for name, read in _OPTIONS.items() if name in query}
     login = _login(parts, query)
     database = _database(parts, query)
     if parts.scheme in _SOCKETS:
-        url = f"redis+socket://{login}{quote(unquote(parts.path))}"
-        kept = {"virtual_host": str(database)} if database else {}
+        address = _of_socket(f"{login}{quote(unquote(parts.path))}", database, options)
+    elif parts.scheme == SCHEME:
+        tls = _tls(query, "ssl=true", has_tls=_flag("ssl", query.pop("ssl", "false")))
+        address = _of_sentinels(login, database, tls, read_sentinels(hosts, query, tls), options)
     else:
-        port = f":{parts.port}" if parts.port else ""
-        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-        url = f"{parts.scheme}://{login}{host}{port}/{database}"
-        kept = _tls(parts.scheme, query)
+        tls = _tls(query, "rediss://…", has_tls=parts.scheme == "rediss")
+        url = f"{parts.scheme}://{login}{_host(parts)}/{database}{_written(tls)}"
+        address = BrokerAddress(url=url, options=options, shown=masked(url), client_url=url)
     if query:
         name = min(query)
         shown = f" {name}" if name.isidentifier() else ""
-        raise ValueError(f"its option{shown} is none of {', '.join(['db', *_OPTIONS, *sorted(_TLS)])}")
-    return BrokerAddress(url=f"{url}?{urlencode(kept)}" if kept else url, options=options)
+        known = ["db", *(OPTIONS if parts.scheme == SCHEME else ()), *_OPTIONS, *sorted(_TLS)]
+        raise ValueError(f"its option{shown} is none of {', '.join(known)}")
+    return address
+
+
+def _of_socket(path: str, database: int, options: Mapping[str, Any]) -> BrokerAddress:
+    """Make the address of a socket, named by its login and path."""
+    celery, client = (f"?{name}={database}" if database else "" for name in ("virtual_host", "db"))
+    url = f"redis+socket://{path}{celery}"
+    return BrokerAddress(url=url, options=options, shown=masked(url), client_url=f"unix://{path}{client}")
+
+
+def _of_sentinels(
+    login: str, database: int, tls: Mapping[str, str], sentinels: Sentinels, options: Mapping[str, Any]
+) -> BrokerAddress:
+    """Make the address of a master that sentinels know. Celery connects to each by its whole URL."""
+    tail = f"/{database}{_written(tls)}"
+    return BrokerAddress(
+        url=";".join(f"{SCHEME}://{login}{host}{tail}" for host in sentinels.hosts),
+        options={**options, **sentinels.celery_options},
+        shown=masked(f"{SCHEME}://{login}{','.join(sentinels.hosts)}/{database}"),
+        client_url=f"{'rediss' if tls else 'redis'}://{login}{sentinels.hosts[0]}{tail}",
+        sentinels=sentinels,
+    )
+
+
+def _host(parts: SplitResult) -> str:
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    return f"{host}:{parts.port}" if parts.port else host
+
+
+def _written(options: Mapping[str, str]) -> str:
+    return f"?{urlencode(options)}" if options else ""
 
 
 def _split(url: str) -> SplitResult:
-    if url.startswith("sentinel"):
-        raise ValueError("Redis Sentinel is not supported: name the master, redis://:PASSWORD@HOST:PORT/DB")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:  # the port is no number, as when a password holds a # or /
         raise ValueError(EXPECTED) from None
     is_socket = parts.scheme in _SOCKETS
-    if parts.scheme not in ("redis", "rediss", *_SOCKETS) or port == 0 or not url.startswith(f"{parts.scheme}://"):
+    if (
+        parts.scheme not in ("redis", "rediss", SCHEME, *_SOCKETS)
+        or port == 0
+        or not url.startswith(f"{parts.scheme}://")
+    ):
         raise ValueError(EXPECTED)
     if is_socket and (parts.hostname or not parts.path.strip("/")):
         raise ValueError(f"it names no socket by its whole path: {EXPECTED}")
@@ -123,12 +159,12 @@ def _database(parts: SplitResult, query: dict[str, str]) -> int:
     return int(path or option or 0)
 
 
-def _tls(scheme: str, query: dict[str, str]) -> dict[str, str]:
+def _tls(query: dict[str, str], turned_on_by: str, *, has_tls: bool) -> dict[str, str]:
     """Return the options of TLS. The server's certificate and name are checked unless the URL says otherwise."""
     found = {name: query.pop(name) for name in sorted(_TLS & query.keys())}
-    if scheme != "rediss":
+    if not has_tls:
         if found:
-            raise ValueError(f"{next(iter(found))} is an option of TLS: expected rediss://…")
+            raise ValueError(f"{next(iter(found))} is an option of TLS: expected {turned_on_by}")
         return {}
     if "ssl_cert_reqs" in found:  # the Redis client and Celery spell it each in a way of its own
         found["ssl_cert_reqs"] = found["ssl_cert_reqs"].lower().removeprefix("cert_")

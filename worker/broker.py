@@ -12,12 +12,12 @@ from kombu.pools import producers
 from redis.exceptions import RedisError, ResponseError
 
 from db.errors import BrokerError
-from db.urls import masked
 from worker.address import KEY_PREFIX
 from worker.celery_app import app
 from worker.envelope import QUEUE, TASK, read_name
 from worker.health import LIFE_S, Part
 from worker.message import ChunkMessage
+from worker.sentinels import reason
 from worker.tracing import carried
 
 #: Messages read from the broker at once; each holds some 100 KB.
@@ -28,7 +28,7 @@ SCAN: Final = 1_000
 
 def broker_shown() -> str:
     """The broker's URL without its password."""
-    return masked(str(app.conf.broker_url))
+    return str(app.conf.moodmill_broker_shown)
 
 
 def check_broker() -> None:
@@ -183,5 +183,6 @@ def _client() -> Iterator[Any]:
 
 
 def _unreachable(error: Exception) -> BrokerError:
-    reason = str(error).strip().split("\n")[0]
-    return BrokerError(f"cannot use the broker {broker_shown()}: {reason}; start a Redis server, or set REDIS_URL")
+    return BrokerError(
+        f"cannot use the broker {broker_shown()}: {reason(error)}; start a Redis server, or set REDIS_URL"
+    )

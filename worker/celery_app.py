@@ -66,6 +66,7 @@ app.conf.update(
     worker_hijack_root_logger=True,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    broker_channel_error_retry=True,  # or a server that refuses, say for want of a right, leaves a process that hangs
     # On threads this would end the worker at any break of the connection.
     worker_cancel_long_running_tasks_on_connection_loss=False,
 )
@@ -75,6 +76,7 @@ def use_broker(redis_url: str) -> None:
     """Send to and take from this broker from now on."""
     address = read_address(redis_url)
     app.conf.broker_url = address.url
+    app.conf.moodmill_broker_shown = address.shown
     app.conf.broker_transport_options = {**CONNECTION, **address.options}
 
 

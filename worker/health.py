@@ -10,8 +10,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from db.errors import BrokerError
-from db.urls import masked
 from worker.address import KEY_PREFIX, LOCAL_REDIS, read_address
+from worker.sentinels import reason
 
 #: Seconds that a sign of life is good for: some beats of who gives it.
 LIFE_S: Final = 15
@@ -25,13 +25,14 @@ Part = Literal["worker", "beat"]
 def check_alive(part: Part, redis_url: str | None) -> None:
     """Raise BrokerError unless such a part of this machine, or container, gave a sign of life lately."""
     address, host = read_address(redis_url or LOCAL_REDIS), socket.gethostname()
-    shown = masked(address.url)
+    shown = address.shown
+    connect = address.sentinels.client if address.sentinels else Redis.from_url
     try:
-        with Redis.from_url(
+        with connect(
             address.client_url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S, client_name="moodmill"
         ) as client:
             is_alive = any(True for _ in client.scan_iter(f"{KEY_PREFIX}{part}:{host}:*"))
     except (RedisError, OSError) as error:
-        raise BrokerError(f"cannot use the broker {shown}: {' '.join(str(error).split())}") from error
+        raise BrokerError(f"cannot use the broker {shown}: {reason(error)}") from error
     if not is_alive:
         raise BrokerError(f"no {part} of {host} gave a sign of life to the broker {shown} for {LIFE_S} s")

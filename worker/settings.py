@@ -30,7 +30,8 @@ class WorkerSettings(BaseSettings):
 
     #: Holds the password that is put into the URL.
     redis_password_file: PasswordFile | None = None
-    #: redis://…, rediss://… or unix:///PATH?db=…; without it, `moodmill label` starts an embedded server.
+    #: redis://…, rediss://…, unix:///PATH?db=… or sentinel://HOST:PORT,HOST:PORT/DB?master=NAME; without it,
+    #: `moodmill label` starts an embedded server.
     redis_url: str | None = None
     #: A Hub repository or a local folder.
     hf_model_repo: str = BUNDLED_MODEL
@@ -64,8 +65,9 @@ class WorkerSettings(BaseSettings):
     def _of_redis(cls, url: str | None, info: ValidationInfo) -> str | None:
         if url is None or url.strip() == EMBEDDED_BROKER:
             return None
-        read_address(url)  # refuses what cannot be used
-        return with_password(tidied(url), info.data.get("redis_password_file"))
+        whole = with_password(tidied(url), info.data.get("redis_password_file"))
+        read_address(whole)  # refuses what cannot be used
+        return whole
 
     @field_validator("moodmill_metrics")
     @classmethod

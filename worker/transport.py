@@ -15,6 +15,12 @@ from kombu.transport import TRANSPORT_ALIASES, redis
 from redis.exceptions import RedisError
 
 from worker import metrics
+from worker.connections import (
+    WaitingConnection,
+    WaitingMasterConnection,
+    WaitingTLSConnection,
+    WaitingTLSMasterConnection,
+)
 from worker.envelope import QUEUE, InvalidMessageError, accept
 
 logger = logging.getLogger(__name__)
@@ -64,6 +70,8 @@ class Channel(redis.Channel):
     """Takes messages out of Redis, and gives them back."""
 
     QoS = QoS
+    connection_class: Any = WaitingConnection
+    connection_class_ssl: Any = WaitingTLSConnection
 
     def quarantine(self, item: bytes, reason: str) -> None:
         """Keep an item that is no message of ours where people can look at it; the log says only why."""
@@ -89,13 +97,27 @@ class Channel(redis.Channel):
         push(QUEUE, json.dumps(payload))
 
 
+class SentinelChannel(Channel, redis.SentinelChannel):
+    """Takes them out of the master that sentinels know."""
+
+    connection_class: Any = WaitingMasterConnection
+    connection_class_ssl: Any = WaitingTLSMasterConnection
+
+
 class Transport(redis.Transport):
     """Hands messages on to Celery."""
 
     Channel = Channel
 
 
+class SentinelTransport(redis.SentinelTransport):
+    """Hands messages on that come from the master that sentinels know."""
+
+    Channel = SentinelChannel
+
+
 def register_transport() -> None:
     """Let whatever connects to Redis in this process do so by this transport."""
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
+    TRANSPORT_ALIASES["sentinel"] = f"{__name__}:SentinelTransport"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.faults.scene import Database, Scene
+from tests.faults.sentinels import SentinelBroker
 from tests.faults.servers import full_disk
 from tests.worker.test_transport import MALFORMED
 
@@ -31,6 +32,7 @@ class Fault:
     strike: Strike
     databases: Sequence[Database]
     aof: bool
+    has_sentinels: bool
     is_disk_small: bool
     poison: Mapping[int, str]
     settings: Mapping[str, str]
@@ -49,6 +51,7 @@ def fault(
     name: str,
     *databases: Database,
     aof: bool = False,
+    has_sentinels: bool = False,
     is_disk_small: bool = False,
     poison: Mapping[int, str] | None = None,
     settings: Mapping[str, str] | None = None,
@@ -65,6 +68,7 @@ def fault(
                 strike=strike,
                 databases=databases or ("sqlite",),
                 aof=aof,
+                has_sentinels=has_sentinels,
                 is_disk_small=is_disk_small,
                 poison=poison or {},
                 settings=settings or {},
@@ -76,6 +80,11 @@ def fault(
         return strike
 
     return enter
+
+
+def _is_waiting(found: Scene) -> bool:
+    """Whether a worker waits for a chunk."""
+    return any("b" in one["flags"] for one in found.broker.client.client_list())
 
 
 @fault("none", "sqlite", "postgresql", storm=False)
@@ -101,8 +110,7 @@ def _(found: Scene) -> None:
     os.kill(producer, signal.SIGSTOP)
     messages = client.lrange(QUEUE, 0, -1)
     client.delete(QUEUE)
-    # until the worker waits for a chunk
-    found.wait_until(lambda: found.emptied() and any("b" in one["flags"] for one in client.client_list()))
+    found.wait_until(lambda: found.emptied() and _is_waiting(found))
     os.kill(worker, signal.SIGSTOP)
     client.rpush(QUEUE, *messages)
     assert client.llen(QUEUE) == len(messages) - 1, "one is in the socket of a worker that stands still"
@@ -222,6 +230,46 @@ def _(found: Scene) -> None:
         time.sleep(5)
 
 
+@fault("Redis a replica for 5 s, as after a failover", remedy="let it take writes again", settings=SHORT_QUEUE)
+def _(found: Scene) -> None:
+    client = found.broker.client
+    client.replicaof("127.0.0.1", "1")
+    time.sleep(5)
+    client.replicaof("NO", "ONE")
+
+
+@fault("Redis refuses to write for want of replicas, for 5 s", remedy="give it replicas", settings=SHORT_QUEUE)
+def _(found: Scene) -> None:
+    client = found.broker.client
+    client.config_set("min-replicas-to-write", 1)
+    time.sleep(5)
+    client.config_set("min-replicas-to-write", 0)
+
+
+@fault("master of Redis Sentinel killed", has_sentinels=True, settings=SHORT_QUEUE, short=True, storm=False)
+def _(found: Scene) -> None:
+    found.broker.kill()
+
+
+@fault("master of Redis Sentinel and a sentinel killed, the old master comes back", has_sentinels=True, storm=False)
+def _(found: Scene) -> None:
+    assert isinstance(found.broker, SentinelBroker)
+    found.broker.kill_sentinel()
+    _restart_broker(found)
+
+
+@fault("Redis Sentinel told to fail over", has_sentinels=True, settings=SHORT_QUEUE, storm=False)
+def _(found: Scene) -> None:
+    assert isinstance(found.broker, SentinelBroker)
+    found.broker.fail_over()
+
+
+@fault("master of Redis Sentinel stopped for 30 s", has_sentinels=True, settings=SHORT_QUEUE, storm=False)
+def _(found: Scene) -> None:
+    with found.broker.standing_still():
+        time.sleep(30)
+
+
 # Messages
 
 
@@ -328,8 +376,7 @@ def _(found: Scene) -> None:
     with found.store.writing():  # what is in work stays so
         for _ in range(6):
             client.client_kill_filter(_type="normal", skipme=True)
-            # until the worker waits for a chunk
-            found.wait_until(lambda: any("b" in one["flags"] for one in client.client_list()))
+            found.wait_until(lambda: _is_waiting(found))
 
 
 @fault("chunks delivered six times each to two workers", settings=SHORT_QUEUE, storm=False)

@@ -24,6 +24,7 @@ from db.reads import RunStatus, run_ids, status
 from db.schema import chunk, comment_emotion
 from db.store import Store
 from tests import support
+from tests.faults.sentinels import SentinelBroker
 from tests.faults.servers import Broker, Postgres, small_disk
 from tests.support import clean_environment, write_dump
 from tests.worker.builders import plain_probabilities, plain_tokenizer
@@ -265,6 +266,7 @@ def scene(
     *,
     database: Database = "sqlite",
     aof: bool = False,
+    has_sentinels: bool = False,
     is_disk_small: bool = False,
     comments: int = COMMENTS,
     poison: Mapping[int, str] | None = None,
@@ -282,7 +284,8 @@ def scene(
         if database == "postgresql":
             postgres = Postgres(folder / "store")
             stack.callback(postgres.stop)
-        broker = Broker(folder / "valkey", aof=aof)
+        servers = folder / "valkey"
+        broker = SentinelBroker(servers) if has_sentinels else Broker(servers, aof=aof)
         stack.callback(broker.stop)
         made = Scene(
             folder=folder,

@@ -29,6 +29,7 @@ def test_nothing_is_lost_and_nothing_is_there_twice(
         tiny_model,
         database=database,
         aof=fault.aof,
+        has_sentinels=fault.has_sentinels,
         is_disk_small=fault.is_disk_small,
         poison=fault.poison,
         settings=fault.settings,

@@ -9,6 +9,7 @@ from sqlalchemy import make_url
 from db.errors import SettingError
 from db.settings import StoreSettings, read_settings
 from tests.db.builders import one_line
+from worker.address import read_address
 from worker.settings import WorkerSettings
 
 PASSWORD = "s3cret/with @ll: k#nds?%of ü"
@@ -52,6 +53,17 @@ def test_the_password_of_a_file_is_in_the_url(server: str, folder: Path, monkeyp
     whole = url_of(server)
     monkeypatch.setenv(server, whole)
     assert url_of(server) == whole
+
+
+@pytest.mark.parametrize("hosts", ["a:1,b", "a:1;sentinel://b"])
+def test_the_password_of_a_file_is_that_of_the_master_which_sentinels_know(
+    hosts: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_PASSWORD_FILE", str(folder / "password"))
+    monkeypatch.setenv("REDIS_URL", f"sentinel://{hosts}/0?master=m&sentinel_password=another")
+    address = read_address(url_of("REDIS_URL"))
+    assert Connection(address.url).password == PASSWORD  # type: ignore[no-untyped-call]
+    assert address.options["sentinel_kwargs"]["password"] == "another"
 
 
 @pytest.mark.parametrize("server", SERVERS)

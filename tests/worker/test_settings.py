@@ -65,6 +65,37 @@ def test_options_of_the_connection_are_taken_from_the_url() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "hosts"),
+    [
+        ("sentinel://:p%2C@a:1,b,[::1]:7/3?master=m", ("a:1", "b:26379", "[::1]:7")),
+        ("sentinel://:p,@a:1/3?master=m", ("a:1",)),
+        ("sentinel://a:1,b?master=m&db=3&password=p,", ("a:1", "b:26379")),
+        ("sentinel://:p,@A:1;sentinel://:p,@b/3?master_name=m", ("a:1", "b:26379")),
+        ("SENTINEL://:p,@a:1/3?master=m;sentinel://:p,@b/3?master=m", ("a:1", "b:26379")),
+    ],
+)
+def test_a_master_that_sentinels_know_is_named_as_celery_and_others_name_it(
+    written: str, hosts: tuple[str, ...]
+) -> None:
+    address = read_address(written)
+    assert address.url == ";".join(f"sentinel://:p%2C@{host}/3" for host in hosts)
+    assert address.options["master_name"] == "m"
+    assert address.shown == f"sentinel://:***@{','.join(hosts)}/3"
+
+
+def test_sentinels_have_a_login_and_tls_of_their_own() -> None:
+    plain = read_address("sentinel://:p@a,b/0?master=m&sentinel_username=u&sentinel_password=s%40&socket_timeout=9")
+    asked = plain.options["sentinel_kwargs"]
+    assert (asked["username"], asked["password"], asked.get("ssl")) == ("u", "s@", None)
+    assert plain.options["socket_timeout"] == 9
+    assert "s@" not in plain.shown
+    tls = read_address("sentinel://a,b/0?master=m&ssl=true&ssl_ca_certs=/ca.pem")
+    asked = tls.options["sentinel_kwargs"]
+    assert (asked["ssl"], asked["ssl_check_hostname"], asked["ssl_ca_certs"]) == (True, True, "/ca.pem")
+    assert tls_of("sentinel://a,b/0?master=m&ssl=true")["ssl_cert_reqs"] == ssl.CERT_REQUIRED
+
+
+@pytest.mark.parametrize(
     ("written", "said"),
     [
         ("redis://:12#secret@host/0", "%-encoded (@ %40, # %23"),
@@ -72,7 +103,24 @@ def test_options_of_the_connection_are_taken_from_the_url() -> None:
         ("redis://:12?secret@host/0", "%-encoded (@ %40, # %23"),
         ("redis://:p[secret@host/0", "%-encoded (@ %40, # %23"),
         ("redis:secret", "expected redis://"),
-        ("sentinel://:secret@host/0", "Redis Sentinel is not supported"),
+        (
+            "sentinel://:secret@host/0",
+            "it does not name the master: expected sentinel://:PASSWORD@HOST:PORT,HOST:PORT/DB",
+        ),
+        ("sentinel://:secret@host/0?master=", "it does not name the master"),
+        ("sentinel://:secret@a,b:x/0?master=m", "no HOST:PORT"),
+        ("sentinel://:secret@a:1,:2/0?master=m", "no HOST:PORT"),
+        ("sentinel://:secret@a:1,b:0/0?master=m", "no HOST:PORT"),
+        ("sentinel://:12/secret@a,b/0?master=m", "%-encoded (@ %40, # %23"),
+        ("sentinel://:12#secret@a,b/0?master=m", "%-encoded (@ %40, # %23"),
+        ("sentinel://:secret@a/0?master=m;sentinel://:other@b/0?master=m", "several passwords, databases or options"),
+        ("sentinel://:secret@a/0?master=m;sentinel://b/1?master=m", "several passwords, databases or options"),
+        ("sentinel://:secret@a/0?master=m&ssl_cert_reqs=none", "expected ssl=true"),
+        (
+            "sentinel://:secret@a/0?master=m&sentinel=secret",
+            "its option sentinel is none of db, master, sentinel_username",
+        ),
+        ("redis://:secret@host/0?master=m", "its option master is none of db, socket_timeout"),
         ("redis://:secret@host/one", "expected a number as its database"),
         ("redis://:secret@host/1?db=2", "one database in its path and another as db"),
         ("redis://:secret@host/0?decode=1", "its option decode is none of db, socket_timeout"),

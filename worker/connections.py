@@ -1,0 +1,42 @@
+"""Connections to a server that does not write for now: they count as broken, so that Celery waits and connects anew.
+
+Any other answer than the one it expects would end the worker.
+"""
+
+from typing import Any, Final
+
+from redis import Connection, SSLConnection, exceptions
+from redis.sentinel import SentinelManagedConnection
+
+#: What passes by itself: it is a replica since a moment ago, or waits for its master, or is full.
+PASSING: Final = (exceptions.ReadOnlyError, exceptions.MasterDownError, exceptions.OutOfMemoryError)
+#: The same of what the client has no class for, by how it begins: it became a replica while it was asked, has too few
+#: replicas, or cannot save.
+PASSING_WORDS: Final = ("UNBLOCKED", "NOREPLICAS", "MISCONF")
+
+
+class _Waiting:
+    def read_response(self, *arguments: Any, **named: Any) -> Any:
+        try:
+            return super().read_response(*arguments, **named)  # type: ignore[misc]
+        except exceptions.ResponseError as error:
+            if not isinstance(error, PASSING) and not str(error).startswith(PASSING_WORDS):
+                raise
+            self.disconnect()  # type: ignore[attr-defined] # in case another server has its address by now
+            raise exceptions.ConnectionError(str(error)) from error
+
+
+class WaitingConnection(_Waiting, Connection):
+    """To a server."""
+
+
+class WaitingTLSConnection(_Waiting, SSLConnection):
+    """To one that speaks TLS."""
+
+
+class WaitingMasterConnection(_Waiting, SentinelManagedConnection):
+    """To the master that sentinels know."""
+
+
+class WaitingTLSMasterConnection(_Waiting, SentinelManagedConnection, SSLConnection):
+    """To one that speaks TLS."""
