@@ -1,7 +1,7 @@
 """Files and folders that are there whole or not at all, whatever comes: a kill, a full disk, a power cut.
 
-Each is written beside its place under a name of its own, put on the disk, and renamed; then its folder is put on the disk,
-too. What had the name before keeps it until then.
+Each is written beside its place under a name of its own, put on the disk, and renamed; then its folder is put on the
+disk, too. What had the name before keeps it until then.
 """
 
 import errno
