@@ -100,7 +100,11 @@ def _hold(folder: Path, make: Callable[[Path], int]) -> tuple[Path, int]:
     """Make something and lock it as long as it is open: another process may sweep it before, but not after."""
     while True:
         part = folder / _PART.format(uuid4().hex)
-        held = make(part)
+        try:
+            held = make(part)
+        except OSError as error:
+            error.filename = str(folder)  # which people know
+            raise
         with suppress(OSError):  # where nothing can be locked, nothing is swept
             fcntl.flock(held, fcntl.LOCK_EX)
         if part.exists():

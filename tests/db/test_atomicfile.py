@@ -156,6 +156,12 @@ def test_many_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["x"]
 
 
+def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        write(tmp_path / "missing" / "x")
+    assert caught.value.filename == str(tmp_path / "missing")
+
+
 def test_a_pipe_gets_what_is_written_and_stays_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x")
     read: list[bytes] = []
