@@ -9,6 +9,7 @@ from bench.comparison import Comparison
 from bench.figures import Figures
 from bench.peers import PEERS
 from bench.whole import WHOLE
+from db.atomicfile import atomic_file
 
 
 def as_json(found: Comparison, machine: Mapping[str, str]) -> dict[str, Any]:
@@ -42,4 +43,5 @@ def draw(found: Comparison, machine: Mapping[str, str], path: Path) -> None:
     axes.set_xlabel(f"comments a second, the same weights and texts; {machine['processor']}, {machine['cores']}")
     axes.margins(x=0.1)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)
+    with atomic_file(path) as file:
+        figure.savefig(file, format=path.suffix.removeprefix("."))

@@ -11,8 +11,8 @@ from rich.text import Text
 from cli.interruption import stoppable
 from cli.opening import opened_store
 from cli.options import json_option, store_options, subreddit_option, time_options
+from cli.output import output_file, output_folder, told
 from cli.printing import OUTPUT, REMARKS, print_json
-from cli.whole import told, whole
 from db.errors import SettingError
 
 if TYPE_CHECKING:
@@ -73,15 +73,14 @@ def export(
     with opened_store() as store, stoppable(), REMARKS.status("exporting") as shown:
         if to == _STDOUT:
             # sys.stdout may be unbuffered: it then writes less than it is given where its reader goes, in silence.
-            with told(to), open(sys.stdout.fileno(), "wb", closefd=False) as out:
-                formulas = export_file(store, wanted, form, out, show, safe_csv=safe_csv)
+            with told(to), open(sys.stdout.fileno(), "wb", closefd=False) as stdout:
+                formulas = export_file(store, wanted, form, stdout, show, safe_csv=safe_csv)
+        elif by_month:
+            with output_folder(to) as folder:
+                export_folder(store, wanted, folder, show)
         else:
-            with whole(to) as part:
-                if by_month:
-                    export_folder(store, wanted, part, show)
-                else:
-                    with part.open("wb") as out:
-                        formulas = export_file(store, wanted, form, out, show, safe_csv=safe_csv)
+            with output_file(to) as out:
+                formulas = export_file(store, wanted, form, out, show, safe_csv=safe_csv)
         remark = None if written else why_no_rows(store, wanted)
     if formulas:
         REMARKS.print(f"fields that a spreadsheet would run as formulas: {formulas:,}; --safe-csv makes texts of them")

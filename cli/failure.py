@@ -30,8 +30,8 @@ def explained(error: Exception) -> tuple[str, int]:
     """
     if isinstance(error, MoodmillError):
         return str(error), error.status
-    if isinstance(error, ImportError) and (remedy := missing_extra(error)):
-        return remedy, 1
+    if isinstance(error, ImportError) and (missing := missing_extra(error)):
+        return missing, 1
     if isinstance(error, MemoryError):
         return "the memory does not suffice: give it more, or leave it less to do at once", 1
     if isinstance(error, OSError):
@@ -45,5 +45,10 @@ def explained(error: Exception) -> tuple[str, int]:
 def _of_system(error: OSError) -> str:
     names = " -> ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
     said = error.strerror or str(error) or type(error).__name__
-    remedy = _REMEDIES.get(error.errno or 0)
-    return (f"{names}: " if names else "") + said + (f": {remedy}" if remedy else "")
+    return (f"{names}: " if names else "") + said + remedy(error)
+
+
+def remedy(error: OSError) -> str:
+    """Return what to do about an error of the system, to stand behind what it says; nothing where that is unknown."""
+    found = _REMEDIES.get(error.errno or 0)
+    return f": {found}" if found else ""

@@ -9,8 +9,8 @@ from rich.text import Text
 from cli.interruption import stoppable
 from cli.opening import opened_store
 from cli.options import json_option, store_options, subreddit_option, time_options
+from cli.output import output_file, told
 from cli.printing import OUTPUT, REMARKS, print_json
-from cli.whole import told, whole
 from db.errors import SettingError, StoreError
 
 
@@ -83,8 +83,9 @@ def report(
         if out is not None:
             from cli.page import render
 
-            with whole(out) as part:
-                part.write_text(render(portrait, datetime.now(UTC)), encoding="utf-8")
+            page = render(portrait, datetime.now(UTC)).encode()
+            with output_file(out) as file:
+                file.write(page)
     if as_json:
         print_json(portrait.as_json())
     else:

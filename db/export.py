@@ -128,7 +128,8 @@ def export_folder(store: Store, wanted: Wanted, folder: Path, on_rows: OnRows) -
                     if model not in writers:
                         file = folder / f"month={month}" / f"{sha256(model.encode()).hexdigest()[:12]}.parquet"
                         file.parent.mkdir(parents=True, exist_ok=True)
-                        writers[model] = stack.enter_context(parquet.ParquetWriter(file, SCHEMA))
+                        out = stack.enter_context(file.open("wb"))
+                        writers[model] = stack.enter_context(parquet.ParquetWriter(out, SCHEMA))
                     writers[model].write_batch(rows.filter(pc.equal(rows.column("model"), model)))
 
 

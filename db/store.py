@@ -211,7 +211,8 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.isolation_level = None  # the driver begins no transaction by itself: begin() below does
         if not is_read_only(url):
             _use_wal(connection)  # readers go on while a chunk is written
-        connection.execute("pragma synchronous = normal")  # safe with WAL: a power cut costs whole transactions only
+        # What is committed outlives a power cut: a source may be deleted once its run is done, as the spool is.
+        connection.execute("pragma synchronous = full")
         connection.execute("pragma foreign_keys = on")
         add_lowered(connection)
 

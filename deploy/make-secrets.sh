@@ -12,8 +12,14 @@ for name in postgres_password redis_password grafana_password grafana_reader_pas
         echo "secrets/$name is there: left as it is"
     else
         # Letters and digits only, of 192 random bits: no program that reads it has to quote it.
-        od -An -N24 -tx1 /dev/urandom | tr -d ' \n' > "secrets/$name"
-        chmod 444 "secrets/$name"
+        # It has its name once it is whole and on the disk: an empty one would be left as it is, and lock you out.
+        part="secrets/.$name.part"
+        rm -f "$part"
+        od -An -N24 -tx1 /dev/urandom | tr -d ' \n' > "$part"
+        chmod 444 "$part"
+        sync "$part"
+        mv "$part" "secrets/$name"
         echo "secrets/$name made"
     fi
 done
+sync secrets

@@ -86,14 +86,14 @@ def _spool(found: Generator[Row, None, None], folder: Path, name: str) -> _Spool
         if last is None:
             return None
         count, rows = 0, chain([last], found)
-        try:
-            with spooling(folder, name) as (path, file), pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer:
-                while batch := list(islice(rows, BATCH)):
-                    columns = zip(*(row.fields for row in batch), strict=True)
-                    writer.write_batch(pa.record_batch([pa.array(one, _COLUMN) for one in columns], _SCHEMA))
-                    count, last = count + len(batch), batch[-1]
-        except OSError as error:
-            raise SourceError(f"new rows cannot be kept in {folder}: {error.strerror}; see MOODMILL_SPOOL") from error
+        with (
+            spooling(folder, name, "new rows") as (path, file),
+            pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer,
+        ):
+            while batch := list(islice(rows, BATCH)):
+                columns = zip(*(row.fields for row in batch), strict=True)
+                writer.write_batch(pa.record_batch([pa.array(one, _COLUMN) for one in columns], _SCHEMA))
+                count, last = count + len(batch), batch[-1]
     return _Spooled(path, count, last.watermark)
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 import redis
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, create_engine, event, make_url, text
 
 from db.store import Store
 from tests.support import database_of, forget, free_port, make_model
@@ -133,6 +133,8 @@ def postgres_store(postgres_url: str) -> Iterator[Store]:
 
 def ready(database_url: str) -> Iterator[Store]:
     opened = Store(database_url)
+    if opened.is_sqlite:  # nothing here is to outlive a power cut, as of the server above
+        event.listen(opened.engine, "connect", lambda connection, _: connection.execute("pragma synchronous = off"))
     opened.prepare()
     yield opened
     opened.close()

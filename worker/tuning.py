@@ -2,7 +2,6 @@
 
 import fcntl
 import logging
-import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 import transformers
 
+from db.atomicfile import atomic_file, make_folder
 from db.emotions import EMOTIONS
 from worker.linear import multiplies
 from worker.microbatch import cut
@@ -164,7 +164,7 @@ def _measure(files: ModelFiles, precisions: Sequence[str], budgets: Sequence[int
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Let workers that start at once measure one after the other: the second one reads what the first one found."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -181,6 +181,5 @@ def _recall(path: Path) -> dict[str, Tuning]:
 
 
 def _remember(path: Path, tunings: dict[str, Tuning]) -> None:
-    written = path.with_suffix(f".{os.getpid()}")
-    written.write_bytes(msgspec.json.format(msgspec.json.encode(tunings)))
-    written.replace(path)
+    with atomic_file(path) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(tunings)))

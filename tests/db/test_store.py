@@ -153,6 +153,14 @@ def test_tables_of_other_names_are_no_hindrance(empty: Store) -> None:
     empty.close()
 
 
+def test_what_is_committed_to_sqlite_is_on_the_disk(sqlite_url: str) -> None:
+    """Else a power cut could take chunks back whose source, or spooled input, is deleted by then."""
+    made = Store(sqlite_url)
+    with made.reading() as connection:
+        assert connection.scalar(text("pragma synchronous")) == 2  # "full": each commit waits for the disk
+    made.close()
+
+
 def test_what_a_failed_transaction_wrote_is_gone(store: Store) -> None:
     made = Made(store)
 

@@ -1,6 +1,7 @@
 """Jobs over tables of SQL, as their users run them: each new row is labelled once, whatever is killed on the way."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from sqlalchemy import Column, Engine, Integer, MetaData, NullPool, Table, Text,
 
 from producers import labelling
 from tests.end_to_end.conftest import Fleet
+from tests.faults.servers import full_disk, small_disk
 from tests.support import clean_environment, free_port, moodmill_here
 
 #: Ids that no other test has: all of them share a store.
@@ -268,6 +270,22 @@ def test_a_spool_that_takes_nothing_fails_the_job_and_loses_nothing(shop: Shop) 
     assert "MOODMILL_SPOOL" in " ".join(said["errors"])
     (shop.folder / "spool").unlink()
     assert shop.run()["comments"] == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs the rights of root")
+def test_a_spool_whose_disk_is_full_fails_the_job_and_loses_nothing(shop: Shop) -> None:
+    shop.add([1])
+    disk = shop.folder / "spool"
+    disk.mkdir()
+    with small_disk(disk, 1):
+        with full_disk(disk):
+            (said,) = shop.run()["errors"]
+            assert [file.name for file in shop.spooled] == ["ballast"]
+        assert said.startswith("new rows cannot be kept in ")
+        assert "No space left on device; free space there, or name another folder in MOODMILL_SPOOL" in said
+        assert shop.runs == []
+        assert shop.run()["comments"] == 1
+        assert (shop.labelled, shop.spooled) == ([1], [])
 
 
 def test_list_shows_the_table_and_its_key(shop: Shop) -> None:

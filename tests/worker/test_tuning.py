@@ -8,6 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from tests.powercut import Recorder, left
 from tests.worker.builders import TEXTS, plain_probabilities, settings_for
 from worker import tuning
 from worker.classifier import load_classifier
@@ -75,6 +76,31 @@ def test_where_nothing_can_be_remembered_the_usual_is_taken(
     found = tuned(find_model(nowhere), nowhere)
     assert found == Tuning(precision="fp32", threads=torch.get_num_threads(), batch_tokens=tuning.BUDGETS[0])
     assert "cannot be remembered" in caplog.text
+
+
+def test_a_power_cut_costs_nothing_that_was_measured_before(
+    open_settings: WorkerSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    measured: list[Tuning] = []
+
+    def measure(*_: object) -> Tuning:
+        measured.append(Tuning(precision="fp32", threads=1, batch_tokens=1 + len(measured)))
+        return measured[-1]
+
+    monkeypatch.setattr(tuning, "_measure", measure)
+    files, path = find_model(open_settings), open_settings.moodmill_tuning
+    tuned(files, open_settings)
+    recorder = Recorder(path.parent)
+    with recorder.recording():
+        tuned(files, open_settings.model_copy(update={"moodmill_batch_tokens": 77}))
+    caplog.clear()
+    states = recorder.states()
+    assert len({state[path.name] for state in states}) == 2
+    for number, state in enumerate(states):
+        cut = left(state, tmp_path / str(number)) / path.name
+        assert tuned(files, open_settings.model_copy(update={"moodmill_tuning": cut})) == measured[0]
+    assert len(measured) == 2
+    assert not caplog.text
 
 
 def test_a_precision_that_changes_what_the_model_says_is_not_taken(

@@ -7,19 +7,21 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from transformers import PrinterCallback
 from transformers.utils.logging import set_verbosity_error
 
+from db.atomicfile import atomic_file
 from db.emotions import EMOTIONS
-from db.errors import ModelError, SettingError
+from db.errors import ModelError
 from worker.model import choose_device, choose_precision
 from worker.settings import WorkerSettings
 from worker.training.calibration import fit_calibration, fold
 from worker.training.card import model_card
+from worker.training.checkpoints import Keeper, begin, end, last_checkpoint, refuse_other
 from worker.training.encoder import Encoder, load_encoder
 from worker.training.labelled import Labelled, read_split
 from worker.training.pictures import draw_curves, draw_reliability
@@ -30,9 +32,6 @@ from worker.training.teachers import softened
 from worker.training.thresholds import cross_tuned_f1, tune_thresholds
 from worker.training.trainer import EmotionTrainer, Examples, sigmoid
 
-#: Stands in the model's folder as long as the training has not ended.
-CHECKPOINTS: Final = "checkpoints"
-
 
 def fine_tune(recipe: Recipe, out: Path, settings: WorkerSettings, watcher: Watcher) -> Report:
     """Train by a recipe, write the model to `out`, and return how it does on dev, by thresholds tuned there.
@@ -40,11 +39,11 @@ def fine_tune(recipe: Recipe, out: Path, settings: WorkerSettings, watcher: Watc
     Raises SettingError when `out` holds something else, SourceError or ModelError when data or encoder cannot be had.
     """
     set_verbosity_error()  # type: ignore[no-untyped-call]  # its remarks on a head that is fresh are no news here
-    _refuse_finished(out)
+    refuse_other(out)
     watcher(Progress(stage="reading"))
     train, dev = read_split(recipe.data, "train"), read_split(recipe.data, "dev")
     train = train.first(recipe.limit or len(train))
-    work = _workplace(out, recipe, train, dev)
+    work = begin(out, _description(recipe, train, dev))
     targets = _targets(recipe, train, settings, work, watcher)
     encoder = load_encoder(recipe)
     device = choose_device(settings.moodmill_device)
@@ -59,10 +58,13 @@ def fine_tune(recipe: Recipe, out: Path, settings: WorkerSettings, watcher: Watc
     )
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Reporter(watcher))
-    trainer.train(resume_from_checkpoint=_last_checkpoint(work))
+    trainer.add_callback(Keeper())
+    trainer.train(resume_from_checkpoint=last_checkpoint(work))
     watcher(Progress(stage="finishing"))
-    report = _finish(recipe, encoder, trainer, dev, out)
-    shutil.rmtree(work)
+    model = work / "model"
+    shutil.rmtree(model, ignore_errors=True)  # half written when the process was killed
+    report = _finish(recipe, encoder, trainer, dev, model)
+    end(out, model)
     return report
 
 
@@ -106,57 +108,21 @@ def _targets(
         return train.targets
     kept = work / "targets.npy"
     if not kept.exists():
-        whole = work / "targets.part.npy"
 
         def told(step: int, steps: int) -> None:
             watcher(Progress(stage="asking the teachers", step=step, steps=steps))
 
-        np.save(whole, softened(train, recipe, settings, told))
-        whole.rename(kept)
+        learned = softened(train, recipe, settings, told)
+        with atomic_file(kept) as file:
+            np.save(file, learned)
     found: NDArray[np.float32] = np.load(kept)
     return found
 
 
-def _refuse_finished(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise SettingError(f"{out} is no folder")
-    if out.exists() and any(out.iterdir()) and not (out / CHECKPOINTS).exists():
-        raise SettingError(f"{out} is not empty, and holds no training to go on with: name a new folder")
-
-
-def _workplace(out: Path, recipe: Recipe, train: Labelled, dev: Labelled) -> Path:
-    """Return the folder of the checkpoints; raise SettingError when those in it are of another training."""
-    work = out / CHECKPOINTS
+def _description(recipe: Recipe, *parts: Labelled) -> dict[str, Any]:
+    """Return what tells a training from others: its recipe, and a digest of its data."""
     digest = hashlib.sha256()
-    for part in (train, dev):
+    for part in parts:
         digest.update("\0".join(part.texts).encode("utf-8", "surrogatepass"))
         digest.update(part.targets.tobytes())
-    wanted = {"recipe": json.loads(recipe.as_json()), "data": digest.hexdigest()}
-    begun = work / "begun.json"
-    if begun.exists():
-        was = json.loads(begun.read_text())
-        if was != wanted:
-            other = [name for name, value in wanted["recipe"].items() if was["recipe"].get(name) != value]
-            raise SettingError(
-                f"{out} holds a training that has not ended, with another {', '.join(other) or 'content of the data'}: "
-                "repeat its own settings to go on with it, or name a new folder"
-            )
-        return work
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        begun.write_text(json.dumps(wanted))
-    except OSError as error:
-        raise SettingError(f"{out} cannot be written: {error.strerror}") from error
-    return work
-
-
-def _last_checkpoint(work: Path) -> str | None:
-    """Return the newest checkpoint that is whole: the Trainer writes its state last."""
-    for folder in sorted(work.glob("checkpoint-*"), key=lambda one: int(one.name.split("-")[1]), reverse=True):
-        try:
-            json.loads((folder / "trainer_state.json").read_text())
-        except (OSError, ValueError):
-            shutil.rmtree(folder)  # half written when the process was killed
-            continue
-        return str(folder)
-    return None
+    return {"recipe": json.loads(recipe.as_json()), "data": digest.hexdigest()}

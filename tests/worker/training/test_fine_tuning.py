@@ -20,7 +20,8 @@ from tests.support import clean_environment, make_model, wait_until
 from tests.worker.builders import plain_probabilities, settings_for
 from tests.worker.training.conftest import write_split
 from worker.repository import find_model
-from worker.training.fine_tuning import CHECKPOINTS, fine_tune
+from worker.training.checkpoints import CHECKPOINTS, KEPT
+from worker.training.fine_tuning import fine_tune
 from worker.training.labelled import read_split
 from worker.training.progress import Progress
 from worker.training.recipe import Recipe, read_recipe
@@ -151,7 +152,7 @@ def start(recipe: Recipe, out: Path) -> subprocess.Popen[bytes]:
 
 
 def checkpoints(out: Path) -> Sequence[Path]:
-    return sorted((out / CHECKPOINTS).glob("checkpoint-*/trainer_state.json"))
+    return sorted((out / CHECKPOINTS).glob(f"checkpoint-*/{KEPT}"))
 
 
 def test_a_killed_training_goes_on_and_ends_as_if_nothing_had_happened(recipe: Recipe, tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ def test_a_killed_training_goes_on_and_ends_as_if_nothing_had_happened(recipe: R
     assert steps < 600
     torn = out / CHECKPOINTS / f"checkpoint-{steps + 20}"
     torn.mkdir(exist_ok=True)
-    (torn / "trainer_state.json").write_text('{"epoch":')
+    (torn / "model.safetensors").write_text("")
     told: list[Progress] = []
     fine_tune(longer, out, settings_for(out), told.append)
 
