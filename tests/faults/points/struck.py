@@ -257,45 +257,49 @@ def _command_of(command: Any) -> str:
 def strike_system(striker: Striker) -> None:
     """Let faults strike at what goes to files of the run and comes from there: the disk is full, or broken."""
 
-    def meet(operation: str, path: object) -> None:
-        if not str(path).startswith(striker.folder) or striker.meet("system", operation) is None:
+    def meet(operation: str, path: str) -> None:
+        if not path.startswith(striker.folder) or striker.meet("system", operation) is None:
             return
         code = errno.ENOSPC if operation == "write" else errno.EIO
-        raise OSError(code, os.strerror(code), str(path))
+        raise OSError(code, os.strerror(code), path)
 
     class File(io.FileIO):
         def readinto(self, buffer: Any) -> Any:
-            meet("read", self.name)
+            meet("read", _path(self.name))
             return super().readinto(buffer)
 
         def write(self, data: Any) -> Any:
-            meet("write", self.name)
+            meet("write", _path(self.name))
             return super().write(data)
 
     def struck_open(file: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:
-        if "b" not in mode or not str(file).startswith(striker.folder):
+        if "b" not in mode or not _path(file).startswith(striker.folder):
             return open_file(file, mode, *arguments, **named)
-        raw = File(file, mode.replace("b", ""))
+        raw = File(file, mode.replace("b", ""), named.get("closefd", True), named.get("opener"))
         return io.BufferedReader(raw) if mode == "rb" else io.BufferedWriter(raw)
 
     def of_path(name: str) -> None:
         call = getattr(os, name)
 
         def struck_call(path: Any, *arguments: Any, **named: Any) -> Any:
-            meet(name, path)
+            meet(name, _path(path))
             return call(path, *arguments, **named)
 
         setattr(os, name, struck_call)
 
     def struck_fsync(file: Any, fsync: Callable[[Any], None] = os.fsync) -> None:
-        descriptor = file if isinstance(file, int) else file.fileno()
-        meet("fsync", Path(f"/proc/self/fd/{descriptor}").readlink())
+        meet("fsync", _path(file if isinstance(file, int) else file.fileno()))
         fsync(file)
 
     io.open = builtins.open = struck_open
     os.fsync = struck_fsync  # type: ignore[assignment]
     for name in ("replace", "rename", "link", "unlink", "mkdir", "rmdir"):
         of_path(name)
+
+
+def _path(file: Any) -> str:
+    """Return the path of a file, named by it or by its descriptor."""
+    return str(Path(f"/proc/self/fd/{file}").readlink()) if isinstance(file, int) else os.fspath(file)
 
 
 def _break(descriptor: int) -> None:
