@@ -80,8 +80,10 @@ class SqlTable:
         Of a key that is a time, up to the first that is less than `settled` seconds ago. Rows without key or id are
         passed over. A watermark of other columns counts for nothing. Raises SourceError where the table cannot be read.
         """
-        until = datetime.now(UTC) - timedelta(seconds=settled)
         with self._opened(after) as (connection, found):
+            # By the clock that is behind: what is read too early may have rows committed below it that are never read.
+            clocks = (datetime.now(UTC), parse_time(connection.scalar(select(func.now()))))
+            until = min(moment for moment in clocks if moment) - timedelta(seconds=settled)
             if after is not None and found.last is None:
                 logger.warning("table %s is read from its beginning: it was read by other columns before", self.name)
             streamed = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
