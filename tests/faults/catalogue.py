@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.faults.scene import Database, Scene
+from tests.faults.scene import Clock, Database, Scene
 from tests.faults.servers import full_disk
 from tests.worker.test_transport import MALFORMED
 
@@ -17,6 +17,9 @@ Strike = Callable[[Scene], None]
 QUEUE: Final = "moodmill:chunks"
 #: A run that is read while it is worked on, with few chunks in the queue.
 SHORT_QUEUE: Final = {"MOODMILL_CHUNKS_IN_FLIGHT": "4"}
+
+
+HOUR_S: Final = 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,8 @@ class Fault:
     databases: Sequence[Database]
     aof: bool
     is_disk_small: bool
+    #: Whether processes and Redis have clocks that the scene sets.
+    has_clocks: bool
     poison: Mapping[int, str]
     settings: Mapping[str, str]
     #: Whether it is part of `make test`.
@@ -44,6 +49,7 @@ def fault(
     *databases: Database,
     aof: bool = False,
     is_disk_small: bool = False,
+    has_clocks: bool = False,
     poison: Mapping[int, str] | None = None,
     settings: Mapping[str, str] | None = None,
     short: bool = False,
@@ -59,6 +65,7 @@ def fault(
                 databases=databases or ("sqlite",),
                 aof=aof,
                 is_disk_small=is_disk_small,
+                has_clocks=has_clocks,
                 poison=poison or {},
                 settings=settings or {},
                 short=short,
@@ -299,6 +306,62 @@ def _(found: Scene) -> None:
         time.sleep(10)
     if found.postgres:
         found.postgres.start()  # it may have ended itself
+
+
+# Clocks
+
+
+def _jump(found: Scene, whose: Clock) -> None:
+    """Set a clock an hour ahead, then a day behind, then right again."""
+    for seconds in (HOUR_S, -24 * HOUR_S, 0):
+        found.set_clock(whose, seconds)
+        found.until_done(found.done() + 2)
+
+
+@fault(
+    "clock of the worker jumps an hour ahead, a day back, and right again",
+    "sqlite",
+    "postgresql",
+    has_clocks=True,
+    settings=SHORT_QUEUE,
+    storm=False,
+)
+def _(found: Scene) -> None:
+    _jump(found, "worker")
+
+
+@fault(
+    "clock of the producer jumps an hour ahead, a day back, and right again",
+    has_clocks=True,
+    settings=SHORT_QUEUE,
+    storm=False,
+)
+def _(found: Scene) -> None:
+    _jump(found, "label")
+
+
+@fault(
+    "clock of Redis jumps an hour ahead, a day back, and right again",
+    has_clocks=True,
+    settings=SHORT_QUEUE,
+    storm=False,
+)
+def _(found: Scene) -> None:
+    _jump(found, "valkey")
+
+
+@fault(
+    "clocks of worker and producer an hour apart, worker killed in mid-batch",
+    "sqlite",
+    "postgresql",
+    has_clocks=True,
+    settings=SHORT_QUEUE,
+    storm=False,
+)
+def _(found: Scene) -> None:
+    found.set_clock("worker", HOUR_S)
+    found.set_clock("label", -HOUR_S)
+    found.kill_worker()
 
 
 # Redeliveries

@@ -30,6 +30,7 @@ def test_nothing_is_lost_and_nothing_is_there_twice(
         database=database,
         aof=fault.aof,
         is_disk_small=fault.is_disk_small,
+        has_clocks=fault.has_clocks,
         poison=fault.poison,
         settings=fault.settings,
     ) as found:
