@@ -19,6 +19,7 @@ from worker.envelope import QUEUE, TASK, read_name
 from worker.health import LIFE_S, Part
 from worker.message import ChunkMessage
 from worker.tracing import carried
+from worker.transport import QUARANTINE
 
 #: Messages read from the broker at once; each holds some 100 KB.
 PAGE: Final = 16
@@ -61,13 +62,18 @@ class Traffic(NamedTuple):
     taken: int
     #: Workers that gave a sign of life lately.
     workers: int
+    #: Messages of somebody else's in quarantine, the latest of them.
+    quarantined: int
 
 
 def traffic() -> Traffic:
     """Count what is in the broker, in one connection."""
     with _client() as client:
         return Traffic(
-            queued=int(client.llen(QUEUE)), taken=int(client.hlen("unacked")), workers=_count_workers(client)
+            queued=int(client.llen(QUEUE)),
+            taken=int(client.hlen("unacked")),
+            workers=_count_workers(client),
+            quarantined=int(client.llen(QUARANTINE)),
         )
 
 
