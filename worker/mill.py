@@ -125,13 +125,13 @@ class Mill:
         classified, letters = split(message, outcome, self.model)
         with metrics.timed("write"), part_span("write"):
             stored = self._stored(lambda: store_chunk(self._store, run, number, source, classified, letters))
-        if not stored:
+        if stored is None:
             metrics.ALREADY_DONE.inc()
             return
         metrics.DONE.inc()
-        metrics.COMMENTS.inc(len(classified.comments))
-        metrics.TOKENS.inc(int(classified.tokens.sum()))
-        metrics.DEAD_LETTERS.inc(len(letters))
+        metrics.COMMENTS.inc(len(stored.classified.comments))
+        metrics.TOKENS.inc(int(stored.classified.tokens.sum()))
+        metrics.DEAD_LETTERS.inc(len(stored.dead))
 
     def _classify(self, texts: Sequence[str], dead: int) -> Outcome:
         """Classify the texts of a chunk with which so many processes died."""
