@@ -21,7 +21,7 @@ from db.results import store_chunk
 from db.settings import StoreSettings
 from db.store import Store
 from worker import metrics
-from worker.broker import alive
+from worker.broker import missing
 from worker.classifier import Classifier, Outcome, load_classifier
 from worker.isolation import classify_isolated
 from worker.message import ChunkMessage
@@ -115,9 +115,8 @@ class Mill:
         return len(self._missing(dead))
 
     def _missing(self, workers: Sequence[str]) -> list[str]:
-        """Return those of the processes that gave no heartbeat lately."""
-        living = patiently(lambda: alive(workers), BrokerError, self._pause, "a chunk")
-        return [name for name in workers if name not in living]
+        """Return those of the processes that gave no heartbeat lately, and did not end well."""
+        return patiently(lambda: missing(workers), BrokerError, self._pause, "a chunk")
 
     def _grind(self, message: ChunkMessage, dead: int) -> None:
         run, number, source = message.run, message.number, message.source_number

@@ -37,7 +37,7 @@ from tests.worker.builders import (
 from worker.broker import sign_of_life
 from worker.message import ChunkMessage
 from worker.mill import MAX_ISOLATED_TRIES, MAX_TRIES, Mill, StoppingError
-from worker.pulse import BEAT_S
+from worker.pulse import BEAT_S, Pulse
 
 
 def mill_for(store: Store, model: Path) -> Mill:
@@ -186,6 +186,21 @@ def test_a_broker_that_has_lost_the_heartbeats_makes_no_worker_dead(
                 sign_of_life(name)
 
         monkeypatch.setattr(loaded, "_pause", pause)
+        loaded.grind(message)
+    assert states(sqlite_store) == ["done"]
+
+
+def test_workers_that_ended_well_with_a_chunk_in_work_did_not_die_of_it(
+    broker: redis.Redis, sqlite_store: Store, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [message] = open_run(sqlite_store, TEXTS)
+    # given a store that was away when workers were told to stop
+    for number in range(MAX_TRIES + MAX_ISOLATED_TRIES):
+        Ledger(sqlite_store).begin(message.run, message.number, f"a-worker:{number}")
+        with Pulse(f"a-worker:{number}"):
+            pass
+    with mill_for(sqlite_store, tiny_model) as loaded:
+        monkeypatch.setattr(loaded, "_pause", lambda _: None)
         loaded.grind(message)
     assert states(sqlite_store) == ["done"]
 
