@@ -58,8 +58,7 @@ def whole(store: Store, records: int) -> None:
     assert sum(one.new_rows for one in found) == rows
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("second", ["the same dump", "another dump"])
+@pytest.mark.parametrize("second", [pytest.param("the same dump", marks=pytest.mark.long), "another dump"])
 def test_two_runs_at_once_into_a_new_sqlite_file_both_end_well(tmp_path: Path, tiny_model: Path, second: str) -> None:
     commands = Commands(tmp_path, HF_MODEL_REPO=str(tiny_model))
     one = write_dump(tmp_path / "RC_one", [f"this is {n}" for n in range(COMMENTS)])
@@ -85,6 +84,7 @@ def test_two_runs_at_once_into_postgresql_share_a_broker_and_its_workers(
     whole(postgres_store, COMMENTS)
 
 
+@pytest.mark.long
 def test_whatever_else_is_done_while_a_run_is_under_way_ends_well_and_so_does_the_run(
     tmp_path: Path, tiny_model: Path, sqlite_store: Store
 ) -> None:
