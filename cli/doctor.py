@@ -16,6 +16,11 @@ from db.errors import MoodmillError
 
 #: What only workers have.
 NEEDS_WORKER: Final = ("device", "model")
+#: What to do about messages in quarantine.
+STRANGE: Final = (
+    "messages of another program are in quarantine: `LRANGE moodmill:quarantine 0 -1` of redis-cli shows them, "
+    "`DEL moodmill:quarantine` forgets them; give moodmill a database of its own"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,12 +93,13 @@ def _store() -> str:
 
 
 def _broker() -> str:
-    from worker.broker import broker_shown, check_broker
+    from worker.broker import broker_shown, check_broker, traffic
     from worker.celery_app import settings
 
     if settings.redis_url is not None:
         check_broker()
-        return broker_shown()
+        strange = traffic().quarantined
+        return f"{broker_shown()}{f'; careful: {strange:,} {STRANGE}' if strange else ''}"
     from worker.celery_app import use_broker
     from worker.embedded import embedded_broker
 

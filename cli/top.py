@@ -127,7 +127,8 @@ def _trouble(error: MoodmillError) -> Text:
 def _traffic(found: "Traffic | None") -> str:
     if found is None:
         return "none named (REDIS_URL): each `moodmill label` brings its own"
-    return f"{found.queued:,} chunks queued, {found.taken:,} taken, {found.workers:,} workers alive"
+    strange = f", {found.quarantined:,} messages in quarantine (see `moodmill doctor`)" if found.quarantined else ""
+    return f"{found.queued:,} chunks queued, {found.taken:,} taken, {found.workers:,} workers alive{strange}"
 
 
 def _runs(runs: "Sequence[RunPace]") -> RenderableType:

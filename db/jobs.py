@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, get_args
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Update, case, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Update, case, delete, exists, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from db.clock import shared_now
 from db.schema import chunk, dead_letter, job_label, job_run, run, source
 from db.store import Store
 
@@ -37,52 +38,51 @@ class JobRun:
     ended_at: datetime | None
     state: State
     outcome: str | None
-
-    def is_at_work(self, now: datetime) -> bool:
-        """Whether it runs, in a process that lives."""
-        return self.state == "running" and now - self.alive_at <= LEASE
+    #: Whether it runs, in a process that lives.
+    is_at_work: bool
 
 
 class JobLedger:
     """Writes and reads what a store knows of jobs."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._now = now
 
     def begin(self, job: str) -> int | None:
         """Note that a job begins and return the id of this time; None where it is running already, and alive.
 
         One whose process is gone is noted as lost.
         """
-        now = self._now()
         mine = (job_run.c.job == job) & (job_run.c.state == "running")
-        lost = update(job_run).where(mine, job_run.c.alive_at < now - LEASE)
-        begun = insert(job_run).values(job=job, started_at=now, alive_at=now, state="running")
+        begun = insert(job_run).values(job=job, started_at=_now(), state="running")
+        ended = {"state": "lost", "ended_at": _now(), "outcome": "its process ended in the middle"}
         try:
             with self._store.writing() as connection:
-                connection.execute(lost.values(state="lost", ended_at=now, outcome="its process ended in the middle"))
-                return int(connection.execute(begun.returning(job_run.c.id)).scalar_one())
+                now = shared_now(connection)
+                connection.execute(update(job_run).where(mine, not_(_is_alive(now))).values(ended))
+                return int(connection.execute(begun.values(alive_at=now).returning(job_run.c.id)).scalar_one())
         except IntegrityError:
             return None
 
     def live(self, number: int) -> None:
         """Note that the process which runs a job lives."""
         with self._store.writing() as connection:
-            connection.execute(_running(number).values(alive_at=self._now()))
+            connection.execute(_running(number).values(alive_at=shared_now(connection)))
 
     def end(self, number: int, state: State, outcome: str, told: Sequence[str] = ()) -> None:
         """Note what came of a job, and that this tells of these runs."""
         with self._store.writing() as connection:
-            connection.execute(_running(number).values(ended_at=self._now(), state=state, outcome=outcome))
+            connection.execute(_running(number).values(ended_at=_now(), state=state, outcome=outcome))
             connection.execute(update(job_label).where(job_label.c.run_id.in_(told)).values(told=True))
 
     def latest(self, job: str, states: Sequence[State] = STATES) -> JobRun | None:
         """Return the last time that a job was begun; of those that are in one of these states."""
         mine = (job_run.c.job == job) & job_run.c.state.in_(states)
-        query = select(job_run).where(mine).order_by(job_run.c.started_at.desc()).limit(1)
+        # By number: a clock that went back since would have an older one be the latest.
+        query = select(job_run).where(mine).order_by(job_run.c.id.desc()).limit(1)
         with self._store.reading() as connection:
-            row = connection.execute(query).one_or_none()
+            is_alive = _is_alive(shared_now(connection)).label("is_alive")
+            row = connection.execute(query.add_columns(is_alive)).one_or_none()
         if row is None:
             return None
         return JobRun(
@@ -93,6 +93,7 @@ class JobLedger:
             ended_at=row.ended_at,
             state=row.state,
             outcome=row.outcome,
+            is_at_work=row.state == "running" and row.is_alive,
         )
 
     def give_up(self, run_id: str, reason: str) -> None:
@@ -103,7 +104,7 @@ class JobLedger:
         given_up = select(job_label.c.job, run.c.created_at).join(run).where(run.c.id == run_id)
         with self._store.writing() as connection:
             job, created_at = connection.execute(given_up).one()
-            _settle(connection, run_id, reason, self._now())
+            _settle(connection, run_id, reason, _now())
             later = job_label.c.run_id.in_(select(run.c.id).where(run.c.created_at >= created_at))
             connection.execute(update(job_label).where(job_label.c.job == job, later).values(watermark=None))
             connection.execute(delete(job_label).where(job_label.c.run_id == run_id))
@@ -176,6 +177,16 @@ class JobLedger:
 def _file_of(fingerprint: str) -> str:
     """Return the fingerprint of a file, where this is that of a member of an archive."""
     return fingerprint.partition(":")[0]
+
+
+def _now() -> datetime:
+    """Return what time it is by this machine's clock, by which its schedule goes."""
+    return datetime.now(UTC)
+
+
+def _is_alive(now: datetime) -> ColumnElement[bool]:
+    """Whether a job gave a sign of life lately. One that is far ahead is of before the clock went back."""
+    return job_run.c.alive_at.between(now - LEASE, now + LEASE)
 
 
 def _running(number: int) -> Update:

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -42,7 +42,7 @@ class Ledger:
         with self._store.writing() as connection:
             opened = {
                 "id": run_id,
-                "created_at": now,
+                "created_at": now if owner is None else _after_others(connection, owner.job, now),
                 "options": msgspec.json.encode(options).decode(),
                 "passed_over": written_names(passed_over or {}),
             }
@@ -258,6 +258,12 @@ def count_done(store: Store) -> int:
             return int(connection.scalar(select(func.count()).where(chunk.c.state == "done")) or 0)
     except StoreError:
         return 0
+
+
+def _after_others(connection: Connection, job: str, now: datetime) -> datetime:
+    """Return the moment of a job's new run: after its others, though the clock went back since. It has an order."""
+    latest = connection.scalar(select(func.max(run.c.created_at)).join(job_label).where(job_label.c.job == job))
+    return now if latest is None else max(now, latest + timedelta(microseconds=1))
 
 
 def _insert_chunk(connection: Connection, run_id: str, added: Chunk, skipped_by: Mapping[str, int]) -> None:

@@ -47,6 +47,15 @@ class Written:
     other_ids: Sequence[str] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What a chunk became."""
+
+    #: What of it the database took.
+    classified: Classified
+    dead: Sequence[DeadLetter]
+
+
 def store_chunk(
     store: Store,
     run_id: str,
@@ -54,8 +63,8 @@ def store_chunk(
     source_number: int,
     classified: Classified,
     dead: Sequence[DeadLetter] = (),
-) -> bool:
-    """Store a chunk's outcome and mark it done; return False, and change nothing, where it was done already.
+) -> Stored | None:
+    """Store a chunk's outcome and mark it done; return None, and change nothing, where it was done already.
 
     A comment whose row the database refuses becomes a dead letter.
     """
@@ -86,10 +95,10 @@ def _misses_month(error: Exception) -> bool:
 
 def _store_chunk(
     store: Store, run_id: str, number: int, source_number: int, classified: Classified, dead: Sequence[DeadLetter]
-) -> bool:
+) -> Stored | None:
     with store.writing() as connection:
         if ledger.is_done(connection, run_id, number):
-            return False
+            return None
         written = write_rows(connection, classified)
         if written.new_rows:
             mark_days(connection, classified.model, (comment.created_at for comment in written.kept))
@@ -105,7 +114,7 @@ def _store_chunk(
             skipped_by={ANOTHER_TEXT: len(classified.comments) - len(written.kept)},
             notes={ANOTHER_ID: Note(n=len(written.other_ids), example=min(written.other_ids, default=None))},
         )
-    return True
+    return Stored(classified=classified, dead=dead)
 
 
 def write_rows(connection: Connection, classified: Classified) -> Written:

@@ -5,10 +5,17 @@ from datetime import UTC, date, datetime, time
 
 from sqlalchemy import delete, func, select, text
 
+from db.clock import shared_now
 from db.partitions import EARLY, FIRST_YEAR, LAST_YEAR, LATE, begin_change, months_there, next_month, part_of
 from db.rollups import be_alone, close_days, refresh
 from db.schema import comment_emotion
 from db.store import Store
+
+
+def today(store: Store) -> date:
+    """Return the day by the clock of this machine or of the store, whichever is behind: what goes is gone for good."""
+    with store.reading() as connection:
+        return min(datetime.now(UTC), shared_now(connection)).date()
 
 
 def first_kept(today: date, months: int) -> date:

@@ -45,6 +45,10 @@ STOP_S: Final = 20.0
 #: Seconds between two looks at what is due, at most: some of them in the time that a sign of life is good for.
 LOOK_S: Final = 4.0
 
+#: A time that is further ahead was told by a clock that was wrong. One that is less may be of before the clock went
+#: back: what was run by then is not run again.
+MOST_AHEAD: Final = timedelta(days=1)
+
 app.conf.beat_scheduler = f"{__name__}:JobScheduler"
 app.conf.include = ()  # the workers' task, which needs torch
 app.conf.beat_max_loop_interval = LOOK_S
@@ -92,7 +96,16 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
             sign_of_life(self._name, "beat")
         except BrokerError as error:
             logger.debug("no sign of life: %s", error)
+        self._disbelieve()
         return super().tick(*arguments, **named)
+
+    def _disbelieve(self) -> None:
+        """Have no job wait longer than for a day where a clock that was ahead said when it was begun."""
+        latest = self.app.now() + MOST_AHEAD
+        for entry in self.schedule.values():
+            if entry.last_run_at > latest:
+                entry.last_run_at = latest
+                self._heap = None  # which is made anew
 
     def apply_async(self, entry: Any, **_: Any) -> None:
         """Run a job, unless it still runs since the last time."""

@@ -18,6 +18,7 @@ _OF_BROKER: Final = {
     "moodmill_queue_chunks": "Chunks in the broker's queue.",
     "moodmill_taken_chunks": "Chunks that a worker took, and has not acknowledged.",
     "moodmill_workers": "Workers that gave a sign of life lately.",
+    "moodmill_quarantine_messages": "Messages of somebody else's in quarantine, the latest 100 at most.",
 }
 _OF_STORE: Final = {
     "moodmill_pending_chunks": "Chunks that wait or are in work, as the ledger has it.",

@@ -6,7 +6,6 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
 from typing import Final
@@ -17,7 +16,7 @@ from db.entries import Owner
 from db.errors import MoodmillError, NoSourceError, SourceError, StoreError
 from db.jobs import JobLedger
 from db.reads import RunStatus, status
-from db.retention import first_kept, prune
+from db.retention import first_kept, prune, today
 from db.rollups import refresh
 from db.settings import read_settings
 from db.store import Store
@@ -170,7 +169,7 @@ def _look_after(store: Store) -> None:
     refresh(store)
     months = read_settings(ProducerSettings).moodmill_keep_months
     if months is not None:
-        prune(store, first_kept(datetime.now(UTC).date(), months), lambda month: logger.info("let go: %s", month))
+        prune(store, first_kept(today(store), months), lambda month: logger.info("let go: %s", month))
 
 
 def _read(ledger: JobLedger, job: Job, run: RunStatus) -> RunStatus:

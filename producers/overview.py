@@ -109,7 +109,7 @@ class Lookout:
         succeeded = ledger.latest(name, ["succeeded"])
         since = succeeded.ended_at or succeeded.started_at if succeeded else self._since
         begun = ledger.latest(name)
-        is_at_work = begun is not None and begun.is_at_work(now)
+        is_at_work = begun is not None and begun.is_at_work
         return JobStanding(
             due=job.due_after(now),
             overdue_s=0.0 if is_at_work else max(0.0, (now - job.due_after(since)).total_seconds()),

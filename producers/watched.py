@@ -5,11 +5,15 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from db.errors import SourceError
 from producers.jobs import Job
 from producers.sources import Discovery, Place, discover, fingerprint, of_archive
 from producers.sources.discovery import refuse_unreadable
+
+#: Seconds that the clock of a file server, or that of whoever wrote a file, may be ahead. A time beyond tells nothing.
+MOST_AHEAD_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +35,7 @@ def look_at_files(job: Job, known: Collection[str], outdated: Collection[str] = 
 
     One that was written to lately is left for the next time: it may be half-written.
     """
-    before = time.time() - job.settled
+    now = time.time()
     # An archive is known by what it holds.
     known, outdated = ({*marks, *map(of_archive, marks)} for marks in (known, outdated))
     errors: list[str] = []
@@ -41,7 +45,7 @@ def look_at_files(job: Job, known: Collection[str], outdated: Collection[str] = 
     for place in discovery.places:
         try:
             changed = place.path.stat().st_mtime
-            if changed > before:
+            if now - job.settled < changed < now + MOST_AHEAD_S:
                 continue
             mark = fingerprint(place)
             if mark in known:

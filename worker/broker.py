@@ -2,7 +2,7 @@
 
 import socket
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -19,11 +19,16 @@ from worker.health import LIFE_S, Part
 from worker.message import ChunkMessage
 from worker.sentinels import reason
 from worker.tracing import carried
+from worker.transport import QUARANTINE
 
 #: Messages read from the broker at once; each holds some 100 KB.
 PAGE: Final = 16
+#: Seconds for which it is known of a part that it ended well: as long as a store may be away meanwhile.
+ENDED_S: Final = 7 * 86_400
 #: Keys looked at in a step when workers are counted.
 SCAN: Final = 1_000
+#: Where a worker is accounted for.
+_ACCOUNTS: Final = ("worker:", "ended:worker:")
 
 
 def broker_shown() -> str:
@@ -61,13 +66,18 @@ class Traffic(NamedTuple):
     taken: int
     #: Workers that gave a sign of life lately.
     workers: int
+    #: Messages of somebody else's in quarantine, the latest of them.
+    quarantined: int
 
 
 def traffic() -> Traffic:
     """Count what is in the broker, in one connection."""
     with _client() as client:
         return Traffic(
-            queued=int(client.llen(QUEUE)), taken=int(client.hlen("unacked")), workers=_count_workers(client)
+            queued=int(client.llen(QUEUE)),
+            taken=int(client.hlen("unacked")),
+            workers=_count_workers(client),
+            quarantined=int(client.llen(QUARANTINE)),
         )
 
 
@@ -121,8 +131,9 @@ def sign_of_life(name: str, part: Part = "worker") -> None:
 
 
 def forget(name: str, part: Part = "worker") -> None:
-    """Note that a part has ended."""
+    """Note that a part has ended, and well."""
     with _client() as client:
+        client.set(f"ended:{part}:{name}", 1, ex=ENDED_S)
         client.delete(f"{part}:{name}")
 
 
@@ -137,6 +148,12 @@ def alive(workers: Iterable[str]) -> set[str]:
     """Return those of the workers that gave a sign of life lately."""
     with _client() as client:
         return {one for one in workers if client.exists(f"{KEY_PREFIX}worker:{one}")}
+
+
+def missing(workers: Sequence[str]) -> list[str]:
+    """Return those of the workers that gave no sign of life lately, and did not say that they end."""
+    with _client() as client:
+        return [one for one in workers if not client.exists(*(f"{KEY_PREFIX}{at}{one}" for at in _ACCOUNTS))]
 
 
 def workers_alive() -> int:

@@ -17,7 +17,9 @@ _SHARES: Final = tuple(tenths / 10 for tenths in range(1, 11))
 
 COMMENTS: Final = Counter("moodmill_comments", "Comments classified and stored.")
 TOKENS: Final = Counter("moodmill_tokens", "Tokens of these comments, as the model saw them.")
-DEAD_LETTERS: Final = Counter("moodmill_dead_letters", "Comments that the model could not classify.")
+DEAD_LETTERS: Final = Counter(
+    "moodmill_dead_letters", "Comments that the model could not classify, or the store not take."
+)
 QUARANTINED: Final = Counter("moodmill_quarantined_messages", "Messages of the queue that are none of ours.")
 CHUNKS: Final = Counter("moodmill_chunks", "Chunks taken, by what became of them.", ["outcome"])
 DONE: Final = CHUNKS.labels("done")

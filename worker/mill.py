@@ -21,7 +21,7 @@ from db.results import store_chunk
 from db.settings import StoreSettings
 from db.store import Store
 from worker import metrics
-from worker.broker import alive
+from worker.broker import missing
 from worker.classifier import Classifier, Outcome, load_classifier
 from worker.isolation import classify_isolated
 from worker.message import ChunkMessage
@@ -115,9 +115,8 @@ class Mill:
         return len(self._missing(dead))
 
     def _missing(self, workers: Sequence[str]) -> list[str]:
-        """Return those of the processes that gave no heartbeat lately."""
-        living = patiently(lambda: alive(workers), BrokerError, self._pause, "a chunk")
-        return [name for name in workers if name not in living]
+        """Return those of the processes that gave no heartbeat lately, and did not end well."""
+        return patiently(lambda: missing(workers), BrokerError, self._pause, "a chunk")
 
     def _grind(self, message: ChunkMessage, dead: int) -> None:
         run, number, source = message.run, message.number, message.source_number
@@ -125,13 +124,13 @@ class Mill:
         classified, letters = split(message, outcome, self.model)
         with metrics.timed("write"), part_span("write"):
             stored = self._stored(lambda: store_chunk(self._store, run, number, source, classified, letters))
-        if not stored:
+        if stored is None:
             metrics.ALREADY_DONE.inc()
             return
         metrics.DONE.inc()
-        metrics.COMMENTS.inc(len(classified.comments))
-        metrics.TOKENS.inc(int(classified.tokens.sum()))
-        metrics.DEAD_LETTERS.inc(len(letters))
+        metrics.COMMENTS.inc(len(stored.classified.comments))
+        metrics.TOKENS.inc(int(stored.classified.tokens.sum()))
+        metrics.DEAD_LETTERS.inc(len(stored.dead))
 
     def _classify(self, texts: Sequence[str], dead: int) -> Outcome:
         """Classify the texts of a chunk with which so many processes died."""

@@ -21,7 +21,14 @@ _MULTI_LABEL: Final = (None, "multi_label_classification")
 
 
 def require_model(folder: Path, shown: str) -> list[Path]:
-    """Return the files of a model's weights. Raises ModelError where the folder, called `shown`, is none to load."""
+    """Return the files of a classifier's weights. Raises ModelError where the folder, called `shown`, is no good."""
+    weights = require_encoder(folder, shown)
+    _require_multi_label(_read(folder / "config.json", shown), shown)
+    return weights
+
+
+def require_encoder(folder: Path, shown: str) -> list[Path]:
+    """Return the files of a model's weights, whatever it answers. Raises ModelError where it is none to load."""
     weights = sorted(folder.glob("*.safetensors"))
     vocabularies = [path for name in _VOCABULARIES for path in sorted(folder.glob(name))]
     config = folder / "config.json"
@@ -38,7 +45,7 @@ def require_model(folder: Path, shown: str) -> list[Path]:
             f"the model {shown} has no tokenizer: expected tokenizer.json, or vocab.txt and the like, which the "
             "tokenizer's save_pretrained writes"
         )
-    _check_config(_read(config, shown), shown)
+    _refuse_code(_read(config, shown), shown)
     return weights
 
 
@@ -60,13 +67,16 @@ def _refuse_adapter(path: Path, shown: str) -> None:
         )
 
 
-def _check_config(config: dict[str, Any], shown: str) -> None:
+def _refuse_code(config: dict[str, Any], shown: str) -> None:
     for key, value in _choices(config):
         if value not in _ATTENTIONS:
             raise ModelError(
                 f"config.json of the model {shown} asks for {value!r} ({key}), code that may be fetched from the Hub: "
                 f"remove {key}; eager and sdpa can be had"
             )
+
+
+def _require_multi_label(config: dict[str, Any], shown: str) -> None:
     problem = config.get("problem_type")
     if problem not in _MULTI_LABEL:
         raise ModelError(

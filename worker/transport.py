@@ -7,11 +7,12 @@ in the log. And what a worker that died had taken is read by whoever gives it ba
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from redis.exceptions import RedisError
 
 from worker import metrics
@@ -51,7 +52,26 @@ class Client(redis.PrefixedStrictRedis):
 
 
 class QoS(redis.QoS):
-    """Gives messages back that were taken and not acknowledged."""
+    """Gives messages back that were taken and not acknowledged.
+
+    When one was taken is by the server's clock, which all share. kombu's own way is by the clock of whoever takes it,
+    and one whose clock is ahead of that would give back what is in work elsewhere, again and again.
+    """
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Note that a message is taken, and when."""
+        info = message.delivery_info
+        taken = json.dumps([message._raw, info["exchange"], info["routing_key"]])
+        with self.channel.conn_or_acquire() as client:
+            pipe = client.pipeline().zadd(self.unacked_index_key, {delivery_tag: _clock_of(client)})
+            pipe.hset(self.unacked_key, delivery_tag, taken).execute()
+        virtual.QoS.append(self, message, delivery_tag)  # type: ignore[no-untyped-call]
+
+    @property
+    def visibility_timeout(self) -> float:
+        """Seconds before now, by this machine's clock, at which those were taken that are given back."""
+        with self.channel.conn_or_acquire() as client:
+            return float(self.channel.visibility_timeout) + time.time() - _clock_of(client)
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Put a message back into its queue, or into quarantine where it is none of ours."""
@@ -114,6 +134,11 @@ class SentinelTransport(redis.SentinelTransport):
     """Hands messages on that come from the master that sentinels know."""
 
     Channel = SentinelChannel
+
+
+def _clock_of(client: Any) -> float:
+    seconds, microseconds = client.time()
+    return float(seconds + microseconds / 1e6)
 
 
 def register_transport() -> None:

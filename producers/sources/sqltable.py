@@ -80,8 +80,8 @@ class SqlTable:
         Of a key that is a time, up to the first that is less than `settled` seconds ago. Rows without key or id are
         passed over. A watermark of other columns counts for nothing. Raises SourceError where the table cannot be read.
         """
-        until = datetime.now(UTC) - timedelta(seconds=settled)
         with self._opened(after) as (connection, found):
+            until = _now(connection) - timedelta(seconds=settled) if found.is_time else None
             if after is not None and found.last is None:
                 logger.warning("table %s is read from its beginning: it was read by other columns before", self.name)
             streamed = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
@@ -89,7 +89,7 @@ class SqlTable:
             with streamed.execute(found.query().limit(limit)) as rows:
                 for row in rows:
                     fields, last = row[: len(FIELDS)], row[len(FIELDS) :]
-                    if found.is_time and self._time(last[0]) > until:
+                    if until is not None and self._time(last[0]) > until:
                         return
                     if last == before and len(last) == 1:
                         raise SourceError(
@@ -183,6 +183,15 @@ class _Found:
         key, *ids = self.by
         beyond = [] if self.last is None else [key > self.last[0]]
         return select(func.count()).where(or_(key.is_(None), *(and_(one.is_(None), *beyond) for one in ids)))
+
+
+def _now(connection: Connection) -> datetime:
+    """Return what time it is, by this machine's clock or that of the database, whichever is behind.
+
+    Below a row that is read too early others may be committed, which would never be read.
+    """
+    ours, theirs = datetime.now(UTC), parse_time(connection.scalar(select(func.now())))
+    return ours if theirs is None else min(ours, theirs)
 
 
 def _reflected(connection: Connection, name: str) -> Table:

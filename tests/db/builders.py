@@ -131,7 +131,7 @@ class Made:
         return added
 
     def store_chunk(self, number: int, of: Classified, dead: Sequence[DeadLetter] = ()) -> bool:
-        return store_chunk(self.store, self.id, number, 0, of, dead)
+        return store_chunk(self.store, self.id, number, 0, of, dead) is not None
 
 
 def add_rows(store: Store, of: Classified) -> int:

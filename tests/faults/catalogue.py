@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.faults.scene import Database, Scene
+from tests.faults.scene import Clock, Database, Scene
 from tests.faults.sentinels import SentinelBroker
 from tests.faults.servers import full_disk
 from tests.worker.test_transport import MALFORMED
@@ -18,6 +18,7 @@ Strike = Callable[[Scene], None]
 QUEUE: Final = "moodmill:chunks"
 #: A run that is read while it is worked on, with few chunks in the queue.
 SHORT_QUEUE: Final = {"MOODMILL_CHUNKS_IN_FLIGHT": "4"}
+HOUR_S: Final = 3600
 #: What operators do more than once.
 _STRAY: Final = "look at the list `moodmill:quarantine`; name a database of moodmill's own"
 _POISON: Final = "`moodmill dead list`, and `dead replay` once the model is mended"
@@ -31,9 +32,8 @@ class Fault:
     name: str
     strike: Strike
     databases: Sequence[Database]
-    aof: bool
-    has_sentinels: bool
-    is_disk_small: bool
+    #: What else the scene is asked for: "aof", "has_sentinels", …
+    scenery: Mapping[str, bool]
     poison: Mapping[int, str]
     settings: Mapping[str, str]
     #: What an operator does, where something is left to do.
@@ -50,14 +50,12 @@ CATALOGUE: Final[list[Fault]] = []
 def fault(
     name: str,
     *databases: Database,
-    aof: bool = False,
-    has_sentinels: bool = False,
-    is_disk_small: bool = False,
     poison: Mapping[int, str] | None = None,
     settings: Mapping[str, str] | None = None,
     remedy: str = "nothing",
     short: bool = False,
     storm: bool = True,
+    **scenery: bool,
 ) -> Callable[[Strike], Strike]:
     """Put a fault into the catalogue; without `databases`, it is one that strikes at SQLite."""
 
@@ -67,9 +65,7 @@ def fault(
                 name=name,
                 strike=strike,
                 databases=databases or ("sqlite",),
-                aof=aof,
-                has_sentinels=has_sentinels,
-                is_disk_small=is_disk_small,
+                scenery=scenery,
                 poison=poison or {},
                 settings=settings or {},
                 remedy=remedy,
@@ -365,6 +361,62 @@ def _(found: Scene) -> None:
         time.sleep(10)
     if found.postgres:
         found.postgres.start()  # it may have ended itself
+
+
+# Clocks
+
+
+def _jump(found: Scene, whose: Clock) -> None:
+    """Set a clock an hour ahead, then a day behind, then right again."""
+    for seconds in (HOUR_S, -24 * HOUR_S, 0):
+        found.set_clock(whose, seconds)
+        found.until_done(found.done() + 2)
+
+
+@fault(
+    "clock of the worker jumps an hour ahead, a day back, and right again",
+    "sqlite",
+    "postgresql",
+    has_clocks=True,
+    settings=SHORT_QUEUE,
+    storm=False,
+)
+def _(found: Scene) -> None:
+    _jump(found, "worker")
+
+
+@fault(
+    "clock of the producer jumps an hour ahead, a day back, and right again",
+    has_clocks=True,
+    settings=SHORT_QUEUE,
+    storm=False,
+)
+def _(found: Scene) -> None:
+    _jump(found, "label")
+
+
+@fault(
+    "clock of Redis jumps an hour ahead, a day back, and right again",
+    has_clocks=True,
+    settings=SHORT_QUEUE,
+    storm=False,
+)
+def _(found: Scene) -> None:
+    _jump(found, "valkey")
+
+
+@fault(
+    "clocks of worker and producer an hour apart, worker killed in mid-batch",
+    "sqlite",
+    "postgresql",
+    has_clocks=True,
+    settings=SHORT_QUEUE,
+    storm=False,
+)
+def _(found: Scene) -> None:
+    found.set_clock("worker", HOUR_S)
+    found.set_clock("label", -HOUR_S)
+    found.kill_worker()
 
 
 # Redeliveries

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from db.reads import RunStatus, run_ids, status
 from db.schema import chunk, comment_emotion
 from db.store import Store
 from tests import support
+from tests.clocks import INJECT, clock_of, set_clock
 from tests.faults.sentinels import SentinelBroker
 from tests.faults.servers import Broker, Postgres, small_disk
 from tests.support import clean_environment, write_dump
@@ -33,8 +34,8 @@ from worker.celery_app import app, use_broker
 
 Process = subprocess.Popen[bytes]
 Database = Literal["sqlite", "postgresql"]
+Clock = Literal["worker", "label", "valkey"]
 
-INJECT: Final = Path(__file__).parent / "inject"
 #: Comments of the dump, beside which stands a line that is no JSON.
 COMMENTS: Final = 240
 #: The position of that line.
@@ -73,6 +74,8 @@ class Scene:
     #: The word of POISONS in a comment, by the comment's number.
     poison: Mapping[int, str]
     settings: Mapping[str, str]
+    #: Whether what is started has a clock that `set_clock` sets.
+    has_clocks: bool = False
     workers: list[Process] = field(default_factory=list)
     producers: list[Process] = field(default_factory=list)
     _started: list[Process] = field(default_factory=list)
@@ -102,8 +105,14 @@ class Scene:
             **self.settings,
         }
 
+    def set_clock(self, whose: Clock, seconds: int) -> None:
+        """Set the clock of a command's processes, or of Redis, to so many seconds from now."""
+        set_clock(self.folder / f"{whose}.clock", seconds)
+
     def start(self, *arguments: str | Path, **settings: str) -> Process:
         """Start `moodmill …`; what it says is in a file of its number."""
+        if self.has_clocks:
+            settings |= clock_of(self.folder / f"{arguments[0]}.clock")
         log = self.folder / f"{len(self._started)}-{arguments[0]}.log"
         with log.open("wb") as said:
             process = subprocess.Popen(
@@ -268,6 +277,7 @@ def scene(
     aof: bool = False,
     has_sentinels: bool = False,
     is_disk_small: bool = False,
+    has_clocks: bool = False,
     comments: int = COMMENTS,
     poison: Mapping[int, str] | None = None,
     settings: Mapping[str, str] | None = None,
@@ -284,8 +294,10 @@ def scene(
         if database == "postgresql":
             postgres = Postgres(folder / "store")
             stack.callback(postgres.stop)
-        servers = folder / "valkey"
-        broker = SentinelBroker(servers) if has_sentinels else Broker(servers, aof=aof)
+        for name in get_args(Clock) if has_clocks else ():
+            set_clock(folder / f"{name}.clock", 0)
+        servers, clock = folder / "valkey", clock_of(folder / "valkey.clock") if has_clocks else {}
+        broker = SentinelBroker(servers) if has_sentinels else Broker(servers, aof=aof, clock=clock)
         stack.callback(broker.stop)
         made = Scene(
             folder=folder,
@@ -296,6 +308,7 @@ def scene(
             comments=comments,
             poison=poison or {},
             settings=settings or {},
+            has_clocks=has_clocks,
         )
         stack.callback(made.close)
         yield made

@@ -7,10 +7,11 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
+from unittest.mock import patch
 
 import psutil
 import redis
@@ -27,8 +28,10 @@ PIECE: Final = 1 << 16
 class Broker:
     """A Valkey server, on a port that it keeps over restarts."""
 
-    def __init__(self, folder: Path, *, aof: bool = False) -> None:
+    def __init__(self, folder: Path, *, aof: bool = False, clock: Mapping[str, str] | None = None) -> None:
+        """`clock` is what `clock_of` returns, where the server has one that is set."""
         self._folder = folder
+        self._clock = clock or {}
         self._port = free_port()
         self._config = {"save": "", "appendonly": "yes" if aof else "no", "maxmemory-policy": "noeviction"}
         self.url = f"redis://127.0.0.1:{self._port}/0"
@@ -36,7 +39,8 @@ class Broker:
 
     def start(self) -> None:
         self._server = ValkeyServer(port=self._port, data_dir=self._folder, config=self._config)
-        self._server.start()
+        with patch.dict(os.environ, self._clock):
+            self._server.start()
         self.client = redis.Redis(port=self._port, socket_timeout=5)
 
     def kill(self) -> None:

@@ -23,17 +23,9 @@ EACH = [
 def test_nothing_is_lost_and_nothing_is_there_twice(
     fault: Fault, database: Database, tiny_model: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    if fault.is_disk_small and os.geteuid() != 0:
+    if fault.scenery.get("is_disk_small") and os.geteuid() != 0:
         pytest.skip("mounting a small disk needs the rights of root")
-    with scene(
-        tiny_model,
-        database=database,
-        aof=fault.aof,
-        has_sentinels=fault.has_sentinels,
-        is_disk_small=fault.is_disk_small,
-        poison=fault.poison,
-        settings=fault.settings,
-    ) as found:
+    with scene(tiny_model, database=database, poison=fault.poison, settings=fault.settings, **fault.scenery) as found:
         # given a run
         found.begin()
         # when the fault strikes in the middle of it

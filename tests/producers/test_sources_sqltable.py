@@ -1,5 +1,7 @@
 """Rows of SQL tables beyond a watermark: on each database, by keys of each type, under any names."""
 
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,7 +31,9 @@ from db.errors import MoodmillError, SettingError, SourceError
 from producers.sources.layout import Columns
 from producers.sources.sqltable import FIELDS, Row, SqlTable
 from producers.sources.watermark import Watermark
+from tests.clocks import clock_of, set_clock
 from tests.db.builders import one_line
+from tests.support import clean_environment
 
 #: Seconds; of times long gone it makes no difference.
 SETTLED = 60.0
@@ -149,6 +153,21 @@ def test_moments_that_are_not_settled_are_left_for_later(database_url: str, zone
     table = opened(database_url, "at")
     assert values(read(table, settled=60)) == ["3600", "100"]
     assert values(read(table, settled=10)) == ["3600", "100", "20"]
+
+
+def test_a_clock_that_is_ahead_of_the_database_settles_no_moment(postgres_url: str, tmp_path: Path) -> None:
+    kinds = {"id": Integer, "body": Text, "at": DateTime(timezone=True)}
+    now = datetime.now(UTC)
+    make(postgres_url, "comments", kinds, [(1, "old", now - timedelta(minutes=2)), (2, "new", now)])
+    program = (
+        "import sys; from producers.sources.sqltable import SqlTable; from producers.sources.layout import Columns\n"
+        "print(len(list(SqlTable(sys.argv[1], 'comments', 'at', Columns()).rows(None, 9, 60))))"
+    )
+    set_clock(tmp_path / "clock", 3600)
+    environment = clean_environment(**clock_of(tmp_path / "clock"))
+    command = [sys.executable, "-P", "-c", program, postgres_url]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
 
 
 def test_sqlite_compares_moments_as_they_are_written(sqlite_url: str) -> None:

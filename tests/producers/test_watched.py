@@ -34,6 +34,13 @@ def test_new_files_of_folders_and_patterns_come_oldest_first(tmp_path: Path) -> 
     assert met(job(tmp_path / "folder", tmp_path / "RC_*")) == (older, newer)
 
 
+def test_a_file_whose_time_is_far_ahead_is_met_and_one_that_is_a_little_ahead_not_yet(tmp_path: Path) -> None:
+    file = dump(tmp_path / "RC_2024-01.ndjson", "a", age=-3600)
+    assert met(job(tmp_path)) == ()
+    dump(file, "a", age=-2 * 86_400)
+    assert met(job(tmp_path)) == (file,)
+
+
 def test_known_files_are_passed_over_until_they_grow(tmp_path: Path) -> None:
     file = dump(tmp_path / "RC_2024-01.ndjson", "a")
     known = {fingerprint(Place.at(file))}

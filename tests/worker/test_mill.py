@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 import redis
+from prometheus_client import REGISTRY
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import IntegrityError
 
@@ -18,6 +19,7 @@ from db.reads import status
 from db.schema import model_threshold
 from db.settings import StoreSettings
 from db.store import Store
+from tests.db.test_refusals import refuse
 from tests.support import away, forget, wait_until
 from tests.worker.builders import (
     POISON,
@@ -35,7 +37,7 @@ from tests.worker.builders import (
 from worker.broker import sign_of_life
 from worker.message import ChunkMessage
 from worker.mill import MAX_ISOLATED_TRIES, MAX_TRIES, Mill, StoppingError
-from worker.pulse import BEAT_S
+from worker.pulse import BEAT_S, Pulse
 
 
 def mill_for(store: Store, model: Path) -> Mill:
@@ -188,10 +190,41 @@ def test_a_broker_that_has_lost_the_heartbeats_makes_no_worker_dead(
     assert states(sqlite_store) == ["done"]
 
 
+def test_workers_that_ended_well_with_a_chunk_in_work_did_not_die_of_it(
+    broker: redis.Redis, sqlite_store: Store, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [message] = open_run(sqlite_store, TEXTS)
+    # given a store that was away when workers were told to stop
+    for number in range(MAX_TRIES + MAX_ISOLATED_TRIES):
+        Ledger(sqlite_store).begin(message.run, message.number, f"a-worker:{number}")
+        with Pulse(f"a-worker:{number}"):
+            pass
+    with mill_for(sqlite_store, tiny_model) as loaded:
+        monkeypatch.setattr(loaded, "_pause", lambda _: None)
+        loaded.grind(message)
+    assert states(sqlite_store) == ["done"]
+
+
 def test_a_chunk_that_the_ledger_does_not_know_is_an_error(store: Store, tiny_model: Path) -> None:
     with mill_for(store, tiny_model) as mill, pytest.raises(RunError, match="chunk 0 of run r is not in this store"):
         mill.grind(chunk_of(TEXTS))
     assert results(store) == []
+
+
+def test_rows_that_the_store_refuses_are_counted_as_dead_letters_and_not_as_comments(
+    sqlite_store: Store, tiny_model: Path
+) -> None:
+    def counted() -> tuple[float, ...]:
+        names = ("moodmill_comments_total", "moodmill_dead_letters_total")
+        return tuple(REGISTRY.get_sample_value(name) or 0.0 for name in names)
+
+    refuse(sqlite_store, "comment_id = 'c0'")
+    [message] = open_run(sqlite_store, TEXTS)
+    with mill_for(sqlite_store, tiny_model) as mill:
+        before = counted()
+        mill.grind(message)
+    comments, letters = np.subtract(counted(), before)
+    assert (comments, letters) == (len(results(sqlite_store)), 1) == (len(TEXTS) - 1, 1)
 
 
 def test_any_other_error_is_in_the_ledger_with_its_chunk(store: Store, tiny_model: Path, tmp_path: Path) -> None:

@@ -2,16 +2,21 @@
 
 import json
 import logging
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 from prometheus_client import REGISTRY
 
+from tests.clocks import clock_of, set_clock
+from tests.support import clean_environment
 from tests.worker.builders import chunk_of
 from tests.worker.test_envelope import GOOD, NASTY, item_of
 from worker.broker import give_back, held_chunks, send_chunk, traffic
-from worker.celery_app import app
+from worker.celery_app import VISIBILITY_TIMEOUT_S, app
 from worker.envelope import QUEUE
 from worker.message import ChunkMessage, read_message
 from worker.transport import QUARANTINED_KEPT
@@ -95,3 +100,37 @@ def test_a_full_broker_that_cannot_keep_it_in_quarantine_stops_nobody(
     with caplog.at_level(logging.ERROR):
         assert drain(1) == [chunk]
     assert "cannot be kept in quarantine" in caplog.text
+
+
+#: Takes a message, as a worker that dies with it, or only looks; then gives back what was taken too long ago.
+WORKER = """
+import os, sys
+from worker.celery_app import app
+with app.connection_for_read() as connection, app.amqp.TaskConsumer(connection, on_message=None) as consumer:
+    consumer.register_callback(lambda body, message: None)
+    consumer.consume()
+    if sys.argv[1] == "take":
+        connection.drain_events(timeout=10)
+    connection.default_channel.qos.restore_visible()
+    os._exit(0)
+"""
+
+
+def test_clocks_that_differ_give_nothing_back_that_was_just_taken(
+    broker: redis.Redis, redis_url: str, tmp_path: Path
+) -> None:
+    def run(step: str, clock: float) -> None:
+        set_clock(tmp_path / "clock", clock)
+        environment = clean_environment(REDIS_URL=redis_url, **clock_of(tmp_path / "clock"))
+        subprocess.run([sys.executable, "-P", "-c", WORKER, step], env=environment, check=True)
+
+    send_chunk(chunk_of(["thanks"]))
+    run("take", -2 * VISIBILITY_TIMEOUT_S)
+    run("look", 0)
+    run("look", 2 * VISIBILITY_TIMEOUT_S)
+    assert (broker.llen("moodmill:chunks"), broker.hlen("moodmill:unacked")) == (0, 1)
+    # and what was taken an hour ago is given back, whatever the clock
+    [tag] = broker.hkeys("moodmill:unacked")
+    broker.zincrby("moodmill:unacked_index", -VISIBILITY_TIMEOUT_S, tag)
+    run("look", -2 * VISIBILITY_TIMEOUT_S)
+    assert (broker.llen("moodmill:chunks"), broker.hlen("moodmill:unacked")) == (1, 0)

@@ -11,6 +11,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 from db.emotions import EMOTIONS
 from db.errors import ModelError
 from worker.model import positions
+from worker.model_folder import require_encoder
 from worker.repository import FILES, fetch
 from worker.training.recipe import MINILM, Recipe
 
@@ -36,6 +37,7 @@ class Encoder:
 def load_encoder(recipe: Recipe) -> Encoder:
     """Load the recipe's encoder in fp32, the head drawn by its seed. Raises ModelError when that cannot be."""
     folder = _folder(recipe)
+    require_encoder(folder, recipe.encoder)
     torch.manual_seed(recipe.seed)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

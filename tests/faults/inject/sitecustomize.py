@@ -9,12 +9,14 @@ MOODMILL_TEST_FAULT holds faults with commas between, each KIND:WHEN, KIND:WHEN:
             "import": when the messages' version is read
     FILE    only as long as this file exists; with "once" the first to meet the fault deletes it
 
-Such a process says at SIGUSR2 what each of its threads is at.
+Such a process says at SIGUSR2 what each of its threads is at. One whose clock libfaketime sets (tests/clocks.py) sleeps
+all the same.
 """
 
 import ctypes
 import faulthandler
 import os
+import select
 import signal
 import sys
 import time
@@ -158,6 +160,10 @@ class Spoiler(MetaPathFinder):
         spec.loader.exec_module = execute_and_spoil  # type: ignore[method-assign]
         return spec
 
+
+if "FAKETIME_TIMESTAMP_FILE" in os.environ:
+    # libfaketime takes the moment of the monotonic clock, until which Python has a thread sleep, for one of the other.
+    time.sleep = lambda seconds: select.select([], [], [], float(seconds)) and None
 
 if os.environ.get("MOODMILL_TEST_FAULT"):
     faulthandler.register(signal.SIGUSR2)

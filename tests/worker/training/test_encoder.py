@@ -1,5 +1,6 @@
 """Any encoder becomes a classifier of the 27 emotions, the classic one among them."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from transformers import BertConfig, BertModel
 
 from db.emotions import EMOTIONS
 from db.errors import ModelError
+from tests.support import make_model
 from tests.worker.architectures import FAMILIES, Family, make_of
 from tests.worker.builders import TEXTS, plain_probabilities, plain_tokenizer, settings_for
 from tests.worker.training.test_trainer import trainer_for
@@ -47,6 +49,15 @@ def test_every_layer_of_each_family_is_told_from_the_others(family: Family, data
     inputs = encoder.model.get_input_embeddings().weight
     assert rates[id(inputs)] == pytest.approx(2.5e-4)
     assert {round(rate, 6) for rate in rates.values()} == {2.5e-4, 5e-4, 1e-3}  # head_rate is 1e-3 too
+
+
+def test_an_encoder_whose_config_asks_for_code_of_the_hub_is_refused(tmp_path: Path) -> None:
+    make_model(tmp_path, _attn_implementation="eager", problem_type="single_label_classification")
+    load_encoder(Recipe(encoder=str(tmp_path)))  # what it answered before is no matter
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"_attn_implementation": "org/kernel"}))
+    with pytest.raises(ModelError, match="asks for 'org/kernel'"):
+        load_encoder(Recipe(encoder=str(tmp_path)))
 
 
 def test_of_bert_base_comes_the_classic_model(tiny_model: Path, tmp_path: Path) -> None:
