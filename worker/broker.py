@@ -180,7 +180,8 @@ def send_chunk(message: ChunkMessage) -> None:
         with producers[app.connection_for_write()].acquire(block=True) as producer:
             # Celery would put the comments' texts into the header `argsrepr`, for logs: keep them out.
             shown = {"argsrepr": f"{message.run}/{message.number}", "kwargsrepr": ""}
-            app.send_task(TASK, args=[message.to_json()], producer=producer, headers=carried(), **shown)
+            # Whoever sends tries again; where kombu does, it keeps to the channel that it has closed.
+            app.send_task(TASK, args=[message.to_json()], producer=producer, headers=carried(), retry=False, **shown)
     except (OperationalError, RedisError) as error:
         raise _unreachable(error) from error
 

@@ -12,7 +12,7 @@ from tests.faults.points.struck import Plan
 from tests.faults.points.warm import Started, Warm
 from tests.faults.scene import Database
 from tests.faults.servers import Broker, Postgres
-from tests.support import clean_environment, wait_until
+from tests.support import clean_environment
 from worker.celery_app import worker_arguments
 
 #: Seconds for a process to end, whatever struck it: a hang, and a chunk that has to be noticed as lost.
@@ -29,7 +29,7 @@ class Setup:
         self.store.prepare()
         self._broker = broker
         self._warm = warm
-        self._worker: Started | None = None
+        self.worker: Started | None = None
         self._logs = 0
 
     def start(self, module: str, *arguments: str | Path, plan: Plan | None = None) -> Started:
@@ -48,22 +48,19 @@ class Setup:
         return self.start("worker", "worker", *worker_arguments(), plan=plan)
 
     def keep_worker(self) -> None:
-        """Start the healthy worker, where there is none that lives."""
-        if self._worker is None or self._worker.poll() is not None:
-            worker = self._worker = self.start_worker()
-            wait_until(lambda: "waiting for chunks" in worker.said() or worker.poll() is not None)
+        """Start a healthy worker where none lives, as whoever watches over workers does."""
+        if self.worker is None or self.worker.poll() is not None:
+            if self.worker is not None:  # its heartbeat is no sign of life any more
+                for key in self._broker.client.scan_iter(f"moodmill:worker:*:{self.worker.pid}:*"):
+                    self._broker.client.delete(key)
+            self.worker = self.start_worker()
 
     def stop_worker(self) -> None:
-        """End the healthy worker, where there is one."""
-        if self._worker is not None:
-            self._worker.end(signal.SIGTERM)
-            self._worker.wait(PATIENCE_S)
-            self._worker = None
-
-    def bury(self, worker: Started) -> None:
-        """Do what whoever watches over a worker does when it has died: its heartbeat is no sign of life any more."""
-        for key in self._broker.client.scan_iter(f"moodmill:worker:*:{worker.pid}:*"):
-            self._broker.client.delete(key)
+        """End the worker, where there is one."""
+        if self.worker is not None:
+            self.worker.end(signal.SIGTERM)
+            self.worker.wait(PATIENCE_S)
+            self.worker = None
 
     def close(self) -> None:
         self.store.close()

@@ -39,8 +39,9 @@ ACTIONS: Final[dict[str, tuple[Action, ...]]] = {
 ROOT: Final = Path(__file__).resolve().parents[3]
 OURS: Final = tuple(f"{ROOT / name}{os.sep}" for name in ("cli", "db", "producers", "worker"))
 #: Places that all operations of a layer go through, which tell nothing.
-SHARED: Final = tuple(
-    str(ROOT / name) for name in ("db/answers.py", "db/store.py", "worker/transport.py", "worker/__main__.py")
+SHARED: Final = (
+    *(str(ROOT / "db" / name) for name in ("answers.py", "store.py")),
+    *(str(ROOT / "worker" / name) for name in ("__main__.py", "connections.py", "transport.py")),
 )
 PLACES: Final = 2
 DRIVER: Final = str(Path(redis.__file__).parent)

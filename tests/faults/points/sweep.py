@@ -2,7 +2,6 @@
 
 import random
 import re
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -114,7 +113,7 @@ class Sweep:
             repeats += 1
             assert repeats <= REPEATS, self._said(started)
             started.append(self._setup.moodmill(*again))
-            started[-1].wait(PATIENCE_S)
+            self._await(started[-1])
         try:
             self._scenario.check()
         except AssertionError as error:
@@ -124,26 +123,27 @@ class Sweep:
         return repeats if strike is None or struck.exists() else None
 
     def _alone(self, arguments: Sequence[str | Path], plan: Plan) -> list[Started]:
-        self._setup.keep_worker()
         process = self._setup.moodmill(*arguments, plan=plan)
-        process.wait(PATIENCE_S)
+        self._await(process)
         return [process]
 
     def _with_worker(self, arguments: Sequence[str | Path], plan: Plan) -> list[Started]:
-        """Strike at a worker, from its start to its end; where it dies, another one takes its place."""
+        """Strike at a worker, from its start to its end."""
         self._setup.stop_worker()
-        workers = [self._setup.start_worker(plan)]
+        self._setup.worker = worker = self._setup.start_worker(plan)
         producer = self._setup.moodmill(*arguments)
+        self._await(producer)
+        self._setup.stop_worker()
+        return [producer, worker]
+
+    def _await(self, process: Started) -> None:
+        """Wait until a process has ended, with a worker beside it; where one dies, another takes its place."""
         deadline = time.monotonic() + PATIENCE_S
-        while producer.poll() is None:
-            if workers[-1].poll() is not None:
-                self._setup.bury(workers[-1])
-                workers.append(self._setup.start_worker())
-            assert time.monotonic() < deadline, self._said([producer, *workers])
+        while process.poll() is None:
+            self._setup.keep_worker()
+            if time.monotonic() > deadline:
+                raise TimeoutError(self._said([process]))
             time.sleep(0.05)
-        workers[-1].end(signal.SIGTERM)
-        workers[-1].wait(PATIENCE_S)
-        return [producer, *workers]
 
     def _said(self, started: Sequence[Started]) -> str:
         return "\n".join(f"--- {one.log.name}\n{one.said()}" for one in started)
