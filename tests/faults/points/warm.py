@@ -19,12 +19,15 @@ from typing import Any, Final
 
 #: What the commands spend their start on.
 LIBRARIES: Final = (
-    "alembic.command", "alembic.config", "alembic.script", "alembic.runtime.environment", "celery.app.base",
-    "celery.apps.worker", "celery.bin.celery", "celery.bin.worker", "celery.concurrency.thread",
-    "celery.worker.consumer", "celery.worker.worker", "click", "huggingface_hub", "kombu.transport.redis",
-    "msgspec", "numpy", "prometheus_client", "psycopg", "pyarrow", "pyarrow.parquet", "redis", "rich.console",
-    "rich.progress", "rich.table", "sqlalchemy", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite",
-    "sqlalchemy.orm", "tokenizers", "torch", "transformers", "transformers.models.bert.modeling_bert",
+    "alembic.command", "alembic.config", "alembic.migration", "alembic.runtime.environment", "alembic.script",
+    "celery.app.amqp", "celery.app.base", "celery.app.events", "celery.app.routes", "celery.apps.worker",
+    "celery.backends.base", "celery.bin.celery", "celery.bin.worker", "celery.concurrency.thread",
+    "celery.fixups.django", "celery.worker.consumer", "celery.worker.worker", "click", "dotenv", "encodings.idna",
+    "huggingface_hub", "kombu.mixins", "kombu.transport.redis", "msgspec", "numpy", "pandas", "platformdirs",
+    "prometheus_client", "psycopg", "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet",
+    "pydantic_settings", "redis", "rich.console", "rich.progress", "rich.table", "sqlalchemy",
+    "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite", "sqlalchemy.orm", "sqlite3", "tokenizers",
+    "torch", "transformers", "transformers.models.bert.modeling_bert",
 )  # fmt: skip
 
 
