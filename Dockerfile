@@ -19,7 +19,7 @@ RUN pip wheel --no-deps --wheel-dir /wheels .
 # Wheels only, so that nothing has to be compiled; each in the version that the test suite passed with.
 FROM build AS build-producer
 COPY --from=wheel /wheels /wheels
-RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[traces]"
+RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[traces,report]"
 # The model is the workers'.
 RUN rm -r /opt/moodmill/lib/python3.*/site-packages/worker/bundled
 

@@ -12,7 +12,10 @@ def missing_extra(error: ImportError) -> str | None:
     """Return what to do about an import that failed for want of an extra; None if it failed otherwise."""
     module = (error.name or "").split(".")[0]
     if module in _WORKER:
-        return f"{module} is missing, this install is for producers: pip install 'moodmill[worker]' brings what labels"
+        return (
+            f"{module} is missing, this install is for producers: what labels comes with "
+            "pip install 'moodmill[worker]', and with the images cpu and cuda"
+        )
     if module in _TRAIN:
         return f"{module} is missing: pip install 'moodmill[worker,train]' brings what trains and judges models"
     if module in _REPORT:
