@@ -56,6 +56,11 @@ def test_images_are_those_of_the_services() -> None:
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", pinned.pop())
 
 
+def test_the_page_on_containers_has_each_image() -> None:
+    page = (ROOT / "docs" / "containers.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `moodmill:(\w+)` \|", page, re.MULTILINE)) == IMAGES
+
+
 @pytest.mark.parametrize("image", IMAGES)
 def test_an_image_is_python_and_the_packages_of_a_stage_that_is_thrown_away(image: str) -> None:
     steps = steps_of(image)
