@@ -7,8 +7,9 @@
 FROM python:3.12.13-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
-RUN python -m venv /opt/moodmill
-ENV PATH=/opt/moodmill/bin:$PATH
+# pip stays here: what it installs into has none.
+RUN python -m venv /opt/pip && python -m venv --without-pip /opt/moodmill
+ENV PATH=/opt/pip/bin:$PATH PIP_PYTHON=/opt/moodmill
 COPY constraints.txt .
 
 FROM build AS wheel
@@ -18,7 +19,9 @@ RUN pip wheel --no-deps --wheel-dir /wheels .
 # Wheels only, so that nothing has to be compiled; each in the version that the test suite passed with.
 FROM build AS build-producer
 COPY --from=wheel /wheels /wheels
-RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[traces]"
+RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[traces,report]"
+# The model is the workers'.
+RUN rm -r /opt/moodmill/lib/python3.*/site-packages/worker/bundled
 
 # PyPI's torch for Linux brings CUDA: some gigabytes that a CPU has no use for.
 FROM build AS build-cpu
@@ -36,6 +39,9 @@ RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*
 FROM python:3.12.13-slim-bookworm AS run
 # Its folder holds what is kept: fetched models, what is fastest on this CPU, spooled input. A new volume takes its owner.
 RUN useradd --uid 10001 --user-group --create-home moodmill
+# Nothing gets installed here. And the base image comes without compiled modules of Python's own, which nobody could write
+# at run time: each health check would compile them anew.
+RUN cd /usr/local/lib/python3.*/ && rm -rf ensurepip site-packages/* /usr/local/bin/pip* && python -m compileall -q -x /tests/ .
 ENV PATH=/opt/moodmill/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /home/moodmill
 VOLUME /home/moodmill

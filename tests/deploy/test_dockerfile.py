@@ -1,5 +1,6 @@
 """The Dockerfile: what its images hold, and what they do not. No container engine is needed."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 
 from tests.deploy.service import ROOT, SERVICES, is_ours
 
+#: What .dockerignore lets through.
+LET_IN = [line[1:] for line in (ROOT / ".dockerignore").read_text().split("\n") if line.startswith("!")]
 IMAGES = sorted({service["build"]["target"] for service in SERVICES.values() if "build" in service})
 
 
@@ -53,12 +56,17 @@ def test_images_are_those_of_the_services() -> None:
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", pinned.pop())
 
 
+def test_the_page_on_containers_has_each_image() -> None:
+    page = (ROOT / "docs" / "containers.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `moodmill:(\w+)` \|", page, re.MULTILINE)) == IMAGES
+
+
 @pytest.mark.parametrize("image", IMAGES)
 def test_an_image_is_python_and_the_packages_of_a_stage_that_is_thrown_away(image: str) -> None:
     steps = steps_of(image)
-    assert [rest for word, rest in steps if word == "RUN"] == [
-        "useradd --uid 10001 --user-group --create-home moodmill"
-    ]
+    user, interpreter = (rest for word, rest in steps if word == "RUN")
+    assert user == "useradd --uid 10001 --user-group --create-home moodmill"
+    assert interpreter.endswith("python -m compileall -q -x /tests/ .")
     assert [rest for word, rest in steps if word == "COPY"] == [f"--from=build-{image} /opt/moodmill /opt/moodmill"]
     assert [rest for word, rest in steps if word == "USER"] == ["10001:10001"]
     assert [rest for word, rest in steps if word == "ENTRYPOINT"] == ['["moodmill"]']
@@ -72,7 +80,7 @@ def test_its_packages_are_wheels_in_the_versions_of_the_constraints(image: str) 
         assert "--constraint constraints.txt" in install
         assert "--only-binary :all:" in install or "--no-deps" in install
     assert any("PIP_NO_CACHE_DIR=1" in rest for word, rest in steps_of("build") if word == "ENV")
-    extras = "traces" if image == "producer" else "worker,traces"
+    extras = "traces,report" if image == "producer" else "worker,traces"
     assert installs[-1].endswith(f'"$(ls /wheels/*.whl)[{extras}]"')
 
 
@@ -83,27 +91,45 @@ def test_users_and_folders_of_the_services_are_those_of_the_images() -> None:
         assert f"moodmill:{home}" in service["volumes"]
 
 
-def test_the_wheel_that_is_built_of_the_context_is_whole(tmp_path: Path) -> None:
-    # given what .dockerignore lets through
-    let_in = [line[1:] for line in (ROOT / ".dockerignore").read_text().split("\n") if line.startswith("!")]
-    for name in let_in:
-        source, target = ROOT / name, tmp_path / "src" / name
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the commands of a producer's stages were run on what .dockerignore lets through."""
+    folder = tmp_path_factory.mktemp("built")
+    for name in LET_IN:
+        source, target = ROOT / name, folder / "src" / name
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             target.parent.mkdir(exist_ok=True)
             shutil.copy(source, target)
+    # What is not ours is the business of constraints.txt.
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PIP_NO_DEPS": "1"}
+    for word, rest in (step for stage in ("build", "wheel", "build-producer") for step in STAGES[stage].steps):
+        command = re.sub("(?<![\\w.])/(opt|wheels)", rf"{folder}/\1", rest)
+        if word == "ENV":
+            settings = dict(setting.split("=") for setting in command.split())
+            environment |= {name: value.replace("$PATH", environment["PATH"]) for name, value in settings.items()}
+        elif word == "RUN":
+            subprocess.run(
+                ["sh", "-ec", command], cwd=folder / "src", env=environment, check=True, stdout=subprocess.DEVNULL
+            )
+    return folder
 
-    # when the command of the Dockerfile builds it
-    (command,) = [rest for word, rest in STAGES["wheel"].steps if word == "RUN"]
-    arguments = command.replace("/wheels", str(tmp_path / "wheels")).split()
-    subprocess.run([sys.executable, "-m", *arguments], cwd=tmp_path / "src", check=True, capture_output=True)
 
-    # then all that is data is in there, too
-    (wheel,) = (tmp_path / "wheels").iterdir()
+def test_a_producer_has_neither_pip_nor_the_model(built: Path) -> None:
+    (packages,) = built.glob("opt/moodmill/lib/python3.*/site-packages")
+    assert {path.name.split("-")[0] for path in packages.iterdir()} == {
+        *("moodmill", "bench", "cli", "db", "producers", "worker")
+    }
+    assert not list(packages.rglob("*.safetensors"))
+    assert (built / "opt" / "moodmill" / "bin" / "moodmill").exists()
+
+
+def test_the_wheel_is_whole(built: Path) -> None:
+    (wheel,) = (built / "wheels").iterdir()
     with zipfile.ZipFile(wheel) as opened:
         held = set(opened.namelist())
-    tracked = subprocess.run(["git", "ls-files", *let_in], cwd=ROOT, check=True, capture_output=True, text=True)
+    tracked = subprocess.run(["git", "ls-files", *LET_IN], cwd=ROOT, check=True, capture_output=True, text=True)
     ours_alone = {"bench/measured.svg", "db/migrations/script.py.mako"}  # for those who work on it
     wanted = {name for name in tracked.stdout.split("\n") if "/" in name} - ours_alone
     assert wanted

@@ -3,17 +3,21 @@
 import json
 import logging
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from rich.console import Console
 from sqlalchemy import insert
 
+from cli.progress import IDLE_S, shown_progress
 from db.jobs import JobLedger
 from db.schema import comment_emotion
 from db.store import Store
+from producers.run import Progress
 from tests.support import moodmill_here
 from worker.logs import JsonFormatter, Style, about, last_word, last_word_in, logging_as, set_subject
 from worker.settings import WorkerSettings
@@ -32,6 +36,15 @@ def test_a_line_says_when_where_and_what(capsys: pytest.CaptureFixture[str]) -> 
     assert datetime.now(UTC) >= datetime.fromisoformat(line.pop("ts"))
     assert line.pop("process") > 0
     assert line == {"level": "WARNING", "logger": "tests.logs", "message": "7 chunks of\nrun"}
+
+
+def test_a_run_in_which_nothing_moves_says_so_once_in_its_log(capsys: pytest.CaptureFixture[str]) -> None:
+    standing = Progress(records=9, classified=0, waiting=9, pending_chunks=2, share=0.5, idle_s=IDLE_S + 1)
+    with logging_as("json"), shown_progress(Console(file=StringIO()), own_worker=False) as show:
+        show(standing)
+        show(standing)
+    [line] = logged(capsys)
+    assert "2 wait. Does a worker run" in line["message"]
 
 
 def test_half_a_character_does_not_break_a_line() -> None:

@@ -1,6 +1,7 @@
 """What is fastest on this CPU is measured once and remembered."""
 
 import logging
+import platform
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,18 @@ def test_what_was_measured_is_remembered(open_settings: WorkerSettings, monkeypa
     with pytest.raises(AssertionError, match="measured twice"):
         # Not by another precision: a CPU that has fp32 alone chooses among nothing else by itself.
         tuned(files, open_settings.model_copy(update={"moodmill_batch_tokens": 77}))
+
+
+@pytest.mark.skipif(
+    "model name" not in Path("/proc/cpuinfo").read_text(), reason="its processor does not say what it is"
+)
+def test_a_new_container_on_the_same_processor_measures_nothing(
+    open_settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = tuned(find_model(open_settings), open_settings)
+    monkeypatch.setattr(platform, "node", lambda: "9f66d096e6d6")
+    monkeypatch.setattr(tuning, "_measure", lambda *_: pytest.fail("measured twice"))
+    assert tuned(find_model(open_settings), open_settings) == found
 
 
 def test_where_everything_is_given_nothing_is_measured(open_settings: WorkerSettings) -> None:
