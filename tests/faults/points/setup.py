@@ -9,7 +9,7 @@ from typing import Final
 
 from db.store import Store
 from tests.faults.points.struck import Plan
-from tests.faults.points.warm import Started, Warm
+from tests.faults.points.warm import OF_COMMANDS, OF_WORKERS, Started, Warm
 from tests.faults.scene import Database
 from tests.faults.servers import Broker, Postgres
 from tests.support import clean_environment
@@ -22,30 +22,30 @@ PATIENCE_S: Final = 60.0
 class Setup:
     """Starts processes of moodmill on one store and one broker."""
 
-    def __init__(self, folder: Path, model: Path, broker: Broker, database_url: str, warm: Warm) -> None:
+    def __init__(self, folder: Path, model: Path, broker: Broker, database_url: str, *warm: Warm) -> None:
+        """`warm`: what starts commands, and what starts workers."""
         self.folder: Final = folder
         self.model: Final = model
         self.store: Final = Store(database_url)
         self.store.prepare()
         self._broker = broker
-        self._warm = warm
+        self._commands, self._workers = warm
         self.worker: Started | None = None
         self._logs = 0
 
-    def start(self, module: str, *arguments: str | Path, plan: Plan | None = None) -> Started:
-        """Start a command; with a plan, one that a fault strikes."""
-        self._logs += 1
-        log = self.folder / f"{self._logs}.log"
-        if plan is None:
-            return self._warm.start(module, *arguments, log=log)
-        struck = (module, *arguments)
-        return self._warm.start("tests.faults.points.struck", *struck, log=log, settings=plan.environment())
-
     def moodmill(self, *arguments: str | Path, plan: Plan | None = None) -> Started:
-        return self.start("cli.main", *arguments, plan=plan)
+        """Start a command; with a plan, one that a fault strikes."""
+        return self._start(self._commands, plan, "cli.main", *arguments)
 
     def start_worker(self, plan: Plan | None = None) -> Started:
-        return self.start("worker", "worker", *worker_arguments(), plan=plan)
+        """Start a worker, which nobody watches over; with a plan, one that a fault strikes."""
+        return self._start(self._workers, plan, "worker", "worker", *worker_arguments())
+
+    def _start(self, warm: Warm, plan: Plan | None, *command: str | Path) -> Started:
+        self._logs += 1
+        log = self.folder / f"{self._logs}.log"
+        module, *arguments = command if plan is None else ("tests.faults.points.struck", *command)
+        return warm.start(str(module), *arguments, log=log, settings=plan.environment() if plan else {})
 
     def keep_worker(self) -> None:
         """Start a healthy worker where none lives, as whoever watches over workers does."""
@@ -94,7 +94,8 @@ def setup(model: Path, database: Database) -> Iterator[Setup]:
             "MOODMILL_JOBS": str(folder / "jobs.toml"),
             "TABLES_URL": f"sqlite:///{folder / 'tables.db'}",
         }
-        warm = stack.enter_context(Warm(clean_environment(**settings)))
-        made = Setup(folder, model, broker, url, warm)
+        environment = clean_environment(**settings)
+        warm = [stack.enter_context(Warm(environment, names)) for names in (OF_COMMANDS, OF_COMMANDS + OF_WORKERS)]
+        made = Setup(folder, model, broker, url, *warm)
         stack.callback(made.close)
         yield made

@@ -50,13 +50,13 @@ open_file: Final = io.open
 connect_to_sqlite: Final = sqlite3.connect
 connect_to_postgres: Final = psycopg.Connection.connect
 
-#: The run of a source, and what there is of its chunks and dead letters.
+#: The run of a source, the states of its chunks, and whether some of its dead letters are in replay.
 _STATE: Final = """
     select r.id, r.sealed_at is not null, (select count(*) from source s where s.run_id = r.id and not s.ended)
     from source f join run r on r.id = f.run_id where f.name = {} order by r.created_at desc limit 1
 """
-_CHUNKS: Final = "select distinct state, tries > 0 from chunk where run_id = {} and comments > 0"
-_LETTERS: Final = "select distinct replay_chunk is not null from dead_letter where run_id = {}"
+_CHUNKS: Final = "select distinct state from chunk where run_id = {} and comments > 0"
+_LETTERS: Final = "select distinct 'in replay' from dead_letter where run_id = {} and replay_chunk is not null"
 
 
 class Plan(msgspec.Struct, kw_only=True):
@@ -87,6 +87,8 @@ class Striker:
         self._database_url = database_url
         self._met: set[str] = set()
         self._inside = threading.local()
+        self._looking = threading.Lock()
+        self._connection: Any = None
         self._record = os.open(plan.record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def meet(self, layer: str, operation: str) -> Action | None:
@@ -119,36 +121,33 @@ class Striker:
 
     def _state(self) -> str:
         """Return the state of the ledger, as far as all of its rows of one kind go."""
-        if self._database_url.startswith("sqlite"):
-            path = self._database_url.removeprefix("sqlite:///")
-            connection: Any = connect_to_sqlite(f"file:{path}?mode=ro", uri=True)
-            mark = "?"
-        else:
-            connection = connect_to_postgres(self._database_url.replace("+psycopg", ""), autocommit=True)
-            mark = "%s"
-        try:
-            return _state_of(connection, self._plan.source, mark)
-        except (sqlite3.Error, psycopg.Error):
-            return "no schema"
-        finally:
-            connection.close()
+        with self._looking:
+            try:
+                if self._connection is None:
+                    self._connection = _connect(self._database_url)
+                return _state_of(self._connection, self._plan.source)
+            except (sqlite3.Error, psycopg.Error):
+                self._connection = None
+                return "no schema"
 
 
-def _state_of(connection: Any, source: str, mark: str) -> str:
+def _connect(database_url: str) -> Any:
+    if database_url.startswith("sqlite"):
+        path = database_url.removeprefix("sqlite:///")
+        return connect_to_sqlite(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+    return connect_to_postgres(database_url.replace("+psycopg", ""), autocommit=True)
+
+
+def _state_of(connection: Any, source: str) -> str:
+    mark = "?" if isinstance(connection, sqlite3.Connection) else "%s"
     found = connection.execute(_STATE.format(mark), (source,)).fetchone()
     if found is None:
         return "no run"
     run, is_sealed, unread = found
     head = "sealed" if is_sealed else "reading" if unread else "read"
-    kinds = {
-        "begun" if state == "pending" and is_begun else str(state)
-        for state, is_begun in connection.execute(_CHUNKS.format(mark), (run,)).fetchall()
-    }
-    kinds |= {
-        "in replay" if is_replayed else "dead"
-        for (is_replayed,) in connection.execute(_LETTERS.format(mark), (run,)).fetchall()
-    }
-    return f"{head}: {', '.join(sorted(kinds)) or 'nothing'}"
+    kinds = {*connection.execute(_CHUNKS.format(mark), (run,)).fetchall()}
+    kinds |= {*connection.execute(_LETTERS.format(mark), (run,)).fetchall()}
+    return f"{head}: {', '.join(sorted(kind for (kind,) in kinds)) or 'nothing'}"
 
 
 def _call_site() -> str:

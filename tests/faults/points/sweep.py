@@ -1,5 +1,6 @@
 """A sweep: a fault at each point that a scenario comes by, one after another, and each time the sum is checked."""
 
+import logging
 import random
 import re
 import time
@@ -12,6 +13,8 @@ from tests.faults.points.scenarios import Scenario
 from tests.faults.points.setup import PATIENCE_S, Setup
 from tests.faults.points.struck import ACTIONS, Action, Plan
 from tests.faults.points.warm import Started
+
+logger = logging.getLogger(__name__)
 
 #: Runs without a fault, to find the points: which ones a run comes by is a matter of time as well.
 FIRST_RUNS: Final = 2
@@ -86,6 +89,7 @@ class Sweep:
             try:
                 repeats = self._strike(strike)
             except (AssertionError, TimeoutError) as error:
+                logger.error("%s: %s\n%s", self._scenario.name, strike, error)
                 outcome.failed.append(f"{strike}\n{error}")
                 return
             if repeats is not None:

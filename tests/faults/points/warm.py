@@ -5,6 +5,7 @@ beforehand: a command reads its settings and imports our modules as ever. `pytho
 `Warm` talks to, a JSON line for each question and each answer.
 """
 
+import gc
 import json
 import os
 import runpy
@@ -12,22 +13,26 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-#: What the commands spend their start on.
-LIBRARIES: Final = (
+#: What commands spend their start on.
+OF_COMMANDS: Final = (
     "alembic.command", "alembic.config", "alembic.migration", "alembic.runtime.environment", "alembic.script",
-    "celery.app.amqp", "celery.app.base", "celery.app.events", "celery.app.routes", "celery.apps.worker",
-    "celery.backends.base", "celery.bin.celery", "celery.bin.worker", "celery.concurrency.thread",
-    "celery.fixups.django", "celery.worker.consumer", "celery.worker.worker", "click", "dotenv", "encodings.idna",
-    "huggingface_hub", "kombu.mixins", "kombu.transport.redis", "msgspec", "numpy", "pandas", "platformdirs",
-    "prometheus_client", "psycopg", "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet",
-    "pydantic_settings", "redis", "rich.console", "rich.progress", "rich.table", "sqlalchemy",
-    "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite", "sqlalchemy.orm", "sqlite3", "tokenizers",
-    "torch", "transformers", "transformers.models.bert.modeling_bert",
+    "celery.app.amqp", "celery.app.base", "celery.app.events", "celery.app.routes", "celery.backends.base",
+    "celery.bin.celery", "celery.fixups.django", "click", "dotenv", "encodings.idna", "kombu.mixins",
+    "kombu.transport.redis", "msgspec", "numpy", "pandas", "platformdirs", "prometheus_client", "psycopg",
+    "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "pydantic_settings", "redis", "rich.console",
+    "rich.progress", "rich.table", "sqlalchemy", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite",
+    "sqlalchemy.orm", "sqlite3",
+)  # fmt: skip
+#: What workers do, besides.
+OF_WORKERS: Final = (
+    "celery.apps.worker", "celery.bin.worker", "celery.concurrency.thread", "celery.worker.consumer",
+    "celery.worker.worker", "huggingface_hub", "tokenizers", "torch", "transformers",
+    "transformers.models.bert.modeling_bert",
 )  # fmt: skip
 
 
@@ -67,10 +72,13 @@ class Started:
 class Warm:
     """Starts commands within milliseconds. Use as a context manager: at its end, what it started is killed."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], libraries: Sequence[str] = OF_COMMANDS) -> None:
         self._environment = dict(environment)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", __name__, *libraries],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         self._started: list[Started] = []
 
@@ -116,8 +124,9 @@ class Warm:
 
 def main() -> None:
     """Answer questions until there are no more."""
-    for name in LIBRARIES:
+    for name in sys.argv[1:]:
         import_module(name)
+    gc.freeze()  # or each process would copy all that is there, to find that nothing of it is garbage
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     for line in sys.stdin:
         question = json.loads(line)
