@@ -89,7 +89,7 @@ class Sweep:
             try:
                 repeats = self._strike(strike)
             except (AssertionError, TimeoutError) as error:
-                logger.error("%s: %s\n%s", self._scenario.name, strike, error)
+                logger.error("%s: %s\n%s", self._scenario.name, strike, error)  # noqa: TRY400 - it says all
                 outcome.failed.append(f"{strike}\n{error}")
                 return
             if repeats is not None:
