@@ -38,7 +38,6 @@ def _(found: Scene) -> None:
     "Redis full for 5 s",
     remedy="more `maxmemory`, or fewer `MOODMILL_CHUNKS_IN_FLIGHT`",
     settings=SHORT_QUEUE,
-    short=True,
 )
 def _(found: Scene) -> None:
     with found.broker.full():

@@ -15,7 +15,6 @@ _STRAY: Final = "look at the list `moodmill:quarantine`; name a database of mood
     "chunks delivered three times at once, others popped and never heard of",
     "postgresql",
     "sqlite",
-    short=True,
 )
 def _(found: Scene) -> None:
     client = found.broker.client

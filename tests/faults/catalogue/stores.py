@@ -7,7 +7,7 @@ from tests.faults.scene import Scene
 from tests.faults.servers import full_disk
 
 
-@fault("SQLite locked for 5 s", remedy="end whoever holds the lock", short=True)
+@fault("SQLite locked for 5 s", remedy="end whoever holds the lock")
 def _(found: Scene) -> None:
     with found.store.writing():
         time.sleep(5)

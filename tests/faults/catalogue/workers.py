@@ -47,7 +47,7 @@ def _stop_worker(found: Scene) -> None:
     found.add_worker()
 
 
-fault("worker told to stop under load", short=True)(_stop_worker)
+fault("worker told to stop under load")(_stop_worker)
 
 
 @fault(

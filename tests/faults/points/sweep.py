@@ -16,7 +16,7 @@ from tests.faults.points.warm import Started
 
 logger = logging.getLogger(__name__)
 
-#: Runs without a fault, to find the points: which ones a run comes by is a matter of time as well.
+#: Runs without a fault, to find the points: which ones a run comes by is a matter of time as well. For a sample, one.
 FIRST_RUNS: Final = 2
 #: Times that a point is looked for, and times that an operator may have to begin again.
 TRIES: Final = 2
@@ -62,7 +62,7 @@ class Sweep:
         """Strike at all points, at a `sample` of them, or at those that `only` is part of."""
         began = time.monotonic()
         outcome = Outcome(scenario=self._scenario.name)
-        for _ in range(FIRST_RUNS):
+        for _ in range(FIRST_RUNS if sample is None else 1):
             self._strike(None)
         if sample is None:
             for strike in self._new(outcome, only):
