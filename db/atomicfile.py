@@ -18,20 +18,18 @@ from uuid import uuid4
 #: What is being written is called so; other programs pass over a name that begins with a dot.
 _PART: Final = ".moodmill-{}.part"
 _ANY_PART: Final = _PART.format("[0-9a-f]" * 32)
-#: Errors of folders that may be written to but not be read, and of file systems that put none on the disk by itself.
-_NO_SYNC: Final = (errno.EACCES, errno.EINVAL, errno.ENOTSUP)
+#: Stands in a folder that is being filled, and is locked: folders themselves are not locked across machines.
+_LOCK: Final = ".lock"
+#: Errors of file systems that put nothing on the disk when asked to.
+_NO_SYNC: Final = (errno.EINVAL, errno.ENOTSUP)
 
 
 @contextmanager
 def atomic_file(to: Path, rights: int = 0o666) -> Iterator[BinaryIO]:
     """Yield a file to write, which takes the place of `to` when the context ends; an exception leaves nothing of it.
 
-    It has these rights, or what a stricter umask says. Where `to` is a pipe or a device, what is written goes there.
+    It has these rights, or what a stricter umask says.
     """
-    if to.exists() and not to.is_file():
-        with to.open("wb") as file:
-            yield file
-        return
 
     def make(part: Path) -> int:
         return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, rights)
@@ -39,7 +37,7 @@ def atomic_file(to: Path, rights: int = 0o666) -> Iterator[BinaryIO]:
     with _replacing(Path(os.path.realpath(to)), make) as (_, held):
         with open(held, "wb", closefd=False) as file:
             yield file
-        os.fsync(held)
+        _sync(held)
 
 
 @contextmanager
@@ -48,10 +46,11 @@ def atomic_folder(to: Path, rights: int = 0o777) -> Iterator[Path]:
 
     def make(part: Path) -> int:
         part.mkdir(rights)
-        return os.open(part, os.O_RDONLY)
+        return os.open(part / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, rights & 0o666)
 
     with _replacing(Path(os.path.realpath(to)), make) as (part, _):
         yield part
+        (part / _LOCK).unlink()
         sync_tree(part)
 
 
@@ -59,17 +58,14 @@ def sync_tree(folder: Path) -> None:
     """Put a folder with all that is in it on the disk."""
     for path, _, files in os.walk(folder, topdown=False):
         for name in files:
-            _sync(Path(path, name))
+            _sync_path(Path(path, name))
         sync_folder(Path(path))
 
 
 def sync_folder(folder: Path) -> None:
     """Put on the disk which names a folder has."""
-    try:
-        _sync(folder)
-    except OSError as error:
-        if error.errno not in _NO_SYNC:
-            raise
+    with suppress(PermissionError):  # one that may be written to, and not be read
+        _sync_path(folder)
 
 
 def make_folder(folder: Path) -> None:
@@ -116,7 +112,9 @@ def _sweep(folder: Path) -> None:
     """Delete what killed processes left: nobody holds it."""
     for part in folder.glob(_ANY_PART):
         with suppress(OSError):  # held, another user's, or gone by now
-            descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW)
+            held = part / _LOCK if part.is_dir() else part
+            # For writing: file systems of a network lock nothing else. Without waiting, should it be a pipe.
+            descriptor = os.open(held, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _delete(part)
@@ -131,9 +129,17 @@ def _delete(part: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def _sync_path(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        _sync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise

@@ -108,7 +108,8 @@ def _pace(of: Any, files: Sequence[Any], counted: Any, age: timedelta) -> RunPac
     size = sum(file.size for file in files) or 1
     read = sum(file.size if of.sealed_at or file.ended else file.bytes_read or 0 for file in files) / size
     done = 1 - counted.waiting / max(counted.records, 1) if counted else 0.0
-    seconds = max(min(age, SPEED_WINDOW).total_seconds(), 1.0)
+    is_past = age > timedelta(0)  # else the clock went back since
+    seconds = max(min(age, SPEED_WINDOW).total_seconds(), 1.0) if is_past else SPEED_WINDOW.total_seconds()
     return RunPace(
         id=of.id,
         sources=tuple(file.name for file in files),

@@ -54,8 +54,10 @@ _OF_RIGHTS: Final = (InsufficientPrivilege.sqlstate, InvalidSchemaName.sqlstate)
 UPGRADE_LOCK: Final = 0x6D6F6F64
 
 
-# It tells of each connection that broke by a traceback; that one did is said by whoever needed it, in a line.
-logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+#: Pools of ours log under this name. They tell of each connection that broke by a traceback; that one did is said by
+#: whoever needed it, in a line.
+_POOL: Final = "moodmill"
+logging.getLogger(f"sqlalchemy.pool.impl.QueuePool.{_POOL}").setLevel(logging.CRITICAL)
 
 
 class Store:
@@ -255,7 +257,12 @@ def _postgres_engine(url: URL) -> Engine:
 
 
 def _common() -> dict[str, Any]:
-    pool = {"pool_size": CONNECTIONS, "max_overflow": 0, "pool_timeout": CONNECTION_WAIT_S}
+    pool = {
+        "pool_size": CONNECTIONS,
+        "max_overflow": 0,
+        "pool_timeout": CONNECTION_WAIT_S,
+        "pool_logging_name": _POOL,
+    }
     return {**pool, "hide_parameters": True}  # errors are logged, and parameters hold texts of comments
 
 
@@ -289,7 +296,7 @@ def _rights_needed(store: Store) -> str | None:
     try:
         with store.engine.connect() as connection:
             return rights_needed(connection)
-    except DBAPIError:
+    except (DBAPIError, psycopg.Error):
         return None  # what was wrong is told nevertheless
 
 

@@ -133,8 +133,9 @@ def sign_of_life(name: str, part: Part = "worker") -> None:
 def forget(name: str, part: Part = "worker") -> None:
     """Note that a part has ended, and well."""
     with _client() as client:
-        client.set(f"ended:{part}:{name}", 1, ex=ENDED_S)
-        client.delete(f"{part}:{name}")
+        client.delete(f"{part}:{name}")  # first, for a server that is full does this alone
+        if part == "worker":
+            client.set(f"ended:{part}:{name}", 1, ex=ENDED_S)
 
 
 def forget_process(pid: int) -> None:
@@ -180,9 +181,9 @@ def send_chunk(message: ChunkMessage) -> None:
         with producers[app.connection_for_write()].acquire(block=True) as producer:
             # Celery would put the comments' texts into the header `argsrepr`, for logs: keep them out.
             shown = {"argsrepr": f"{message.run}/{message.number}", "kwargsrepr": ""}
-            # Whoever sends tries again; where kombu does, it keeps to the channel that it has closed.
+            # Whoever sends tries again. kombu would keep to the channel that it has closed.
             app.send_task(TASK, args=[message.to_json()], producer=producer, headers=carried(), retry=False, **shown)
-    except (OperationalError, RedisError) as error:
+    except (OperationalError, RedisError, OSError) as error:
         raise _unreachable(error) from error
 
 

@@ -27,6 +27,7 @@ SOCKET_TIMEOUT_S: Final = 30
 #: What connections to the broker are made with, where its URL does not say otherwise.
 CONNECTION: Final = {
     "visibility_timeout": VISIBILITY_TIMEOUT_S,
+    "max_retries": 0,  # whoever sends waits in a way of its own, and says so
     "global_keyprefix": KEY_PREFIX,
     "socket_timeout": SOCKET_TIMEOUT_S,
     "socket_connect_timeout": SOCKET_TIMEOUT_S,

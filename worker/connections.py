@@ -10,9 +10,16 @@ from redis.sentinel import SentinelManagedConnection
 
 #: What passes by itself: it is a replica since a moment ago, or waits for its master, or is full.
 PASSING: Final = (exceptions.ReadOnlyError, exceptions.MasterDownError, exceptions.OutOfMemoryError)
-#: The same of what the client has no class for, by how it begins: it became a replica while it was asked, has too few
-#: replicas, or cannot save.
-PASSING_WORDS: Final = ("UNBLOCKED", "NOREPLICAS", "MISCONF")
+#: The same of what the client has no class for, by its words: it became a replica while it was asked, has too few
+#: replicas, cannot save; or it discards a transaction for one of these reasons.
+PASSING_WORDS: Final = ("UNBLOCKED", "NOREPLICAS", "MISCONF", "READONLY", "MASTERDOWN", "OOM ")
+
+
+class NotWritingError(OSError):
+    """A server does not write for now.
+
+    No ConnectionError of the client's: with that, it does a transaction that it watches over again at once, for ever.
+    """
 
 
 class _Waiting:
@@ -20,10 +27,10 @@ class _Waiting:
         try:
             return super().read_response(*arguments, **named)  # type: ignore[misc]
         except exceptions.ResponseError as error:
-            if not isinstance(error, PASSING) and not str(error).startswith(PASSING_WORDS):
+            if not isinstance(error, PASSING) and not any(word in str(error) for word in PASSING_WORDS):
                 raise
             self.disconnect()  # type: ignore[attr-defined] # in case another server has its address by now
-            raise exceptions.ConnectionError(str(error)) from error
+            raise NotWritingError(str(error)) from error
 
 
 class WaitingConnection(_Waiting, Connection):

@@ -68,12 +68,16 @@ def part_hosts(url: str) -> tuple[str, tuple[str, ...]]:
         end = re.search(r"[/?#]|$", written)
         place = end.start() if end else 0
         login, at, named = written[:place].rpartition("@")
-        hosts += named.split(",")
+        hosts += [host.strip() for host in named.split(",")]
         logins.add(f"{login}{at}")
         tails.append(written[place:])
     tail = max(tails, key=len)
     logins.discard("")
-    if len(logins) > 1 or any(not tail.startswith(one) for one in tails):
+    if (
+        len(logins) > 1
+        or (len(hosts) > 1 and any("@" in one[:-1] for one in logins))
+        or any(not tail.startswith(one) for one in tails)
+    ):
         raise ValueError(f"its sentinels have several passwords, databases or options: expected {FORM}")
     return f"{SCHEME}://{''.join(logins)}{hosts[0]}{tail}", tuple(hosts)
 

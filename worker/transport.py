@@ -100,7 +100,7 @@ class Channel(redis.Channel):
             with self.conn_or_acquire() as client:
                 client.lpush(QUARANTINE, item)
                 client.ltrim(f"{self.global_keyprefix}{QUARANTINE}", 0, QUARANTINED_KEPT - 1)
-        except RedisError as error:
+        except (RedisError, OSError) as error:
             logger.error("a message %s, and cannot be kept in quarantine: %s", reason, error)  # noqa: TRY400
         else:
             logger.warning(

@@ -190,8 +190,9 @@ def _now(connection: Connection) -> datetime:
 
     Below a row that is read too early others may be committed, which would never be read.
     """
-    ours, theirs = datetime.now(UTC), parse_time(connection.scalar(select(func.now())))
-    return ours if theirs is None else min(ours, theirs)
+    ours, theirs = datetime.now(UTC), connection.scalar(select(func.now()))
+    # A time without a zone is that of wherever the server is; SQLite's is UTC, and this machine's.
+    return min(ours, theirs) if isinstance(theirs, datetime) and theirs.tzinfo else ours
 
 
 def _reflected(connection: Connection, name: str) -> Table:

@@ -162,17 +162,6 @@ def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
     assert caught.value.filename == str(tmp_path / "missing")
 
 
-def test_a_pipe_gets_what_is_written_and_stays_a_pipe(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "x")
-    read: list[bytes] = []
-    reader = threading.Thread(target=lambda: read.append((tmp_path / "x").read_bytes()))
-    reader.start()
-    write(tmp_path / "x")
-    reader.join()
-    assert read == [NEW]
-    assert (tmp_path / "x").is_fifo()
-
-
 def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "x").symlink_to("folder/y")

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 
 import pytest
 import redis
@@ -10,7 +12,7 @@ import redis
 from db.errors import BrokerError
 from tests.support import clean_environment
 from tests.worker.builders import chunk_of
-from worker.broker import check_broker, send_chunk, waiting_messages
+from worker.broker import check_broker, give_back, send_chunk, waiting_messages
 from worker.celery_app import app, use_broker
 from worker.envelope import TASK
 from worker.message import read_message
@@ -54,6 +56,46 @@ def test_a_server_that_drops_keys_when_full_is_refused(broker: redis.Redis) -> N
     finally:
         broker.config_set("maxmemory-policy", "noeviction")
     check_broker()
+
+
+@pytest.fixture
+def full(broker: redis.Redis) -> Iterator[redis.Redis]:
+    """A server that takes nothing, and a message in it that some worker has taken."""
+    send_chunk(chunk_of(["thanks"]))
+    taken = [json.loads(broker.rpop("moodmill:chunks") or b""), "", "chunks"]
+    broker.hset("moodmill:unacked", "tag", json.dumps(taken))
+    broker.zadd("moodmill:unacked_index", {"tag": 1.0})
+    broker.config_set("maxmemory", "1")
+    yield broker
+    broker.config_set("maxmemory", "0")
+
+
+@pytest.mark.timeout(30)
+def test_a_server_that_takes_nothing_is_told_at_once_to_whoever_gives_back(full: redis.Redis) -> None:
+    with pytest.raises(BrokerError, match="cannot use the broker"):
+        give_back()
+    full.config_set("maxmemory", "0")
+    give_back()
+    assert full.llen("moodmill:chunks") == 1
+
+
+@pytest.mark.timeout(30)
+def test_a_server_that_takes_nothing_is_told_at_once_to_whoever_sends(full: redis.Redis) -> None:
+    with pytest.raises(BrokerError, match="cannot use the broker"):
+        send_chunk(chunk_of(["thanks"]))
+    full.config_set("maxmemory", "0")
+    send_chunk(chunk_of(["thanks"]))
+    assert full.llen("moodmill:chunks") == 1
+
+
+@pytest.mark.usefixtures("broker")
+def test_whoever_sends_to_a_broker_that_is_not_there_hears_so_at_once() -> None:
+    use_broker(NOWHERE)
+    for _ in range(3):
+        began = time.monotonic()
+        with pytest.raises(BrokerError, match="cannot use the broker"):
+            send_chunk(chunk_of(["thanks"]))
+        assert time.monotonic() - began < 3
 
 
 @pytest.mark.usefixtures("broker")

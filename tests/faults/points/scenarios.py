@@ -118,7 +118,8 @@ class Label(Scenario):
         runs = self.runs()
         if not runs:
             return ["label", self._setup.folder / self.source]
-        return None if status(self._setup.store, runs[0]).finished else ["resume", runs[0]]
+        found = status(self._setup.store, runs[0])
+        return None if found.finished and not found.source_errors else ["resume", runs[0]]
 
     def check(self) -> None:
         self._check_run(skipped=len(GONE), dead=[4])
