@@ -224,6 +224,7 @@ class Export(Scenario):
 
     def _begin(self) -> Sequence[str | Path]:
         if self.number == 1:
+            self._setup.keep_worker()
             labelled = self._setup.moodmill("label", self._write_dump())
             assert labelled.wait(60) == 1, labelled.said()
             self._rows = self._stored()
