@@ -12,6 +12,7 @@ from typing import Any, Final
 from celery.app import trace
 from celery.exceptions import Reject
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
+from celery.worker import request
 
 from db.errors import MoodmillError, RunError, StoreError
 from db.settings import StoreSettings, read_settings
@@ -84,6 +85,7 @@ def load(**_: Any) -> None:
     global _mill
     # Why a message goes back is said above, and not with a traceback each time.
     logging.getLogger(trace.__name__).addFilter(lambda record: record.msg != trace.LOG_REJECTED.strip())
+    logging.getLogger(request.__name__).addFilter(_in_a_line)
     if settings.moodmill_exit_with_parent:
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     try:
@@ -116,6 +118,13 @@ def stop_waiting(**_: Any) -> None:
 def unload(**_: Any) -> None:
     """End the model threads. Celery has waited for the task threads by now, so nothing waits for the model."""
     _life.close()
+
+
+def _in_a_line(record: logging.LogRecord) -> bool:
+    """Let a message that could not be acknowledged be a warning: it comes again, and its chunk is done by then."""
+    if str(record.msg).startswith("Couldn't ack"):
+        record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
+    return True
 
 
 def _end_with_parent() -> None:
