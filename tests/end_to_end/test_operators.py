@@ -177,7 +177,7 @@ def test_what_ends_a_command_is_told_in_a_line(
 def test_ctrl_c_while_the_program_starts_is_no_traceback(tmp_path: Path) -> None:
     # what commands import is the first to hear of it
     (tmp_path / "click.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
-    done = run("status", cwd=tmp_path, before=("env", f"PYTHONPATH={ROOT}:{tmp_path}"))
+    done = run("status", cwd=tmp_path, before=("env", "--default-signal=INT", f"PYTHONPATH={ROOT}:{tmp_path}"))
     assert (done.returncode, done.stderr) == (130, "")
 
 

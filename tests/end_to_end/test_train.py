@@ -75,7 +75,7 @@ def test_an_interrupted_training_says_how_to_go_on(tiny_model: Path, tmp_path: P
         (["--data", "empty"], "empty has no train.tsv, train.csv or train.parquet"),
         (["--data", "bad"], "line 2: expected a text, a tab, and label numbers from 0 to 27"),
         (["--data", "good", "--encoder", "./nowhere"], "the encoder's folder ./nowhere does not exist"),
-        (["--data", "good", "--encoder", "empty"], "cannot load the encoder empty"),
+        (["--data", "good", "--encoder", "empty"], "the model empty has no weights"),
         (["--epochs", "0"], "0 is not in the range x>=1"),
         (["--data", "good", "--device", "abacus"], "MOODMILL_DEVICE is 'abacus'"),
     ],
