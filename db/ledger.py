@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from db.entries import Chunk, Cut, DeadLetter, Note, Owner, Run, SourceFile, Waiting
+from db.entries import Chunk, Cut, Note, Owner, Run, SourceFile, Waiting
 from db.errors import RunError, StoreError
+from db.letters import bury
 from db.schema import chunk, dead_letter, job_label, note, run, skipped, source
 from db.store import Store
 from db.written import read_layout, read_written_names, written_example, written_layout, written_names
@@ -228,14 +228,6 @@ class Ledger:
             connection.execute(update(chunk).where(mine).values(noted))
         return others
 
-    def set_errors(self, errors: Mapping[int, str]) -> None:
-        """Note why dead letters, by their ids, still are some."""
-        rows = [{"letter": letter, "reason": reason} for letter, reason in errors.items()]
-        if rows:
-            changed = update(dead_letter).where(dead_letter.c.id == bindparam("letter"))
-            with self._store.writing() as connection:
-                connection.execute(changed.values(error=bindparam("reason")), rows)
-
     def retry(self, run_id: str, number: int) -> bool:
         """Make a chunk pending again if it failed, as if it had never been tried; return whether it had."""
         with self._store.writing() as connection:
@@ -316,26 +308,6 @@ def finish(
     mine = (chunk.c.run_id == run_id) & (chunk.c.number == number)
     done = {"state": "done", "classified": classified, "new_rows": new_rows, "error": None}
     connection.execute(update(chunk).where(mine).values(done_at=datetime.now(UTC), **done))
-
-
-def bury(connection: Connection, run_id: str, source_number: int, dead: Sequence[DeadLetter]) -> None:
-    """Write dead letters; one for a record that has one already replaces its error."""
-    if not dead:
-        return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(dead_letter)
-    statement = statement.on_conflict_do_update(
-        index_elements=["run_id", "source_number", "position"],
-        set_={
-            "error": statement.excluded.error,
-            "stage": statement.excluded.stage,
-            "payload": statement.excluded.payload,
-            "replay_chunk": None,
-        },
-    )
-    now = datetime.now(UTC)
-    rows = [{"run_id": run_id, "source_number": source_number, "created_at": now, **one.__dict__} for one in dead]
-    connection.execute(statement, rows)
 
 
 def _names(begun: str | None) -> list[str]:

@@ -1,11 +1,13 @@
-"""Dead letters: of comments, and as people and replays ask for them: listed in flat memory, or a few, whole."""
+"""Dead letters: written, and as people and replays ask for them: listed in flat memory, or a few, whole."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, Row, Select, select
+from sqlalchemy import Column, Connection, Row, Select, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from db.comment import Comment
 from db.entries import DeadLetter
@@ -42,6 +44,35 @@ def unclassified(comment: Comment, error: str) -> DeadLetter:
     """Return the dead letter of a comment that was read, and can not be classified or stored."""
     payload = kept_payload(msgspec.json.encode(comment).decode())
     return DeadLetter(position=comment.position, stage="classify", error=error, payload=payload)
+
+
+def bury(connection: Connection, run_id: str, source_number: int, dead: Sequence[DeadLetter]) -> None:
+    """Write dead letters; one for a record that has one already replaces its error."""
+    if not dead:
+        return
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(dead_letter)
+    statement = statement.on_conflict_do_update(
+        index_elements=["run_id", "source_number", "position"],
+        set_={
+            "error": statement.excluded.error,
+            "stage": statement.excluded.stage,
+            "payload": statement.excluded.payload,
+            "replay_chunk": None,
+        },
+    )
+    now = datetime.now(UTC)
+    rows = [{"run_id": run_id, "source_number": source_number, "created_at": now, **one.__dict__} for one in dead]
+    connection.execute(statement, rows)
+
+
+def set_errors(store: Store, errors: Mapping[int, str]) -> None:
+    """Note why dead letters, by their ids, still are some."""
+    rows = [{"letter": letter, "reason": reason} for letter, reason in errors.items()]
+    if rows:
+        changed = update(dead_letter).where(dead_letter.c.id == bindparam("letter"))
+        with store.writing() as connection:
+            connection.execute(changed.values(error=bindparam("reason")), rows)
 
 
 def list_dead_letters(store: Store, run_id: str | None = None, ids: Sequence[int] = ()) -> Iterator[ListedLetter]:

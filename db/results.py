@@ -20,7 +20,7 @@ from db.emotions import EMOTIONS
 from db.entries import DeadLetter, Note
 from db.faults import Fault, fault_of
 from db.identity import find_other_texts, sqlite_time
-from db.letters import unclassified
+from db.letters import bury, unclassified
 from db.partitions import UNDATED, make_months
 from db.refusals import find_refused
 from db.rollups import mark_days
@@ -103,7 +103,7 @@ def _store_chunk(
         if written.new_rows:
             mark_days(connection, classified.model, (comment.created_at for comment in written.kept))
         replayed = (dead_letter.c.run_id == run_id) & (dead_letter.c.replay_chunk == number)
-        ledger.bury(connection, run_id, source_number, dead)  # takes those that died again out of the replay
+        bury(connection, run_id, source_number, dead)  # takes those that died again out of the replay
         connection.execute(delete(dead_letter).where(replayed))
         ledger.finish(
             connection,

@@ -9,7 +9,7 @@ from db.comment import Comment
 from db.entries import Chunk, Run, SourceFile
 from db.errors import SourceError
 from db.ledger import Ledger
-from db.letters import Letter, ListedLetter, dead_letters
+from db.letters import Letter, ListedLetter, dead_letters, set_errors
 from db.payload import is_cut, is_marked
 from db.store import Store
 from producers.options import RunOptions
@@ -59,7 +59,7 @@ def _replay_chunk(store: Store, run: Run, source_number: int, ids: Sequence[int]
         else:
             passed.append(letter.id)
             skipped[reason] += 1
-    ledger.set_errors(errors)
+    set_errors(store, errors)
     if not replayed and not passed:
         return False
     number = ledger.next_number(run.id)
