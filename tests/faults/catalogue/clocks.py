@@ -1,11 +1,19 @@
 """What strikes at clocks."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from tests.faults.catalogue.fault import SHORT_QUEUE, fault
-from tests.faults.scene import Clock, Scene
+from tests.faults.scene import Clock, Database, Scene
 
 HOUR_S: Final = 3600
+#: The clocks that jump, by what is theirs, and the stores beside which they do.
+_CLOCKS: Final[Sequence[tuple[str, Clock, Sequence[Database]]]] = (
+    ("the worker", "worker", ("sqlite", "postgresql")),
+    ("the producer", "label", ("sqlite",)),
+    ("Redis", "valkey", ("sqlite",)),
+)
 
 
 def _jump(found: Scene, whose: Clock) -> None:
@@ -15,36 +23,14 @@ def _jump(found: Scene, whose: Clock) -> None:
         found.until_done(found.done() + 2)
 
 
-@fault(
-    "clock of the worker jumps an hour ahead, a day back, and right again",
-    "sqlite",
-    "postgresql",
-    has_clocks=True,
-    settings=SHORT_QUEUE,
-    storm=False,
-)
-def _(found: Scene) -> None:
-    _jump(found, "worker")
-
-
-@fault(
-    "clock of the producer jumps an hour ahead, a day back, and right again",
-    has_clocks=True,
-    settings=SHORT_QUEUE,
-    storm=False,
-)
-def _(found: Scene) -> None:
-    _jump(found, "label")
-
-
-@fault(
-    "clock of Redis jumps an hour ahead, a day back, and right again",
-    has_clocks=True,
-    settings=SHORT_QUEUE,
-    storm=False,
-)
-def _(found: Scene) -> None:
-    _jump(found, "valkey")
+for _name, _clock, _databases in _CLOCKS:
+    fault(
+        f"clock of {_name} jumps an hour ahead, a day back, and right again",
+        *_databases,
+        has_clocks=True,
+        settings=SHORT_QUEUE,
+        storm=False,
+    )(partial(_jump, whose=_clock))
 
 
 @fault(

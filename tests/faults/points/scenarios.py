@@ -133,17 +133,18 @@ class Work(Label):
 
 
 class Resume(Label):
-    """`moodmill resume` of a run with a chunk that is done, one that failed, one of a dead worker, and one lost."""
+    """`moodmill resume` of a run with a chunk of a dead worker, one that failed, one that is lost, and more to read."""
 
     name = "resume"
 
     def _begin(self) -> Sequence[str | Path]:
         half = Simulation(self._setup.store, self._write_dump())
-        producer, worker = half.producers[0], half.workers[0]
-        for _ in range(2):
-            producer.read_on()
-            worker.take(0)
-            worker.fail() if half.ledger.begun(half.run) and worker.work and worker.work[1].number else None
+        producer, (dead, failing) = half.producers[0], half.workers
+        producer.read_on()
+        dead.take(0)
+        producer.read_on()
+        failing.take(0)
+        failing.fail()
         producer.read_on(sends=False)
         return ["resume", half.run]
 
