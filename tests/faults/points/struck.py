@@ -43,7 +43,7 @@ SHARED: Final = (
     *(str(ROOT / "db" / name) for name in ("answers.py", "store.py")),
     *(str(ROOT / "worker" / name) for name in ("__main__.py", "connections.py", "transport.py")),
 )
-PLACES: Final = 2
+PLACES: Final = 1
 #: What each new connection to Redis begins with, in whatever state of the ledger.
 HANDSHAKE: Final = ("HELLO", "PING", "CLIENT")
 DRIVER: Final = str(Path(redis.__file__).parent)
