@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from db.entries import Chunk, Cut, Note, Owner, Run, SourceFile, Waiting
@@ -19,6 +19,26 @@ from db.written import read_layout, read_written_names, written_example, written
 
 #: Processes that began a chunk, of which the ledger keeps the names.
 MAX_NAMES: Final = 64
+
+# What is asked for each chunk or at each look is built once: to build a statement takes longer than to execute it.
+_IN_RUN: Final = chunk.c.run_id == bindparam("run")
+_THIS: Final = _IN_RUN & (chunk.c.number == bindparam("chunk"))
+_PENDING: Final = _IN_RUN & (chunk.c.state == "pending")
+_RUN: Final = select(run).where(run.c.id == bindparam("run"))
+_SEAL: Final = update(run).where(run.c.id == bindparam("run"))
+_SOURCES: Final = select(source).where(source.c.run_id == bindparam("run")).order_by(source.c.number)
+_SET_SOURCE: Final = update(source).where(source.c.run_id == bindparam("run"), source.c.number == bindparam("source"))
+_CHUNK: Final = select(chunk).where(_THIS)
+_LOCK: Final = select(chunk.c.state, chunk.c.worker).where(_THIS).with_for_update()
+_SET_CHUNK: Final = update(chunk).where(_THIS)
+_MOVE_CHUNK: Final = _SET_CHUNK.where(chunk.c.state == bindparam("before"))
+_OF_SOURCE: Final = (chunk.c.source_number == bindparam("source")) & ~chunk.c.replay
+_LAST: Final = select(func.max(chunk.c.number), func.max(case((_OF_SOURCE, chunk.c.stop)))).where(_IN_RUN)
+_BEGUN: Final = select(chunk.c.number, chunk.c.worker).where(_PENDING)
+_UNFINISHED: Final = select(chunk).where(_IN_RUN, chunk.c.state != "done").order_by(chunk.c.number)
+_WAITING: Final = select(
+    func.count(), func.coalesce(func.sum(chunk.c.comments), 0), func.coalesce(func.sum(chunk.c.records), 0)
+).where(_PENDING)
 
 
 class Ledger:
@@ -57,10 +77,10 @@ class Ledger:
     def run(self, run_id: str) -> Run:
         """Return a run; raises RunError when there is none of that id."""
         with self._store.reading() as connection:
-            row = connection.execute(select(run).where(run.c.id == run_id)).one_or_none()
+            row = connection.execute(_RUN, {"run": run_id}).one_or_none()
             if row is None:
                 raise RunError(f"no run {run_id!r} in the store {self._store.shown}: `moodmill status` lists the runs")
-            files = connection.execute(select(source).where(source.c.run_id == run_id).order_by(source.c.number))
+            files = connection.execute(_SOURCES, {"run": run_id})
             sources = tuple(
                 SourceFile(
                     number=one.number,
@@ -95,8 +115,8 @@ class Ledger:
                 _insert_notes(connection, run_id, added.number, cut.notes)
                 bury(connection, run_id, added.source_number, cut.dead)
                 if bytes_read is not None:
-                    mine = (source.c.run_id == run_id) & (source.c.number == added.source_number)
-                    connection.execute(update(source).where(mine).values(bytes_read=bytes_read))
+                    mine = {"run": run_id, "source": added.source_number}
+                    connection.execute(_SET_SOURCE, {**mine, "bytes_read": bytes_read})
         except RunError:
             if self._chunk(run_id, added.number) != added:
                 raise
@@ -126,9 +146,8 @@ class Ledger:
             ) from error
 
     def _chunk(self, run_id: str, number: int) -> Chunk | None:
-        mine = (chunk.c.run_id == run_id) & (chunk.c.number == number)
         with self._store.reading() as connection:
-            row = connection.execute(select(chunk).where(mine)).one_or_none()
+            row = connection.execute(_CHUNK, {"run": run_id, "chunk": number}).one_or_none()
         return None if row is None else _chunk(row)
 
     def next_number(self, run_id: str) -> int:
@@ -137,28 +156,25 @@ class Ledger:
 
     def next_chunk(self, run_id: str, source_number: int) -> tuple[int, int]:
         """Return the number of the chunk to add next, and the position in a source that is in no chunk yet."""
-        mine = (chunk.c.source_number == source_number) & ~chunk.c.replay
-        query = select(func.max(chunk.c.number), func.max(case((mine, chunk.c.stop)))).where(chunk.c.run_id == run_id)
         with self._store.reading() as connection:
-            last, stop = connection.execute(query).one()
+            last, stop = connection.execute(_LAST, {"run": run_id, "source": source_number}).one()
         return (0 if last is None else last + 1), stop or 0
 
     def end_source(self, run_id: str, number: int, error: str | None = None) -> None:
         """Note that a source was read as far as it can be; `error` says why that is not its end."""
         with self._store.writing() as connection:
-            mine = (source.c.run_id == run_id) & (source.c.number == number)
-            connection.execute(update(source).where(mine).values(ended=error is None, error=error))
+            ended = {"ended": error is None, "error": error}
+            connection.execute(_SET_SOURCE, {"run": run_id, "source": number, **ended})
 
     def set_layout(self, run_id: str, number: int, layout: Mapping[str, Any] | None) -> None:
         """Note how a source is read, where that is found only after its run began; of values that JSON has."""
         with self._store.writing() as connection:
-            mine = (source.c.run_id == run_id) & (source.c.number == number)
-            connection.execute(update(source).where(mine).values(layout=written_layout(layout)))
+            connection.execute(_SET_SOURCE, {"run": run_id, "source": number, "layout": written_layout(layout)})
 
     def seal(self, run_id: str) -> None:
         """Note that all sources are read: what is in chunks now is the whole run."""
         with self._store.writing() as connection:
-            connection.execute(update(run).where(run.c.id == run_id).values(sealed_at=datetime.now(UTC)))
+            connection.execute(_SEAL, {"run": run_id, "sealed_at": datetime.now(UTC)})
 
     def records(self, run_id: str) -> int:
         """Return how many records of the sources are in chunks."""
@@ -190,27 +206,20 @@ class Ledger:
 
     def waiting(self, run_id: str) -> Waiting:
         """Count the chunks that wait to be classified; cheap however long the run is."""
-        totals = select(
-            func.count(),
-            func.coalesce(func.sum(chunk.c.comments), 0),
-            func.coalesce(func.sum(chunk.c.records), 0),
-        ).where((chunk.c.run_id == run_id) & (chunk.c.state == "pending"))
         with self._store.reading() as connection:
-            chunks, comments, records = connection.execute(totals).one()
+            chunks, comments, records = connection.execute(_WAITING, {"run": run_id}).one()
         return Waiting(chunks=int(chunks), comments=int(comments), records=int(records))
 
     def begun(self, run_id: str) -> dict[int, str | None]:
         """Return the number of each chunk that is pending, with the worker that began it last, if one has."""
-        mine = (chunk.c.run_id == run_id) & (chunk.c.state == "pending")
         with self._store.reading() as connection:
-            rows = connection.execute(select(chunk.c.number, chunk.c.worker).where(mine))
+            rows = connection.execute(_BEGUN, {"run": run_id})
             return {row.number: _names(row.worker)[-1] if row.worker else None for row in rows}
 
     def unfinished(self, run_id: str) -> list[Chunk]:
         """Return the chunks that are pending or failed, by number."""
-        mine = (chunk.c.run_id == run_id) & (chunk.c.state != "done")
         with self._store.reading() as connection:
-            return [_chunk(row) for row in connection.execute(select(chunk).where(mine).order_by(chunk.c.number))]
+            return [_chunk(row) for row in connection.execute(_UNFINISHED, {"run": run_id})]
 
     def begin(self, run_id: str, number: int, worker: str) -> list[str] | None:
         """Note that a worker process begins a chunk, before it does; None when the chunk is done.
@@ -218,29 +227,27 @@ class Ledger:
         Returns the other processes that began it, oldest first: a try is a process, however often it gets the message.
         Raises RunError when there is no such chunk.
         """
-        mine = (chunk.c.run_id == run_id) & (chunk.c.number == number)
         with self._store.writing() as connection:
-            if is_done(connection, run_id, number):
+            state, begun = _lock(connection, run_id, number)
+            if state == "done":
                 return None
-            begun = connection.scalar(select(chunk.c.worker).where(mine))
             others = [name for name in _names(begun) if name != worker][-MAX_NAMES:]
             noted = {"worker": " ".join([*others, worker]), "tries": len(others) + 1}
-            connection.execute(update(chunk).where(mine).values(noted))
+            connection.execute(_SET_CHUNK, {"run": run_id, "chunk": number, **noted})
         return others
 
     def retry(self, run_id: str, number: int) -> bool:
         """Make a chunk pending again if it failed, as if it had never been tried; return whether it had."""
         with self._store.writing() as connection:
-            mine = (chunk.c.run_id == run_id) & (chunk.c.number == number) & (chunk.c.state == "failed")
+            failed = {"run": run_id, "chunk": number, "before": "failed"}
             anew = {"state": "pending", "added_at": datetime.now(UTC), "error": None, "tries": 0, "worker": None}
-            changed = connection.execute(update(chunk).where(mine).values(anew))
-            return changed.rowcount > 0
+            return connection.execute(_MOVE_CHUNK, {**failed, **anew}).rowcount > 0
 
     def fail(self, run_id: str, number: int, error: str) -> None:
         """Note why a chunk could not be classified; `resume` tries it again."""
         with self._store.writing() as connection:
-            mine = (chunk.c.run_id == run_id) & (chunk.c.number == number) & (chunk.c.state == "pending")
-            connection.execute(update(chunk).where(mine).values(state="failed", error=error))
+            pending = {"run": run_id, "chunk": number, "before": "pending"}
+            connection.execute(_MOVE_CHUNK, {**pending, "state": "failed", "error": error})
 
 
 def count_done(store: Store) -> int:
@@ -261,7 +268,7 @@ def _after_others(connection: Connection, job: str, now: datetime) -> datetime:
 def _insert_chunk(connection: Connection, run_id: str, added: Chunk, skipped_by: Mapping[str, int]) -> None:
     state = "pending" if added.comments else "done"
     values = {"run_id": run_id, "state": state, "added_at": datetime.now(UTC), **added.__dict__}
-    connection.execute(insert(chunk).values(values))
+    connection.execute(insert(chunk), values)
     _insert_skips(connection, run_id, added.number, skipped_by)
 
 
@@ -285,11 +292,17 @@ def _insert_notes(connection: Connection, run_id: str, number: int, notes: Mappi
 
 def is_done(connection: Connection, run_id: str, number: int) -> bool:
     """Lock a chunk for this transaction and tell whether it is done. Raises RunError when there is no such chunk."""
-    mine = select(chunk.c.state).where((chunk.c.run_id == run_id) & (chunk.c.number == number))
-    state = connection.scalar(mine.with_for_update())
-    if state is None:
+    state, _ = _lock(connection, run_id, number)
+    return state == "done"
+
+
+def _lock(connection: Connection, run_id: str, number: int) -> tuple[str, str | None]:
+    """Lock a chunk; return its state, and which processes began it."""
+    found = connection.execute(_LOCK, {"run": run_id, "chunk": number}).one_or_none()
+    if found is None:
         raise RunError(f"chunk {number} of run {run_id} is not in this store: worker and producer use different stores")
-    return bool(state == "done")
+    state, worker = found
+    return state, worker
 
 
 def finish(
@@ -305,9 +318,9 @@ def finish(
     """Mark a chunk done, in the transaction that writes its results, with the skips and notes of the writing."""
     _insert_skips(connection, run_id, number, skipped_by)
     _insert_notes(connection, run_id, number, notes)
-    mine = (chunk.c.run_id == run_id) & (chunk.c.number == number)
-    done = {"state": "done", "classified": classified, "new_rows": new_rows, "error": None}
-    connection.execute(update(chunk).where(mine).values(done_at=datetime.now(UTC), **done))
+    done = {"state": "done", "done_at": datetime.now(UTC), "error": None}
+    counted = {"classified": classified, "new_rows": new_rows}
+    connection.execute(_SET_CHUNK, {"run": run_id, "chunk": number, **done, **counted})
 
 
 def _names(begun: str | None) -> list[str]:

@@ -46,13 +46,8 @@ def unclassified(comment: Comment, error: str) -> DeadLetter:
     return DeadLetter(position=comment.position, stage="classify", error=error, payload=payload)
 
 
-def bury(connection: Connection, run_id: str, source_number: int, dead: Sequence[DeadLetter]) -> None:
-    """Write dead letters; one for a record that has one already replaces its error."""
-    if not dead:
-        return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(dead_letter)
-    statement = statement.on_conflict_do_update(
+def _burial(statement: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
+    return statement.on_conflict_do_update(
         index_elements=["run_id", "source_number", "position"],
         set_={
             "error": statement.excluded.error,
@@ -61,9 +56,21 @@ def bury(connection: Connection, run_id: str, source_number: int, dead: Sequence
             "replay_chunk": None,
         },
     )
+
+
+#: By dialect: writes a letter, or its error anew.
+_BURIALS: Final = {
+    dialect: _burial(module.insert(dead_letter)) for dialect, module in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+
+
+def bury(connection: Connection, run_id: str, source_number: int, dead: Sequence[DeadLetter]) -> None:
+    """Write dead letters; one for a record that has one already replaces its error."""
+    if not dead:
+        return
     now = datetime.now(UTC)
     rows = [{"run_id": run_id, "source_number": source_number, "created_at": now, **one.__dict__} for one in dead]
-    connection.execute(statement, rows)
+    connection.execute(_BURIALS[connection.dialect.name], rows)
 
 
 def set_errors(store: Store, errors: Mapping[int, str]) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Double, case, cast, func, select, text
+from sqlalchemy import Connection, Double, bindparam, case, cast, func, select, text
 
 from db.emotions import GROUP_OF, Group
 from db.entries import Note
@@ -14,6 +14,44 @@ from db.models import is_above
 from db.schema import chunk, comment_emotion, dead_letter, model_threshold, note, run, skipped, source
 from db.store import Store
 from db.written import read_layout, read_written_names
+
+# What a run's status takes is built once: it is asked for again and again while a run goes on.
+_RUN: Final = select(run).where(run.c.id == bindparam("run"))
+_SOURCES: Final = (
+    select(source.c.name, source.c.error, source.c.layout)
+    .where(source.c.run_id == bindparam("run"))
+    .order_by(source.c.number)
+)
+_SKIPPED: Final = (
+    select(skipped.c.reason, func.sum(skipped.c.n))
+    .where(skipped.c.run_id == bindparam("run"))
+    .group_by(skipped.c.reason)
+)
+_IN_RUN: Final = chunk.c.run_id == bindparam("run")
+_CHUNKS: Final = select(
+    func.coalesce(func.sum(chunk.c.records), 0).label("read"),
+    func.coalesce(func.sum(chunk.c.classified), 0).label("classified"),
+    func.coalesce(func.sum(chunk.c.new_rows), 0).label("new_rows"),
+    func.count().label("chunks"),
+    func.coalesce(func.sum(case((chunk.c.state == "pending", 1), else_=0)), 0).label("pending_chunks"),
+    func.coalesce(func.sum(case((chunk.c.state == "failed", 1), else_=0)), 0).label("failed_chunks"),
+    func.coalesce(func.sum(case((chunk.c.state != "done", chunk.c.comments), else_=0)), 0).label("waiting"),
+).where(_IN_RUN)
+_FAILURE: Final = select(chunk.c.error).where(_IN_RUN, chunk.c.state == "failed").order_by(chunk.c.number).limit(1)
+_NOTED: Final = note.c.run_id == bindparam("run")
+_NOTES: Final = (
+    select(note.c.kind, func.sum(note.c.n), func.min(case((note.c.example.is_not(None), note.c.chunk_number))))
+    .where(_NOTED)
+    .group_by(note.c.kind)
+    .order_by(note.c.kind)
+)
+_EXAMPLE: Final = select(note.c.example).where(
+    _NOTED, note.c.kind == bindparam("kind"), note.c.chunk_number == bindparam("chunk")
+)
+# A letter in replay is counted with the chunk that replays it.
+_DEAD: Final = select(func.count()).where(
+    dead_letter.c.run_id == bindparam("run"), dead_letter.c.replay_chunk.is_(None)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,25 +133,16 @@ def run_ids(store: Store) -> list[str]:
 def status(store: Store, run_id: str) -> RunStatus:
     """Count a run; raises RunError when there is none of that id."""
     with store.reading() as connection:
-        head = connection.execute(select(run).where(run.c.id == run_id)).one_or_none()
+        mine = {"run": run_id}
+        head = connection.execute(_RUN, mine).one_or_none()
         if head is None:
             raise RunError(f"no run {run_id!r} in the store {store.shown}: `moodmill status` lists the runs")
-        files = connection.execute(
-            select(source.c.name, source.c.error, source.c.layout)
-            .where(source.c.run_id == run_id)
-            .order_by(source.c.number)
-        ).all()
-        skips = connection.execute(
-            select(skipped.c.reason, func.sum(skipped.c.n)).where(skipped.c.run_id == run_id).group_by(skipped.c.reason)
-        )
-        counted = {reason: int(n) for reason, n in skips}
-        chunks = _count_chunks(connection, run_id)
+        files = connection.execute(_SOURCES, mine).all()
+        counted = {reason: int(n) for reason, n in connection.execute(_SKIPPED, mine)}
+        chunks = {name: int(n) for name, n in connection.execute(_CHUNKS, mine).one()._mapping.items()}
         notes = _add_up_notes(connection, run_id)
-        # A letter in replay is counted with the chunk that replays it.
-        buried = (dead_letter.c.run_id == run_id) & dead_letter.c.replay_chunk.is_(None)
-        dead = connection.scalar(select(func.count()).where(buried)) or 0
-        failed = (chunk.c.run_id == run_id) & (chunk.c.state == "failed")
-        failure = connection.scalar(select(chunk.c.error).where(failed).order_by(chunk.c.number).limit(1))
+        dead = connection.scalar(_DEAD, mine) or 0
+        failure = connection.scalar(_FAILURE, mine)
     return RunStatus(
         id=run_id,
         created_at=head.created_at,
@@ -130,29 +159,12 @@ def status(store: Store, run_id: str) -> RunStatus:
     )
 
 
-def _count_chunks(connection: Connection, run_id: str) -> dict[str, int]:
-    done = chunk.c.state == "done"
-    totals = select(
-        func.coalesce(func.sum(chunk.c.records), 0).label("read"),
-        func.coalesce(func.sum(chunk.c.classified), 0).label("classified"),
-        func.coalesce(func.sum(chunk.c.new_rows), 0).label("new_rows"),
-        func.count().label("chunks"),
-        func.coalesce(func.sum(case((chunk.c.state == "pending", 1), else_=0)), 0).label("pending_chunks"),
-        func.coalesce(func.sum(case((chunk.c.state == "failed", 1), else_=0)), 0).label("failed_chunks"),
-        func.coalesce(func.sum(case((~done, chunk.c.comments), else_=0)), 0).label("waiting"),
-    ).where(chunk.c.run_id == run_id)
-    return {name: int(n) for name, n in connection.execute(totals).one()._mapping.items()}
-
-
 def _add_up_notes(connection: Connection, run_id: str) -> dict[str, Note]:
     """Return the notes of a run by kind; the example is that of the first chunk that has one."""
-    mine = note.c.run_id == run_id
-    first = func.min(case((note.c.example.is_not(None), note.c.chunk_number)))
-    totals = select(note.c.kind, func.sum(note.c.n), first).where(mine).group_by(note.c.kind).order_by(note.c.kind)
     notes = {}
-    for kind, n, number in connection.execute(totals).all():
-        of_first = select(note.c.example).where(mine, note.c.kind == kind, note.c.chunk_number == number)
-        notes[kind] = Note(n=int(n), example=connection.scalar(of_first))
+    for kind, n, number in connection.execute(_NOTES, {"run": run_id}).all():
+        of_first = {"run": run_id, "kind": kind, "chunk": number}
+        notes[kind] = Note(n=int(n), example=connection.scalar(_EXAMPLE, of_first))
     return notes
 
 

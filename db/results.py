@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 from psycopg.errors import CheckViolation
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, bindparam, delete
 
 from db import ledger
 from db.classified import Classified
@@ -29,6 +29,10 @@ from db.store import Store
 
 #: Tries to store a chunk, but for the last: one may find that a month is missing, another that rows are refused.
 _TRIES: Final = 2
+#: Lets go of the letters that a chunk replayed.
+_REPLAYED: Final = delete(dead_letter).where(
+    dead_letter.c.run_id == bindparam("run"), dead_letter.c.replay_chunk == bindparam("chunk")
+)
 COLUMNS = (
     "comment_id", "model", "source", "subreddit", "author", "created_at", "text", *EMOTIONS, "tokens", "truncated",
     "text_hash",
@@ -102,9 +106,8 @@ def _store_chunk(
         written = write_rows(connection, classified)
         if written.new_rows:
             mark_days(connection, classified.model, (comment.created_at for comment in written.kept))
-        replayed = (dead_letter.c.run_id == run_id) & (dead_letter.c.replay_chunk == number)
         bury(connection, run_id, source_number, dead)  # takes those that died again out of the replay
-        connection.execute(delete(dead_letter).where(replayed))
+        connection.execute(_REPLAYED, {"run": run_id, "chunk": number})
         ledger.finish(
             connection,
             run_id,
