@@ -5,17 +5,17 @@ and works is not, so that it can be stopped between any two steps: processes, an
 reorders. No test stands here.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from db.classified import Classified
 from db.comment import Comment
 from db.emotions import EMOTIONS
-from db.entries import Chunk
+from db.entries import Chunk, Run
 from db.ledger import Ledger
 from db.reads import RunStatus, status
 from db.results import store_chunk
@@ -30,6 +30,10 @@ from producers.reopening import open_again
 
 #: Comments of a chunk.
 CHUNK = 2
+#: The ids of some comments that have a row of a model: looked up by the key, however many runs share the store.
+_ROWS = select(comment_emotion.c.comment_id).where(
+    comment_emotion.c.comment_id.in_(bindparam("ids", expanding=True)), comment_emotion.c.model == bindparam("model")
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +72,15 @@ class Producer:
         self._simulation = simulation
         self._recovery = Recovery()
         self._ranges: Iterator[tuple[int, RecordRange]] | None = None
+        self._is_done = simulation.is_sealed
 
-    def read_on(self, *, sends: bool = True, twice: bool = False) -> None:
-        """Add the next range to the ledger and send it. One that dies in between does not send; `twice` is a commit
-        whose answer was lost."""
+    def read_on(self, *, sends: bool = True, twice: bool = False) -> bool:
+        """Add the next range to the ledger and send it, or end the run; return whether there was anything to do.
+
+        One that dies in between does not send; `twice` is a commit whose answer was lost.
+        """
+        if self._is_done:
+            return False
         simulation = self._simulation
         ledger, run = simulation.ledger, simulation.begun
         (file,) = run.sources
@@ -81,36 +90,42 @@ class Producer:
             ranges = cut_records(open_again(run, file).records(start), options.filters, start, options.chunk_comments)
             self._ranges = enumerate(ranges, first)
         number, found = next(self._ranges, (None, None))
+        if number is None or found is None:
+            ledger.end_source(run.id, file.number)
+            ledger.seal(run.id)
+            self._is_done = simulation.is_sealed = True
+            return True
+        added = Chunk(
+            number=number,
+            source_number=file.number,
+            first=found.first,
+            stop=found.stop,
+            records=found.records,
+            comments=len(found.comments),
+        )
         for _ in range(2 if twice else 1):
-            if number is None or found is None:
-                ledger.end_source(run.id, file.number)
-                ledger.seal(run.id)
-            else:
-                comments = len(found.comments)
-                added = Chunk(
-                    number=number,
-                    source_number=file.number,
-                    first=found.first,
-                    stop=found.stop,
-                    records=found.records,
-                    comments=comments,
-                )
-                ledger.add_chunk(run.id, added, found.cut)
-        if number is not None and found is not None and found.comments and sends:
+            ledger.add_chunk(run.id, added, found.cut)
+        if found.comments and sends:
             simulation.broker.queue.append(Message(number=number, comments=tuple(found.comments)))
+        return True
 
     def look(self) -> None:
         """Compare ledger and broker, and send again what is lost at two looks in a row."""
         look = self._simulation.look()
         self.send_again(self._recovery.lost(look), look)
 
-    def resume(self) -> None:
-        """Send again what failed and what the broker does not have."""
-        simulation, look = self._simulation, self._simulation.look()
+    def resume(self) -> bool:
+        """Send again what failed and what the broker does not have; return whether anything was unfinished."""
+        simulation = self._simulation
         unfinished = {one.number for one in simulation.ledger.unfinished(simulation.run)}
-        self.send_again(unfinished - (set(look.pending) - look.suspects), look)
+        if unfinished:
+            look = simulation.look()
+            self.send_again(unfinished - (set(look.pending) - look.suspects), look)
+        return bool(unfinished)
 
     def send_again(self, lost: set[int], look: Look) -> None:
+        if not lost:
+            return
         simulation = self._simulation
         held = {number for number in lost if number in look.taken and number in look.pending}
         for number in held:
@@ -162,15 +177,21 @@ class Worker:
 
 
 class Simulation:
-    """A run over a dump of `dump`, with what takes part in it."""
+    """A run over a dump, with what takes part in it."""
 
-    def __init__(self, store: Store, dump: Path) -> None:
+    def __init__(self, store: Store, dump: Path, like: Run | None = None) -> None:
+        """`like` is an earlier run over the same dump: that is not looked into again, which takes longer than a run."""
         self.store = store
         self.ledger = Ledger(store)
         self.name = dump.name
-        self.run = open_run(store, [dump], RunOptions(chunk_comments=CHUNK))
+        if like is None:
+            self.run = open_run(store, [dump], RunOptions(chunk_comments=CHUNK))
+        else:
+            self.run = self.ledger.create_run(like.options, like.sources)
         #: The run as whoever feeds it has it.
-        self.begun = self.ledger.run(self.run)
+        self.begun = self.ledger.run(self.run) if like is None else replace(like, id=self.run)
+        #: Whether a producer read to the end; one that begins afterwards finds nothing to read.
+        self.is_sealed = False
         self.broker = Broker()
         self.producers = [Producer(self), Producer(self)]
         self.workers = [Worker(name="host:0", simulation=self), Worker(name="host:1", simulation=self)]
@@ -180,12 +201,10 @@ class Simulation:
     def status(self) -> RunStatus:
         return status(self.store, self.run)
 
-    @property
-    def rows(self) -> list[str]:
-        """The ids of the result rows."""
-        mine = select(comment_emotion.c.comment_id).where(comment_emotion.c.source == self.name)
+    def rows(self, ids: Sequence[str]) -> list[str]:
+        """Return which of these comments have a row of this run."""
         with self.store.reading() as connection:
-            return sorted(connection.scalars(mine))
+            return sorted(connection.scalars(_ROWS, {"ids": ids, "model": self.run}))
 
     def busy(self, which: int) -> list[Worker]:
         """Return one of the workers that have a chunk in work, or none."""
@@ -218,7 +237,7 @@ class Simulation:
             probabilities=np.full((n, len(EMOTIONS)), 0.5, dtype=np.float32),
             tokens=np.full(n, 3, dtype=np.int32),
             truncated=np.zeros(n, dtype=np.bool_),
-            model="m",
+            model=self.run,  # so that runs over one dump have rows of their own
             source=self.name,
         )
 
@@ -226,14 +245,13 @@ class Simulation:
         """Let the run end with nothing more in its way, whatever was."""
         self.workers = [Worker(name="host:last", simulation=self)]
         producer = Producer(self)
-        while not self.ledger.run(self.run).sealed:
-            producer.read_on()
+        while producer.read_on():
+            pass
         (worker,) = self.workers
         for _ in range(10):
-            producer.resume()
+            if not producer.resume():
+                return
             while self.broker.queue:
                 worker.take(0)
                 worker.finish()
-            if not self.ledger.unfinished(self.run):
-                return
         raise AssertionError(f"chunks {self.ledger.unfinished(self.run)} are never done")
