@@ -22,9 +22,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## Label a bundled sample of comments, and show the emotions found
 	@$(BIN)/moodmill demo
 
-# Tests wait a third of their time: three at once fill two cores, with a thread of torch each.
+# Tests wait half of their time: four at once fill two cores, with a thread of torch each.
 test: check ## Lint, check types, and run the whole test suite against real servers
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --maxschedchunk 1 -m 'not long'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 4 --dist loadgroup -m 'not long'
 
 # Processes that faults strike at each of their operations wait most of the time: four at once fill two cores.
 faults: $(READY) ## Put each fault into a run, and one at every operation of each process; print what came of it (two hours)

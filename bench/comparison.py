@@ -201,6 +201,11 @@ def _peer(name: str, files: ModelFiles, device: str, texts: Sequence[str]) -> tu
 
 
 def _apart(work: Callable[..., Answer], *arguments: object, **named: object) -> Answer:
-    """Do something in a process of its own, so that its memory is its own, and nothing of it is left for the next."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    """Do something in a process of its own, so that its memory is its own, and nothing of it is left for the next.
+
+    Such processes are forked by one that has imported the libraries, and has done nothing with them.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(work, *arguments, **named).result()

@@ -21,7 +21,13 @@ os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="moodmill-runti
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reddit"
 
 
+#: Folders whose tests are short.
+SHORT = tuple(Path(__file__).parent / name for name in ("db", "producers"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Short ones last, or a long one may be left over when those beside it have nothing to do any more.
+    items.sort(key=lambda item: any(item.path.is_relative_to(folder) for folder in SHORT))
     for item in items:
         if item.get_closest_marker("real_data") and not REAL_DATA.is_dir():
             item.add_marker(pytest.mark.skip(reason="the real Reddit data does not lie beside this checkout"))

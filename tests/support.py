@@ -55,12 +55,12 @@ def clean_environment(**settings: str) -> dict[str, str]:
 
 
 def database_of(redis_url: str, number: int) -> str:
-    """Another database of the same server, 0 to 4: workers of other tests do not take what is sent there.
+    """Another database of the same server, 0 to 3: workers of other tests do not take what is sent there.
 
-    Of three tests that run side by side each has five databases of its own.
+    Of four tests that run side by side each has four databases of its own.
     """
-    side = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 3
-    return urlunsplit(urlsplit(redis_url)._replace(path=f"/{5 * side + number}"))
+    side = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+    return urlunsplit(urlsplit(redis_url)._replace(path=f"/{4 * side + number}"))
 
 
 def free_port() -> int:

@@ -13,7 +13,7 @@ from bench.peers import PEERS
 from bench.sample import read_comments, repeated, write_dump
 from bench.stages import forward_flops, padding
 from db.errors import SourceError
-from tests.support import moodmill, moodmill_here
+from tests.support import moodmill_here
 from tests.support import write_dump as dump_of
 from tests.worker.builders import TEXTS, plain_probabilities, settings_for
 from worker import mill
@@ -36,7 +36,7 @@ def test_a_peer_gives_what_plain_transformers_gives(name: str, tiny_model: Path)
 def test_every_stage_and_the_whole_way_are_measured(tiny_model: Path, tmp_path: Path) -> None:
     dump = dump_of(tmp_path / "RC_x", [f"i love this {number}" for number in range(30)])
     command = ("bench", dump, "--comments", "50", "--against", "loop, batch 8", "--model", tiny_model)
-    done = moodmill(*command, "--json", "--picture", "bench.png", cwd=tmp_path)
+    done = moodmill_here(*command, "--json", "--picture", "bench.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     results = {one["name"]: one for one in found["results"]}
@@ -56,10 +56,10 @@ def test_every_stage_and_the_whole_way_are_measured(tiny_model: Path, tmp_path: 
 
 def test_the_way_without_a_model_is_measured_into_a_store_that_is_named(postgres_url: str, tmp_path: Path) -> None:
     command = ("bench", "--stand-in", "1", "--comments", "1000", "--workers", "2", "--into", postgres_url)
-    done = moodmill(*command, cwd=tmp_path)
+    done = moodmill_here(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "whole way without a model, 2 workers" in done.stdout
-    again = moodmill("status", "--json", cwd=tmp_path, settings={"DATABASE_URL": postgres_url})
+    again = moodmill_here("status", "--json", cwd=tmp_path, settings={"DATABASE_URL": postgres_url})
     assert json.loads(again.stdout)[0]["classified"] == 1_000
 
 
@@ -85,7 +85,7 @@ def test_an_unknown_peer_is_refused_with_the_known_ones(tmp_path: Path) -> None:
 def test_what_could_not_be_shown_is_refused_before_it_is_measured(
     options: tuple[str, ...], said: str, tmp_path: Path
 ) -> None:
-    done = moodmill("bench", *options, cwd=tmp_path)
+    done = moodmill_here("bench", *options, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
 

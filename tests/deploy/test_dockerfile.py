@@ -13,6 +13,9 @@ import pytest
 
 from tests.deploy.service import ROOT, SERVICES, is_ours
 
+#: What is built is built once.
+pytestmark = pytest.mark.xdist_group("dockerfile")
+
 #: What .dockerignore lets through.
 LET_IN = [line[1:] for line in (ROOT / ".dockerignore").read_text().split("\n") if line.startswith("!")]
 IMAGES = sorted({service["build"]["target"] for service in SERVICES.values() if "build" in service})

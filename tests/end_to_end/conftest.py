@@ -63,11 +63,19 @@ class Labelled:
         return self.fleet.query("select position, error from dead_letter where run_id = ? order by position", run)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have one of the processes that share the tests run all that want the fleet, so that there is one."""
+    for item in items:
+        if "fleet" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("fleet"))
+
+
 @pytest.fixture(scope="package")
 def fleet(redis_url: str, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("fleet")
     file = folder / "fleet.db"
     # A database of its own: its worker is not to take what other tests send.
-    settings = {"REDIS_URL": database_of(redis_url, 3), "DATABASE_URL": f"sqlite:///{file}"}
+    settings = {"REDIS_URL": database_of(redis_url, 2), "DATABASE_URL": f"sqlite:///{file}"}
     with local_worker(clean_environment(**settings, HF_MODEL_REPO=str(tiny_model)), patient=False):
         yield Fleet(settings=settings, file=file)

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
 from db.emotions import EMOTIONS
-from tests.support import moodmill, moodmill_here
+from tests.support import moodmill_here
 from tests.worker.builders import plain_probabilities
 from worker.training.labelled import read_labelled
 
@@ -29,7 +29,7 @@ def labelled(tmp_path: Path) -> Path:
 
 
 def test_its_figures_are_those_of_scikit_learn_on_plain_transformers(labelled: Path, tiny_model: Path) -> None:
-    done = moodmill("evaluate", tiny_model, "--data", labelled, "--cross-tuned", "--json", cwd=labelled.parent)
+    done = moodmill_here("evaluate", tiny_model, "--data", labelled, "--cross-tuned", "--json", cwd=labelled.parent)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
 

@@ -17,6 +17,7 @@ from db.emotions import EMOTIONS
 from producers.sample import SAMPLE
 from tests.end_to_end.conftest import Fleet
 from tests.support import clean_environment, free_port, make_model, moodmill, moodmill_here, wait_until, write_dump
+from tests.worker.builders import plain_probabilities
 from worker.repository import BUNDLED
 
 ROWS = f"select comment_id, {', '.join(EMOTIONS)} from comment_emotion order by comment_id"
@@ -124,49 +125,45 @@ def test_ten_thousand_comments_go_through_as_csv(fleet: Fleet, real_data: Path, 
 
 
 def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path) -> None:
-    # given a model that options describe, an undisturbed run, and one that is interrupted while its source is read
+    # given a model that options describe, and a run that is interrupted while its source is read
     make_model(tmp_path / "unnamed", labels=[f"LABEL_{number}" for number in range(28)])
-    model = ("--model", "unnamed", "--labels", "goemotions")
-    dump = write_dump(
-        tmp_path / "RC_long", [f"comment number {n}, {'so much of this ' * (n % 20)}" for n in range(2_000)]
-    )
+    texts = [f"comment number {n}, {'so much of this ' * (n % 20)}" for n in range(2_000)]
+    command = ("label", write_dump(tmp_path / "RC_long", texts), "--model", "unnamed", "--labels", "goemotions")
     settings = {"MOODMILL_CHUNK_COMMENTS": "32", "MOODMILL_CHUNKS_IN_FLIGHT": "4"}
     settings["MOODMILL_METRICS"] = str(free_port())  # the producer's: the worker that it starts does not want it too
-    quiet, broken = (settings | {"DATABASE_URL": f"sqlite:///{tmp_path / name}.db"} for name in ("quiet", "broken"))
-    assert moodmill("label", dump, *model, cwd=tmp_path, settings=quiet).returncode == 0
+    file = tmp_path / "moodmill.db"
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "label", str(dump), *model],
+        [sys.executable, "-m", "cli.main", *map(str, command)],
         cwd=tmp_path,
-        env=clean_environment(**broken),
+        env=clean_environment(**settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_until(lambda: (tmp_path / "broken.db").exists() and done_chunks(tmp_path / "broken.db") > 0)
+    wait_until(lambda: file.exists() and done_chunks(file) > 0, timeout=120)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
 
     # then it says how to go on, and is not finished
     assert process.returncode == 130
-    ((run, sealed),) = rows_of(tmp_path / "broken.db", "select id, sealed_at from run")
+    ((run, sealed),) = rows_of(file, "select id, sealed_at from run")
     assert f"moodmill resume {run}" in said
     assert sealed is None
 
     # when
-    resumed = moodmill("resume", run, "--json", cwd=tmp_path, settings=broken)
+    resumed = moodmill("resume", run, "--json", cwd=tmp_path, settings=settings)
 
-    # then
+    # then all is labelled, by the model of the options, and says what plain transformers says
     assert resumed.returncode == 0, resumed.stderr
     summary = json.loads(resumed.stdout)
     assert (summary["read"], summary["classified"], summary["adds_up"]) == (2_000, 2_000, True)
-    expected, found = (rows_of(tmp_path / f"{name}.db") for name in ("quiet", "broken"))
-    assert [row[0] for row in found] == [row[0] for row in expected]
-    np.testing.assert_allclose([row[1:] for row in found], [row[1:] for row in expected], atol=1e-3)
-    models = [
-        rows_of(tmp_path / f"{name}.db", "select distinct model from comment_emotion") for name in ("quiet", "broken")
-    ]
-    assert models[0] == models[1]
-    assert "+labels-" in models[0][0][0]
+    ((model,),) = rows_of(file, "select distinct model from comment_emotion")
+    assert "+labels-" in model
+    rows = rows_of(file)
+    assert [name for name, *_ in rows] == sorted(f"c{n}" for n in range(2_000))
+    named = make_model(tmp_path / "named", labels=[*EMOTIONS, "neutral"])
+    wanted = plain_probabilities(named, [texts[int(name[1:])] for name, *_ in rows[::20]])
+    np.testing.assert_allclose([values for _, *values in rows[::20]], wanted, atol=1e-3)
 
 
 def done_chunks(file: Path) -> int:

@@ -27,6 +27,9 @@ SAMPLE = re.compile(r"^(\w+(?:\{[^}]*\})?) (\S+)$", re.MULTILINE)
 
 Samples = dict[str, float]
 
+#: All that follows looks at one run.
+pytestmark = pytest.mark.xdist_group("observation")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
@@ -67,7 +70,7 @@ def observed(redis_url: str, tiny_model: Path, tmp_path_factory: pytest.TempPath
     dump.write_text(dump.read_text() + "no json\n")
     ports = {name: free_port() for name in ("worker", "producer", "beat")}
     settings = {
-        "REDIS_URL": database_of(redis_url, 4),
+        "REDIS_URL": database_of(redis_url, 3),
         "DATABASE_URL": f"sqlite:///{folder / 'moodmill.db'}",
         "HF_MODEL_REPO": str(tiny_model),
         "MOODMILL_CHUNK_COMMENTS": str(CHUNK),

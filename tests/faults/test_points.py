@@ -13,9 +13,9 @@ from tests.faults.points.sweep import Sweep
 from tests.faults.scene import Database
 from tests.faults.table import SweepRow
 
-#: Strikes of a scenario that are part of `make test`, any of them: SEED brings the same again, and ONLY those at
+#: Strikes of a scenario that are part of `make test`, whichever: SEED brings the same again, and ONLY those at
 #: points that hold its words.
-SAMPLE: Final = 2
+SAMPLE: Final = 1
 SEED: Final = int(os.environ.get("SEED", "0"))
 ONLY: Final = os.environ.get("ONLY", "")
 DATABASES: Final[tuple[Database, Database]] = ("sqlite", "postgresql")

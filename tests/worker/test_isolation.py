@@ -36,17 +36,18 @@ def close(found: NDArray[np.float32], texts: Sequence[str], model: Path) -> None
 def test_each_text_that_kills_costs_only_itself(fault: pytest.MonkeyPatch, tiny_model: Path) -> None:
     kinds = {"segfault": "hate", "exit": "love", "memory": "much", "hang_with_gil": "thanks"}
     fault.setenv("MOODMILL_TEST_FAULT", faults(tiny_model, **kinds))
-    texts = ["so", "i hate it", "the", "love", "of", "much", "a", "thanks", "this"]
+    # each that kills costs the start of another process, where another text follows it
+    texts = ["so", "i hate it", "the", "much", "of", "love", "a", "this", "thanks"]
     outcome = classify_isolated(texts, settings_for(tiny_model, moodmill_stall_seconds=2))
     assert outcome.errors == {
         1: "ended its process by SIGSEGV",
-        3: "ended its process with status 70",
-        5: "MemoryError: ",
-        7: "took more than 2 s",
+        3: "MemoryError: ",
+        5: "ended its process with status 70",
+        8: "took more than 2 s",
     }
-    alive = [0, 2, 4, 6, 8]
+    alive = [0, 2, 4, 6, 7]
     close(outcome.probabilities[alive], [texts[row] for row in alive], tiny_model)
-    assert np.isnan(outcome.probabilities[[1, 3, 5, 7]]).all()
+    assert np.isnan(outcome.probabilities[[1, 3, 5, 8]]).all()
     assert (outcome.tokens[alive] > 2).all()
 
 

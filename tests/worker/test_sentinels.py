@@ -16,6 +16,9 @@ from worker.broker import broker_shown, check_broker, send_chunk, sign_of_life, 
 from worker.celery_app import app, use_broker
 from worker.health import check_alive
 
+#: All share their servers.
+pytestmark = pytest.mark.xdist_group("sentinels")
+
 WRONG = "wr0ng"
 
 

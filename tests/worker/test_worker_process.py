@@ -35,12 +35,12 @@ from worker.celery_app import app, worker_arguments
 from worker.envelope import TASK
 from worker.message import VERSION, ChunkMessage
 from worker.mill import MAX_TRIES
-from worker.supervisor import Supervisor, local_worker
+from worker.supervisor import Supervisor
 
 #: Gives a worker's model a fault.
 INJECT = Path(__file__).resolve().parents[1] / "faults" / "inject"
 #: Seconds for a worker to import torch and load its model on a busy machine.
-START_S = 60
+START_S = 120
 #: The command line of who knows Celery and not us: nothing but the environment tells the worker what to do.
 PLAIN = ["worker"]
 
@@ -102,12 +102,17 @@ def send_all(messages: Sequence[ChunkMessage]) -> None:
         send_chunk(message)
 
 
-def test_a_sent_chunk_is_classified_and_stored(place: Place, tiny_model: Path) -> None:
+def test_a_sent_chunk_is_classified_and_stored_by_a_worker_that_ends_with_whoever_started_it(
+    place: Place, tiny_model: Path
+) -> None:
     send_all(open_run(place.store, TEXTS))
-    with local_worker(place.settings) as worker:
+    with running(place, worker_arguments(), MOODMILL_EXIT_WITH_PARENT="1") as process:
         wait_until(lambda: states(place.store) == ["done"], START_S)
         wait_until(lambda: waiting_messages() == 0)
-        worker.check()
+        assert process.poll() is None
+        assert process.stdin
+        process.stdin.close()
+        assert process.wait(30) == 0
     joy = [row["joy"] for row in results(place.store)]
     assert joy == pytest.approx(plain_probabilities(tiny_model, TEXTS)[:, 17], abs=1e-5)
 
@@ -192,14 +197,6 @@ def test_a_worker_whose_model_is_broken_ends_at_once_and_takes_nothing(place: Pl
     assert (place.queued(), place.taken()) == (1, 0)
 
 
-def test_a_worker_of_one_run_ends_with_whoever_started_it(place: Place) -> None:
-    with running(place, worker_arguments(), MOODMILL_EXIT_WITH_PARENT="1") as process:
-        wait_until(lambda: "waiting for chunks" in place.said(), START_S)
-        assert process.stdin
-        process.stdin.close()
-        assert process.wait(30) == 0
-
-
 def faulty(place: Place, model: Path, kind: str, **settings: str) -> dict[str, str]:
     """The settings of a worker whose model has a fault at each text with POISON."""
     token = plain_tokenizer(model).convert_tokens_to_ids(POISON)
@@ -239,11 +236,11 @@ def test_a_worker_told_to_stop_before_another_starts_has_stopped_well(place: Pla
 def test_a_text_that_kills_its_worker_costs_only_itself(
     place: Place, tiny_model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    send_all(open_run(place.store, ["i love this", POISON, "thanks"], ["a", "the"]))
+    send_all(open_run(place.store, ["i love this", "thanks", POISON], ["a", "the"]))
     supervised(place, faulty(place, tiny_model, "segfault"), lambda: states(place.store) == ["done", "done"])
-    assert [row["comment_id"] for row in results(place.store)] == ["c0", "c1000", "c1001", "c2"]
+    assert [row["comment_id"] for row in results(place.store)] == ["c0", "c1", "c1000", "c1001"]
     [letter] = dead_letters(place.store)
-    assert (letter["position"], letter["stage"]) == (1, "classify")
+    assert (letter["position"], letter["stage"]) == (2, "classify")
     assert letter["error"] == "ended its process by SIGSEGV"
     assert caplog.text.count("the worker died (SIGSEGV); another one starts") == MAX_TRIES
     assert chunks(place.store)[0]["tries"] == MAX_TRIES + 1

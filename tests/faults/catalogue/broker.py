@@ -60,7 +60,7 @@ def _(found: Scene) -> None:
     client.config_set("min-replicas-to-write", 0)
 
 
-@fault("master of Redis Sentinel killed", has_sentinels=True, settings=SHORT_QUEUE, short=True, storm=False)
+@fault("master of Redis Sentinel killed", has_sentinels=True, settings=SHORT_QUEUE, storm=False)
 def _(found: Scene) -> None:
     found.broker.kill()
 

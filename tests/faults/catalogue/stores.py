@@ -20,7 +20,7 @@ def _(found: Scene) -> None:
     found.postgres.start()
 
 
-@fault("PostgreSQL away for 10 s", "postgresql", remedy="start it", short=True)
+@fault("PostgreSQL away for 10 s", "postgresql", remedy="start it")
 def _(found: Scene) -> None:
     assert found.postgres
     found.postgres.kill()

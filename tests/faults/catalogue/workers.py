@@ -61,7 +61,7 @@ def _(found: Scene) -> None:
         found.until_done(found.done() + 1)
 
 
-@fault("model hangs", short=True)
+@fault("model hangs")
 def _(found: Scene) -> None:
     found.inject("hang:any")
 
