@@ -25,8 +25,9 @@ from db.store import Store
 from worker.memory import keep_memory
 from worker.model import EmotionModel, choose_device, padded_logits
 from worker.repository import ModelFiles, find_model
+from worker.segments import MAX_SEGMENT, pool
 from worker.settings import WorkerSettings
-from worker.tokens import TextTokenizer, TokenIds
+from worker.tokens import Segment, TextTokenizer
 from worker.tuning import Tuning, tuned
 
 #: Texts that a peer runs before it is timed.
@@ -130,7 +131,7 @@ def _model_alone(files: ModelFiles, tuning: Tuning, device_name: str, texts: Seq
     shape = (device, dtype, tuning.batch_tokens, config.hidden_size, 4 * config.hidden_size)
     before = product_rate(*shape)
     forward, found = stages.forward(
-        model, batches, lambda lengths: stages.forward_flops(config, lengths, only_first=not model.pads)
+        model, len(texts), batches, lambda lengths: stages.forward_flops(config, lengths, only_first=not model.pads)
     )
     product = (before + product_rate(*shape)) / 2
     if exactly:
@@ -141,11 +142,11 @@ def _model_alone(files: ModelFiles, tuning: Tuning, device_name: str, texts: Seq
 def _difference(
     files: ModelFiles,
     device: torch.device,
-    batches: Sequence[Sequence[TokenIds]],
+    batches: Sequence[Sequence[Segment]],
     found: Mapping[int, NDArray[np.float32]],
     pad_id: int,
 ) -> float:
-    """Return how far probabilities, by the identity of their tokens, are from plain transformers in fp32 at most."""
+    """Return how far probabilities, by the identity of their segments, are from plain transformers in fp32 at most."""
     exact, worst = plain(files, device), 0.0
     columns = emotion_columns(exact, files)
     with torch.inference_mode():
@@ -191,11 +192,15 @@ def _peers(names: Sequence[str], files: ModelFiles, device: str, texts: Sequence
 
 
 def _peer(name: str, files: ModelFiles, device: str, texts: Sequence[str]) -> tuple[Figures, NDArray[np.float32]]:
-    """Time one peer on texts; return its probabilities too."""
+    """Time one peer on texts, which it is given in the model's segments; return its probabilities too."""
     classify = PEERS[name](files, choose_device(device))
-    classify(texts[:WARM_UP])
+    tokenizer = TextTokenizer(files.folder, MAX_SEGMENT)
+    cut = tokenizer.cut(texts)
+    segments = [segment for segments in cut for segment in segments]
+    classify(segments[:WARM_UP])
     begun = time.perf_counter()
-    found = classify(texts)
+    counts = np.array([*map(len, cut)], dtype=np.int32)
+    found = pool(classify(segments), counts, tokenizer.segmentation.pooling)
     seconds = time.perf_counter() - begun
     return Figures(name=name, comments=len(texts), seconds=seconds, memory_mib=peak_memory_mib()), found
 
@@ -207,5 +212,5 @@ def _apart(work: Callable[..., Answer], *arguments: object, **named: object) -> 
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(work, *arguments, **named).result()
+    with ProcessPoolExecutor(1, mp_context=context) as process:
+        return process.submit(work, *arguments, **named).result()

@@ -17,7 +17,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 from worker.labels import label_columns
 from worker.microbatch import cut
 from worker.repository import ModelFiles
-from worker.tokens import MAX_TOKENS, TextTokenizer
+from worker.segments import MAX_SEGMENT
+from worker.tokens import TextTokenizer
 
 #: Classifies texts: [n, 27].
 Classify = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -48,7 +49,7 @@ def transformers_pipeline(batch: int) -> Prepare:
         run: Any = pipeline("text-classification", model=model, tokenizer=tokenizer, device=model.device)
 
         def classify(texts: Sequence[str]) -> NDArray[np.float32]:
-            wanted = {"top_k": None, "function_to_apply": "sigmoid", "truncation": True, "max_length": MAX_TOKENS}
+            wanted = {"top_k": None, "function_to_apply": "sigmoid", "truncation": True, "max_length": MAX_SEGMENT}
             rows = []
             for answer in run(list(texts), batch_size=batch, **wanted):
                 scores = {one["label"]: one["score"] for one in answer}
@@ -74,7 +75,7 @@ def torch_loop(batch: int) -> Prepare:
 
         @torch.inference_mode()
         def run(texts: Sequence[str]) -> NDArray[np.float32]:
-            inputs = tokenizer(list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+            inputs = tokenizer(list(texts), padding=True, truncation=True, max_length=MAX_SEGMENT, return_tensors="pt")
             found: NDArray[np.float32] = torch.sigmoid(model(**inputs.to(model.device)).logits).cpu().numpy()
             return found[:, columns]
 
@@ -134,7 +135,7 @@ def onnx_loop(batch: int, *, int8: bool = False) -> Prepare:
         tokenizer = AutoTokenizer.from_pretrained(files.folder)
 
         def run(texts: Sequence[str]) -> NDArray[np.float32]:
-            inputs = tokenizer(list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="np")
+            inputs = tokenizer(list(texts), padding=True, truncation=True, max_length=MAX_SEGMENT, return_tensors="np")
             found: NDArray[np.float32] = session(dict(inputs))[:, columns]
             return found
 
@@ -148,10 +149,10 @@ def onnx_sorted(*, int8: bool = False) -> Prepare:
 
     def prepare(files: ModelFiles, device: torch.device) -> Classify:
         session, columns = _onnx_session(files, int8=int8)
-        tokenizer = TextTokenizer(files.folder, MAX_TOKENS)
+        tokenizer = TextTokenizer(files.folder, MAX_SEGMENT)
 
         def classify(texts: Sequence[str]) -> NDArray[np.float32]:
-            encoded = tokenizer.encode(texts)
+            encoded = [text.segments[0] for text in tokenizer.encode(texts)]
             rows = {id(one): row for row, one in enumerate(encoded)}
             found = np.empty((len(texts), len(columns)), dtype=np.float32)
             for batch in cut(encoded, SORTED_TOKENS):

@@ -23,7 +23,7 @@ from producers.chunks import cut_records
 from producers.sources import open_source
 from worker.microbatch import Batcher
 from worker.model import EmotionModel
-from worker.tokens import TextTokenizer, TokenIds
+from worker.tokens import Segment, TextTokenizer, TokenIds
 
 #: Comments of a chunk, as producers send them.
 CHUNK: Final = 512
@@ -44,16 +44,17 @@ def tokenise(tokenizer: TextTokenizer, texts: Sequence[str]) -> tuple[Figures, l
     begun = time.perf_counter()
     encoded = [one for chunk in _chunks(texts) for one in tokenizer.encode(chunk)]
     seconds = time.perf_counter() - begun
-    return Figures(name="tokenise", comments=len(texts), seconds=seconds, tokens=_tokens(encoded)), encoded
+    tokens = sum(one.length for one in encoded)
+    return Figures(name="tokenise", comments=len(texts), seconds=seconds, tokens=tokens), encoded
 
 
-def batch(encoded: Sequence[TokenIds], budget: int, *, pads: bool) -> tuple[Figures, list[list[TokenIds]]]:
-    """Cut texts into micro-batches, a window at a time, as the worker does when chunks come in faster than they go."""
+def batch(encoded: Sequence[TokenIds], budget: int, *, pads: bool) -> tuple[Figures, list[list[Segment]]]:
+    """Cut segments into micro-batches, a window at a time, as a worker does when chunks come in faster than they go."""
     begun = time.perf_counter()
-    batcher: Batcher[TokenIds] = Batcher(budget, pads=pads)
+    batcher: Batcher[Segment] = Batcher(budget, pads=pads)
     batches = []
     for chunk in _chunks(encoded):
-        batcher.add(chunk, 0.0)
+        batcher.add([segment for text in chunk for segment in text.segments], 0.0)
         if batcher.due_in(0.0) == 0:
             batches += batcher.cut()
     while batcher.due_in(0.0) is not None:
@@ -62,28 +63,28 @@ def batch(encoded: Sequence[TokenIds], budget: int, *, pads: bool) -> tuple[Figu
         name="batch",
         comments=len(encoded),
         seconds=time.perf_counter() - begun,
-        tokens=_tokens(encoded),
+        tokens=_tokens(batches),
         padding=padding(batches) if pads else 0.0,
-        fill=_tokens(encoded) / (budget * len(batches)),
+        fill=_tokens(batches) / (budget * len(batches)),
     )
     return figures, batches
 
 
 def forward(
-    model: EmotionModel, batches: Sequence[Sequence[TokenIds]], flops: Callable[[Sequence[int]], float]
+    model: EmotionModel, texts: int, batches: Sequence[Sequence[Segment]], flops: Callable[[Sequence[int]], float]
 ) -> tuple[Figures, dict[int, NDArray[np.float32]]]:
-    """Run micro-batches; return also the probabilities of each text, by the identity of its tokens."""
+    """Run the micro-batches of so many texts; return also the probabilities of each segment, by its identity."""
     model.probabilities([one.ids for one in batches[0]], 0)
     found: dict[int, NDArray[np.float32]] = {}
     begun = time.perf_counter()
-    for texts in batches:
-        rows = model.probabilities([one.ids for one in texts], 0)
-        found |= {id(text): row for text, row in zip(texts, rows, strict=True)}
+    for segments in batches:
+        rows = model.probabilities([one.ids for one in segments], 0)
+        found |= {id(segment): row for segment, row in zip(segments, rows, strict=True)}
     seconds = time.perf_counter() - begun
-    lengths = [one.length for texts in batches for one in texts]
+    lengths = [one.length for segments in batches for one in segments]
     figures = Figures(
         name="forward",
-        comments=len(lengths),
+        comments=texts,
         seconds=seconds,
         tokens=sum(lengths),
         padding=padding(batches) if model.pads else 0.0,
@@ -120,10 +121,10 @@ def write(store: Store, comments: Sequence[Comment]) -> Figures:
     return Figures(name="write", comments=len(comments), seconds=time.perf_counter() - begun)
 
 
-def padding(batches: Sequence[Sequence[TokenIds]]) -> float:
-    """Return the share of padding in batches, each as wide as its longest text."""
-    cells = sum(len(texts) * max(one.length for one in texts) for texts in batches)
-    return 1 - sum(one.length for texts in batches for one in texts) / cells
+def padding(batches: Sequence[Sequence[Segment]]) -> float:
+    """Return the share of padding in batches, each as wide as its longest segment."""
+    cells = sum(len(segments) * max(one.length for one in segments) for segments in batches)
+    return 1 - _tokens(batches) / cells
 
 
 def forward_flops(config: Any, lengths: Sequence[int], *, only_first: bool = False) -> float:
@@ -148,5 +149,5 @@ def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
         yield items[start : start + CHUNK]
 
 
-def _tokens(texts: Sequence[TokenIds]) -> int:
-    return sum(one.length for one in texts)
+def _tokens(batches: Sequence[Sequence[Segment]]) -> int:
+    return sum(one.length for segments in batches for one in segments)

@@ -46,6 +46,7 @@ class StandIn:
         return Outcome(
             probabilities=np.full((len(texts), len(EMOTIONS)), 0.5, dtype=np.float32),
             tokens=np.zeros(len(texts), dtype=np.int32),
+            segments=np.ones(len(texts), dtype=np.int32),
             truncated=np.zeros(len(texts), dtype=np.bool_),
             errors={},
         )

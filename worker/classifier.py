@@ -25,8 +25,9 @@ from worker.memory import keep_memory, report_memory
 from worker.microbatch import Batcher, cut
 from worker.model import EmotionModel, choose_device
 from worker.repository import ModelFiles
+from worker.segments import pool
 from worker.settings import WorkerSettings
-from worker.tokens import TextTokenizer, TokenIds
+from worker.tokens import Segment, TextTokenizer
 from worker.tracing import part_span
 from worker.tuning import tuned
 from worker.watchdog import Watchdog
@@ -48,8 +49,10 @@ class Outcome:
 
     #: [n, 27]; rows of texts that failed hold NaN.
     probabilities: NDArray[np.float32]
-    #: [n]
+    #: [n]: what the model read, special tokens included.
     tokens: NDArray[np.int32]
+    #: [n]: in how many segments.
+    segments: NDArray[np.int32]
     #: [n]
     truncated: NDArray[np.bool_]
     #: Why a text could not be classified, by its row.
@@ -58,25 +61,27 @@ class Outcome:
 
 @dataclass(kw_only=True)
 class _Ticket:
-    """Texts that were handed in together. Model threads fill it in; then its future is done."""
+    """The segments of texts that were handed in together. Model threads fill it in; then its future is done."""
 
+    #: A row a segment.
     probabilities: NDArray[np.float32]
     remaining: int
+    #: Why a segment could not be classified, by its row.
     errors: dict[int, str] = field(default_factory=dict)
     done: Future[None] = field(default_factory=Future)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Waiting:
-    """One text that waits for the model."""
+    """One segment of a text that waits for the model."""
 
-    text: TokenIds
+    segment: Segment
     row: int
     ticket: _Ticket
 
     @property
     def length(self) -> int:
-        return self.text.length
+        return self.segment.length
 
 
 class Classifier:
@@ -131,6 +136,7 @@ class Classifier:
         return Outcome(
             probabilities=distinct.probabilities[rows],
             tokens=distinct.tokens[rows],
+            segments=distinct.segments[rows],
             truncated=distinct.truncated[rows],
             errors={row: distinct.errors[number] for row, number in enumerate(rows) if number in distinct.errors},
         )
@@ -138,21 +144,29 @@ class Classifier:
     def _classify(self, texts: Sequence[str]) -> Outcome:
         with self._watchdog.watching("tokenising a chunk"), metrics.timed("tokenise"), part_span("tokenise"):
             encoded = self._tokenizer.encode(texts)
-        empty = np.full((len(texts), len(EMOTIONS)), np.nan, dtype=np.float32)
-        ticket = _Ticket(probabilities=empty, remaining=len(texts))
-        if texts:
+        counts = np.array([len(text.segments) for text in encoded], dtype=np.int32)
+        ticket = self._wait([segment for text in encoded for segment in text.segments])
+        owners = np.repeat(np.arange(len(texts)), counts)
+        return Outcome(
+            probabilities=pool(ticket.probabilities, counts, self._tokenizer.segmentation.pooling),
+            tokens=np.array([text.length for text in encoded], dtype=np.int32),
+            segments=counts,
+            truncated=np.array([text.truncated for text in encoded], dtype=np.bool_),
+            errors={int(owners[row]): error for row, error in sorted(ticket.errors.items(), reverse=True)},
+        )
+
+    def _wait(self, segments: Sequence[Segment]) -> _Ticket:
+        """Hand segments to the model threads, and wait until all of them are classified."""
+        empty = np.full((len(segments), len(EMOTIONS)), np.nan, dtype=np.float32)
+        ticket = _Ticket(probabilities=empty, remaining=len(segments))
+        if segments:
             with metrics.timed("wait"), part_span("forward"):
                 with self._changed:
-                    waiting = [_Waiting(text=text, row=row, ticket=ticket) for row, text in enumerate(encoded)]
+                    waiting = [_Waiting(segment=one, row=row, ticket=ticket) for row, one in enumerate(segments)]
                     self._batcher.add(waiting, time.monotonic())
                     self._changed.notify()
                 ticket.done.result()
-        return Outcome(
-            probabilities=ticket.probabilities,
-            tokens=np.array([text.length for text in encoded], dtype=np.int32),
-            truncated=np.array([text.truncated for text in encoded], dtype=np.bool_),
-            errors=ticket.errors,
-        )
+        return ticket
 
     def warm_up(self) -> None:
         """Classify a short and a long text, so that a model that cannot fails now; raises RuntimeError then."""
@@ -208,7 +222,7 @@ class Classifier:
         """
         try:
             with self._watchdog.watching("a micro-batch"), metrics.timed("forward"):
-                found = self._model.probabilities([one.text.ids for one in batch], self._tokenizer.pad_id)
+                found = self._model.probabilities([one.segment.ids for one in batch], self._tokenizer.pad_id)
         except torch.OutOfMemoryError:
             if self._leave_to_others():
                 return [batch]
@@ -255,7 +269,8 @@ class Classifier:
     def _prove(self) -> None:
         """Raise what the model raises of a harmless text, if it does: then no text is to blame."""
         with self._watchdog.watching("a harmless text"):
-            self._model.probabilities([self._tokenizer.encode(["warm"])[0].ids], self._tokenizer.pad_id)
+            [harmless] = self._tokenizer.encode(["warm"])
+            self._model.probabilities([harmless.segments[0].ids], self._tokenizer.pad_id)
 
     def _deliver(self, one: _Waiting, result: NDArray[np.float32] | str) -> None:
         ticket = one.ticket
@@ -290,7 +305,7 @@ def _load(files: ModelFiles, settings: WorkerSettings, watchdog: Watchdog | None
     tuning = tuned(files, settings)
     torch.set_num_threads(tuning.threads)
     model = EmotionModel(files, settings.moodmill_device, tuning.precision)
-    tokenizer = TextTokenizer(files.folder, model.max_tokens)
+    tokenizer = TextTokenizer(files.folder, model.max_tokens, settings.moodmill_max_tokens)
     if tokenizer.highest_id >= model.vocabulary:
         # An id without an embedding is an error of one text on CPU; a GPU does not survive it.
         raise ModelError(

@@ -20,8 +20,8 @@ from db.errors import MoodmillError, WorkerError
 from worker.classifier import Outcome, load_classifier
 from worker.logs import logging_as
 from worker.repository import find_model
+from worker.segments import MAX_SEGMENT
 from worker.settings import WorkerSettings
-from worker.tokens import MAX_TOKENS
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def classify_isolated(texts: Sequence[str], settings: WorkerSettings) -> Outcome
     Raises WorkerError when the machine rather than the texts seems to be to blame.
     """
     # A budget is named, so that none is measured: one text at a time fits any.
-    plain = {"moodmill_device": "cpu", "moodmill_precision": "fp32", "moodmill_batch_tokens": MAX_TOKENS}
+    plain = {"moodmill_device": "cpu", "moodmill_precision": "fp32", "moodmill_batch_tokens": MAX_SEGMENT}
     settings = settings.model_copy(update=plain)
     outcomes: list[Outcome] = []
     deaths = 0
@@ -146,6 +146,7 @@ def _failed(error: str) -> Outcome:
     return Outcome(
         probabilities=np.full((1, len(EMOTIONS)), np.nan, dtype=np.float32),
         tokens=np.zeros(1, dtype=np.int32),
+        segments=np.zeros(1, dtype=np.int32),
         truncated=np.zeros(1, dtype=np.bool_),
         errors={0: error},
     )
@@ -156,6 +157,7 @@ def _joined(outcomes: Sequence[Outcome]) -> Outcome:
     return Outcome(
         probabilities=np.concatenate([one.probabilities for one in outcomes]),
         tokens=np.concatenate([one.tokens for one in outcomes]),
+        segments=np.concatenate([one.segments for one in outcomes]),
         truncated=np.concatenate([one.truncated for one in outcomes]),
         errors={row: one.errors[0] for row, one in enumerate(outcomes) if one.errors},
     )

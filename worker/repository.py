@@ -27,8 +27,8 @@ BUNDLED: Final = Path(__file__).parent / "bundled"
 #: What a model without thresholds of its own calls present. 0.5 misses most of the rare emotions; F1 on GoEmotions
 #: peaks near here for the models people use.
 DEFAULT_THRESHOLD: Final = 0.3
-#: Files besides the weights that decide what a model says: labels, tokenizer, thresholds.
-_DECIDING: Final = ("config.json", "tokenizer.json", "vocab.txt", "thresholds.json")
+#: Files besides the weights that decide what a model says: labels, tokenizer, thresholds, segments.
+_DECIDING: Final = ("config.json", "tokenizer.json", "vocab.txt", "thresholds.json", "segments.json")
 #: Weights as safetensors only: pickled ones (*.bin, *.pt) can run code when loaded.
 FILES: Final = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model")
 

@@ -39,6 +39,8 @@ class WorkerSettings(BaseSettings):
     hf_model_revision: str | None = None
     #: Names of the outputs of a model that does not name them: with commas between, a file, or "goemotions".
     moodmill_labels: str | None = None
+    #: Tokens of a text that are read at most, special ones included; a text that is longer is marked as truncated.
+    moodmill_max_tokens: PositiveInt = 8_192
     #: "auto" takes a GPU when there is one; else what torch calls a device: cpu, cuda, cuda:1.
     moodmill_device: str = "auto"
     #: "auto" is bf16 on a GPU that has it; on a CPU, the faster of those that say nearly the same.

@@ -1,17 +1,20 @@
-"""Texts become token ids."""
+"""Texts become token ids, in segments of what the model reads at once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from db.errors import ModelError
+from worker.segments import MAX_SEGMENT, read_segmentation, segments
 
-#: The most tokens of a text that are classified, special ones included; the classic limit of BERT.
-MAX_TOKENS: Final = 512
+#: The most tokens of a text that are classified where no setting says otherwise, special ones included: all of 99.99 %
+#: of real comments.
+MAX_TOKENS: Final = 8_192
 #: Characters of a text that are tokenized: a tokenizer goes through all of it, at up to 400 bytes and 5 µs a character,
 #: before it keeps MAX_TOKENS tokens. Real comments have up to 40,000.
 MAX_CHARACTERS: Final = 100_000
@@ -19,24 +22,42 @@ MAX_CHARACTERS: Final = 100_000
 BATCH_CHARACTERS: Final = 2 * MAX_CHARACTERS
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TokenIds:
-    """A text as the model sees it."""
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What the model reads at once."""
 
+    #: Special ones included.
     ids: list[int]
-    #: Whether the text was longer than the limit and only its beginning is here.
-    truncated: bool
 
     @property
     def length(self) -> int:
         return len(self.ids)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenIds:
+    """A text as the model sees it."""
+
+    #: One at least.
+    segments: list[Segment]
+    #: Whether the text was longer than the limit and only its beginning is here.
+    truncated: bool
+
+    @property
+    def length(self) -> int:
+        """Tokens that the model reads."""
+        return sum(segment.length for segment in self.segments)
+
+
 class TextTokenizer:
     """A model's own tokenizer. May be used from several threads at once."""
 
-    def __init__(self, folder: Path, max_tokens: int) -> None:
-        """Load the tokenizer. Raises ModelError when the folder holds none."""
+    def __init__(self, folder: Path, model_tokens: int, max_tokens: int = MAX_TOKENS) -> None:
+        """Load the tokenizer. Raises ModelError when the folder holds none, or declares segments that cannot be.
+
+        `model_tokens`: what the model takes at once; `max_tokens`: tokens of a text that are read.
+        """
+        self.segmentation: Final = read_segmentation(folder)
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError, KeyError, ImportError) as error:
@@ -48,21 +69,58 @@ class TextTokenizer:
                 f"the model {folder} has no vocabulary: expected tokenizer.json, or vocab.txt and the like"
             )
         self.highest_id: Final = max(tokenizer.get_vocab().values())
-        self.limit: Final = min(max_tokens, MAX_TOKENS, tokenizer.model_max_length)
+        #: Tokens of a segment at most, special ones included.
+        self.limit: Final = min(self.segmentation.tokens, model_tokens, MAX_SEGMENT, tokenizer.model_max_length)
         self.pad_id: Final = int(tokenizer.pad_token_id or 0)
         self._backend: Final[Tokenizer] = tokenizer.backend_tokenizer
         self._backend.no_padding()
-        self._backend.enable_truncation(self.limit)
+        self._backend.no_truncation()
+        #: The special tokens before and after a segment.
+        self._before, self._after = self._special()
+        self._backend.enable_truncation(max(max_tokens, len(self._before) + len(self._after) + 1))
 
     def encode(self, texts: Sequence[str]) -> list[TokenIds]:
-        """Return the token ids of each text, of MAX_CHARACTERS at most, cut at the limit."""
+        """Return the token ids of each text, of MAX_CHARACTERS at most, cut at the limit of tokens."""
         return [ids for batch in _batches(texts) for ids in self._encode(batch)]
 
+    def cut(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the segments of each text as texts, for what does not take token ids."""
+        cut = []
+        for text, encoding in self._encodings(texts):
+            offsets = self._own(encoding.offsets)
+            firsts = [offsets[part.start][0] for part in self._slices(text, offsets)[1:]]
+            borders = [0, *firsts, offsets[-1][1] if offsets else 0]
+            cut.append([text[start:stop] for start, stop in pairwise(borders)])
+        return cut
+
     def _encode(self, texts: Sequence[str]) -> Iterator[TokenIds]:
-        encodings = self._backend.encode_batch_fast([text[:MAX_CHARACTERS] for text in texts])
-        for text, encoding in zip(texts, encodings, strict=True):
+        for text, encoding in self._encodings(texts):
             truncated = bool(encoding.overflowing) or len(text) > MAX_CHARACTERS
-            yield TokenIds(ids=encoding.ids, truncated=truncated)
+            ids = encoding.ids
+            if len(ids) <= self.limit:
+                yield TokenIds(segments=[Segment(ids)], truncated=truncated)
+                continue
+            own = self._own(ids)
+            parts = [own[part] for part in self._slices(text, self._own(encoding.offsets))]
+            whole = [Segment([*self._before, *part, *self._after]) for part in parts]
+            yield TokenIds(segments=whole, truncated=truncated)
+
+    def _encodings(self, texts: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        # What is not wanted of an encoding costs little: with offsets it takes a tenth longer than without.
+        return zip(texts, self._backend.encode_batch([text[:MAX_CHARACTERS] for text in texts]), strict=True)
+
+    def _slices(self, text: str, offsets: list[tuple[int, int]]) -> list[slice]:
+        return segments(text, offsets, self.limit - len(self._before) - len(self._after))
+
+    def _own(self, of_tokens: list[Any]) -> list[Any]:
+        """Leave out what belongs to special tokens."""
+        return of_tokens[len(self._before) : len(of_tokens) - len(self._after)]
+
+    def _special(self) -> tuple[list[int], list[int]]:
+        """Return the ids before and after those of a text."""
+        encoding = self._backend.encode("a")
+        inner = [at for at, special in enumerate(encoding.special_tokens_mask) if not special] or [len(encoding.ids)]
+        return encoding.ids[: inner[0]], encoding.ids[inner[-1] + 1 :]
 
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:

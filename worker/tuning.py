@@ -115,10 +115,11 @@ class _Trials:
         self._model = EmotionModel(files, "cpu", start.precision)
         tokenizer = TextTokenizer(files.folder, self._model.max_tokens)
         self._pad_id = tokenizer.pad_id
-        self._texts = tokenizer.encode([(1 + n % 3) * _TEXT.format(one) for n, one in enumerate(EMOTIONS)])
+        texts = tokenizer.encode([(1 + n % 3) * _TEXT.format(one) for n, one in enumerate(EMOTIONS)])
+        self._segments = [segment for text in texts for segment in text.segments]
 
     def try_precision(self, precision: str) -> None:
-        ids = [one.ids for one in self._texts]
+        ids = [one.ids for one in self._segments]
         try:
             model = EmotionModel(self._files, "cpu", precision)
             apart = self._model.probabilities(ids, self._pad_id) - model.probabilities(ids, self._pad_id)
@@ -146,8 +147,8 @@ class _Trials:
     def _seconds(self, model: EmotionModel, tuning: Tuning) -> float:
         """Return how long the same texts take in micro-batches of that size."""
         wanted = max(tuning.batch_tokens, self.best.batch_tokens, *BUDGETS)
-        texts = self._texts * (1 + wanted // sum(one.length for one in self._texts))
-        batches = [[one.ids for one in batch] for batch in cut(texts, tuning.batch_tokens, pads=model.pads)]
+        segments = self._segments * (1 + wanted // sum(one.length for one in self._segments))
+        batches = [[one.ids for one in batch] for batch in cut(segments, tuning.batch_tokens, pads=model.pads)]
         before = torch.get_num_threads()
         torch.set_num_threads(tuning.threads)
         try:

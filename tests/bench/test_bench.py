@@ -18,7 +18,7 @@ from tests.support import write_dump as dump_of
 from tests.worker.builders import TEXTS, plain_probabilities, settings_for
 from worker import mill
 from worker.repository import find_model
-from worker.tokens import TokenIds
+from worker.tokens import Segment
 
 
 @pytest.mark.parametrize("name", [name for name in PEERS if "Ray" not in name])
@@ -26,7 +26,7 @@ def test_a_peer_gives_what_plain_transformers_gives(name: str, tiny_model: Path)
     if "ONNX" in name:
         pytest.importorskip("onnxruntime")
         pytest.importorskip("onnx")
-    texts = [*TEXTS, "", "thanks " * 600]
+    texts = [*TEXTS, "", "thanks " * 500]
     found = PEERS[name](find_model(settings_for(tiny_model)), torch.device("cpu"))(texts)
     assert found.shape == (len(texts), 27)
     tolerance = 0.5 if "int8" in name else 1e-4  # int8 is known to differ
@@ -104,7 +104,7 @@ def test_texts_are_repeated_with_new_ids_and_a_number(tmp_path: Path) -> None:
 
 
 def test_padding_is_what_a_batch_holds_besides_its_texts() -> None:
-    texts = [TokenIds(ids=[1] * length, truncated=False) for length in (4, 2, 3)]
+    texts = [Segment([1] * length) for length in (4, 2, 3)]
     assert padding([texts[:2], texts[2:]]) == pytest.approx(2 / 11)
 
 

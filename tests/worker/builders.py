@@ -1,8 +1,10 @@
 """What the tests of the worker share: models with faults, what plain transformers says, chunks, and what is stored."""
 
+import math
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,17 +61,26 @@ def plain_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def plain_probabilities(folder: Path, texts: Sequence[str], max_tokens: int = 512) -> NDArray[np.float32]:
-    """What transformers says by itself: one text at a time, a sigmoid, columns looked up by their label."""
+def plain_probabilities(folder: Path, texts: Sequence[str], segment: int = 512) -> NDArray[np.float32]:
+    """What transformers says by itself: a sigmoid, columns looked up by their label, one text at a time.
+
+    A text of more tokens than a segment holds, of one sentence, is read in equal parts: it has what any of them has.
+    """
     model: Any = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = plain_tokenizer(folder)
     outputs = {label.lower(): output for output, label in model.config.id2label.items()}
     rows = []
     for text in texts:
-        inputs = tokenizer(text, truncation=True, max_length=max_tokens, return_tensors="pt")
-        with torch.no_grad():
-            found = torch.sigmoid(model(**inputs).logits[0])
-        rows.append([float(found[outputs[name]]) for name in EMOTIONS])
+        ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        count = max(1, math.ceil(len(ids) / (segment - 2)))
+        borders = [len(ids) * number // count for number in range(count + 1)]
+        lacking = np.ones(len(EMOTIONS))
+        for start, stop in pairwise(borders):
+            part = torch.tensor([[tokenizer.cls_token_id, *ids[start:stop], tokenizer.sep_token_id]])
+            with torch.no_grad():
+                found = torch.sigmoid(model(part).logits[0])
+            lacking *= [1 - float(found[outputs[name]]) for name in EMOTIONS]
+        rows.append(1 - lacking)
     return np.array(rows, dtype=np.float32)
 
 

@@ -45,9 +45,28 @@ def test_results_come_in_the_order_of_the_texts(tiny_model: Path) -> None:
         outcome = classifier.classify(texts)
     close(outcome.probabilities, plain_probabilities(tiny_model, texts))
     plain = plain_tokenizer(tiny_model)
-    assert outcome.tokens.tolist() == [min(512, len(plain(text)["input_ids"])) for text in texts]
-    assert outcome.truncated.tolist() == [False] * 30 + [True]
+    assert outcome.segments.tolist() == [1] * 30 + [2]
+    own = [len(plain(text, add_special_tokens=False)["input_ids"]) for text in texts]
+    assert outcome.tokens.tolist() == (np.array(own) + 2 * outcome.segments).tolist()
+    assert not outcome.truncated.any()
     assert outcome.errors == {}
+
+
+def test_a_text_over_the_limit_of_tokens_is_read_as_far_as_that(tiny_model: Path) -> None:
+    model = load(tiny_model)
+    with Classifier(model, TextTokenizer(tiny_model, model.max_tokens, max_tokens=20), 2048) as classifier:
+        outcome = classifier.classify(["love " * 30, "love " * 18])
+    assert outcome.truncated.tolist() == [True, False]
+    close(outcome.probabilities, plain_probabilities(tiny_model, ["love " * 18] * 2))
+
+
+def test_a_text_fails_where_one_of_its_segments_does(tiny_model: Path) -> None:
+    model = load_as(Allergic, tiny_model)
+    model.bad_token = plain_tokenizer(tiny_model).get_vocab()[POISON]
+    with running(model, tiny_model) as classifier:
+        outcome = classifier.classify(["thanks", "love " * 600 + POISON, "thanks " * 600])
+    assert [*outcome.errors] == [1]
+    close(outcome.probabilities[[0, 2]], plain_probabilities(tiny_model, ["thanks", "thanks " * 600]))
 
 
 def test_each_of_many_threads_gets_its_own_results(tiny_model: Path) -> None:

@@ -41,7 +41,7 @@ def test_the_families_that_read_a_first_token_go_without_padding(family: Family,
 def test_in_bf16_a_row_gives_nearly_what_its_texts_give_alone(tiny_model: Path) -> None:
     model = EmotionModel(find_model(settings_for(tiny_model)), "cpu", "bf16")
     assert not model.pads
-    found = model.probabilities([one.ids for one in tokenizer_for(tiny_model).encode(TEXTS)], 0)
+    found = model.probabilities([one.segments[0].ids for one in tokenizer_for(tiny_model).encode(TEXTS)], 0)
     np.testing.assert_allclose(found, plain_probabilities(tiny_model, TEXTS), atol=0.1, rtol=0)
 
 
@@ -74,7 +74,7 @@ def test_a_model_that_says_something_else_without_padding_is_padded(
     model = load(folder)
     assert model.pads
     assert "micro-batches are padded: this bert cannot go without (probabilities differ by" in caplog.text
-    found = model.probabilities([one.ids for one in tokenizer_for(folder).encode(TEXTS)], 0)
+    found = model.probabilities([one.segments[0].ids for one in tokenizer_for(folder).encode(TEXTS)], 0)
     np.testing.assert_allclose(found, plain_probabilities(folder, TEXTS), atol=1e-5, rtol=0)
 
 

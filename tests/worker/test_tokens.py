@@ -10,7 +10,7 @@ import pytest
 from db.errors import ModelError
 from tests.worker.builders import TEXTS, plain_tokenizer, tokenizer_for
 from worker import tokens
-from worker.tokens import MAX_CHARACTERS, TextTokenizer
+from worker.tokens import MAX_CHARACTERS, MAX_TOKENS, TextTokenizer, TokenIds
 
 
 def words_of(tokens: int) -> str:
@@ -18,31 +18,41 @@ def words_of(tokens: int) -> str:
     return "love " * (tokens - 2)
 
 
+def ids_of(encoded: TokenIds) -> list[int]:
+    """The ids of a text that is read in one segment."""
+    [segment] = encoded.segments
+    return segment.ids
+
+
 def test_ids_are_those_of_the_plain_tokenizer(tiny_model: Path) -> None:
     texts = [*TEXTS, "ünknöwn 字 🙂", "UPPER case", "  spaces\tand\nlines  "]
     encoded = tokenizer_for(tiny_model).encode(texts)
-    assert [one.ids for one in encoded] == plain_tokenizer(tiny_model)(texts)["input_ids"]
+    assert [ids_of(one) for one in encoded] == plain_tokenizer(tiny_model)(texts)["input_ids"]
     assert not any(one.truncated for one in encoded)
 
 
-def test_a_long_text_is_cut_at_the_limit_and_marked(tiny_model: Path) -> None:
+def test_a_long_text_is_read_in_segments_of_the_model_s_limit(tiny_model: Path) -> None:
     tokenizer = tokenizer_for(tiny_model)
-    [long] = tokenizer.encode([words_of(900)])
-    assert long.truncated
-    assert long.length == tokenizer.limit == 512
-    assert long.ids == plain_tokenizer(tiny_model)(words_of(900), truncation=True, max_length=512)["input_ids"]
+    [long] = tokenizer.encode([words_of(1_200)])
+    assert not long.truncated
+    assert [segment.length for segment in long.segments] == [401, 401, 402]
+    [plain] = plain_tokenizer(tiny_model)([words_of(1_200)], add_special_tokens=False)["input_ids"]
+    assert [token for segment in long.segments for token in segment.ids[1:-1]] == plain
 
 
-def test_only_a_text_over_the_limit_is_marked(tiny_model: Path) -> None:
-    below, exactly, above = tokenizer_for(tiny_model).encode([words_of(511), words_of(512), words_of(513)])
-    assert [below.length, exactly.length, above.length] == [511, 512, 512]
+def test_only_a_text_over_the_limit_of_tokens_is_cut_and_marked(tiny_model: Path) -> None:
+    tokenizer = TextTokenizer(tiny_model, 512, max_tokens=700)
+    below, exactly, above = tokenizer.encode([words_of(699), words_of(700), words_of(701)])
     assert [below.truncated, exactly.truncated, above.truncated] == [False, False, True]
+    assert below.length < exactly.length == above.length
+    [short] = TextTokenizer(tiny_model, 512, max_tokens=16).encode([words_of(17)])
+    assert (short.length, short.truncated) == (16, True)
 
 
 def test_an_empty_text_is_the_special_tokens(tiny_model: Path) -> None:
     plain = plain_tokenizer(tiny_model)
     [empty] = tokenizer_for(tiny_model).encode([""])
-    assert empty.ids == [plain.cls_token_id, plain.sep_token_id]
+    assert ids_of(empty) == [plain.cls_token_id, plain.sep_token_id]
     assert not empty.truncated
 
 
@@ -50,10 +60,10 @@ def test_no_texts_are_no_tokens(tiny_model: Path) -> None:
     assert tokenizer_for(tiny_model).encode([]) == []
 
 
-def test_the_limit_is_the_model_s_where_it_is_smaller(tiny_model: Path) -> None:
-    [cut] = TextTokenizer(tiny_model, 16).encode([words_of(17)])
-    assert cut.length == 16
-    assert cut.truncated
+def test_the_limit_of_a_segment_is_the_model_s_where_it_is_smaller(tiny_model: Path) -> None:
+    [text] = TextTokenizer(tiny_model, 16).encode([words_of(17)])
+    assert [segment.length for segment in text.segments] == [9, 10]
+    assert not text.truncated
 
 
 def test_threads_do_not_disturb_each_other(tiny_model: Path) -> None:
@@ -87,7 +97,8 @@ def test_a_folder_without_a_vocabulary_is_a_model_error(
 def test_a_text_below_the_most_characters_has_the_ids_of_the_plain_tokenizer(tiny_model: Path, some: str) -> None:
     text = (some * MAX_CHARACTERS)[: MAX_CHARACTERS - 5] + " love"
     [encoded] = tokenizer_for(tiny_model).encode([text])
-    assert encoded.ids == plain_tokenizer(tiny_model)(text, truncation=True, max_length=512)["input_ids"]
+    plain = plain_tokenizer(tiny_model)(text, truncation=True, max_length=MAX_TOKENS)["input_ids"]
+    assert [token for segment in encoded.segments for token in segment.ids[1:-1]] == plain[1:-1]
 
 
 def test_a_text_over_the_most_characters_is_marked_and_has_the_ids_of_its_beginning(tiny_model: Path) -> None:
@@ -95,7 +106,7 @@ def test_a_text_over_the_most_characters_is_marked_and_has_the_ids_of_its_beginn
     for some in ("love ", "x", "\0"):
         beginning = (some * MAX_CHARACTERS)[:MAX_CHARACTERS]
         [whole], [longer] = tokenizer.encode([beginning]), tokenizer.encode([beginning + some])
-        assert longer.ids == whole.ids
+        assert longer.segments == whole.segments
         assert longer.truncated
 
 
@@ -105,7 +116,8 @@ def test_texts_of_millions_of_characters_cost_little_memory(tiny_model: Path) ->
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     encoded = tokenizer.encode(texts)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert [one.length for one in encoded] == [512] * len(texts)
+    assert all(one.length >= MAX_TOKENS for one in encoded)
+    assert all(segment.length <= 512 for one in encoded for segment in one.segments)
     assert grown < 250 << 10  # KiB
 
 

@@ -1,0 +1,85 @@
+"""Long texts are read in segments of whole sentences, and what is said of these becomes what is said of the text."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from db.errors import ModelError
+from worker.segments import Segmentation, pool, read_segmentation, segments
+
+
+def read_in(text: str, most: int) -> list[str]:
+    """The segments of a text whose words and marks are tokens."""
+    offsets = [match.span() for match in re.finditer(r"\w+|[^\w\s]", text)]
+    parts = segments(text, offsets, most)
+    assert [at for part in parts for at in range(part.start, part.stop)] == [*range(len(offsets))]
+    assert all(part.stop - part.start <= most for part in parts)
+    return [text[offsets[part.start][0] : offsets[part.stop - 1][1]] for part in parts]
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "expected"),
+    [
+        ("", 5, [""]),
+        ("all of it", 3, ["all of it"]),
+        ("One two. Three four. Five.", 6, ["One two. Three four.", "Five."]),
+        ("One two! Three? “Four five.” Six", 5, ["One two! Three?", "“Four five.”", "Six"]),
+        ("no marks\nbut lines\n\nthree of them", 4, ["no marks\nbut lines", "three of them"]),
+        ("a b c d e f g", 4, ["a b c", "d e f g"]),
+        ("Short. a b c d e f g. Short.", 4, ["Short.", "a b c d", "e f g.", "Short."]),
+        ("v1.2 is out... at 3.30 pm", 9, ["v1.2 is out...", "at 3.30 pm"]),
+        ("!!! ??? ...", 4, ["!!!", "???", "..."]),
+        (" \n lines around \n ", 1, ["lines", "around"]),
+    ],
+)
+def test_a_segment_holds_as_many_whole_sentences_as_there_is_room_for(
+    text: str, most: int, expected: list[str]
+) -> None:
+    if not text:
+        assert segments(text, [], most) == [slice(0, 0)]
+    else:
+        assert read_in(text, most) == expected
+
+
+def test_a_text_has_an_emotion_where_one_of_its_segments_has_it() -> None:
+    probabilities = np.array([[0.5, 0.0], [0.1, 0.3], [0.2, 0.4], [0.9, 0.123456789]], dtype=np.float32)
+    counts = np.array([1, 2, 1], dtype=np.int32)
+    pooled = pool(probabilities, counts, "noisy-or")
+    np.testing.assert_allclose(pooled[1], [1 - 0.9 * 0.8, 1 - 0.7 * 0.6], rtol=1e-6)
+    assert (pooled[[0, 2]] == probabilities[[0, 3]]).all(), (
+        "what is read at once is what the model says, to the last bit"
+    )
+    assert pool(probabilities, counts, "max").tolist() == probabilities[[0, 2, 3]].tolist()
+
+
+def test_a_segment_that_failed_leaves_no_number() -> None:
+    probabilities = np.array([[0.5], [np.nan]], dtype=np.float32)
+    for pooling in ("noisy-or", "max"):
+        assert np.isnan(pool(probabilities, np.array([2], dtype=np.int32), pooling)).all()  # type: ignore[arg-type]
+
+
+def test_a_model_declares_its_segments_beside_it(tmp_path: Path) -> None:
+    assert read_segmentation(tmp_path) == Segmentation(tokens=512, pooling="noisy-or")
+    (tmp_path / "segments.json").write_text('{"tokens": 48, "pooling": "max"}')
+    assert read_segmentation(tmp_path) == Segmentation(tokens=48, pooling="max")
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "48",
+        "{",
+        '{"tokens": 0}',
+        '{"tokens": "48"}',
+        '{"tokens": true}',
+        '{"tokens": 48, "pooling": "mean"}',
+        '{"size": 48}',
+    ],
+)
+def test_a_declaration_that_cannot_be_meant_is_a_line(declared: str, tmp_path: Path) -> None:
+    (tmp_path / "segments.json").write_text(declared)
+    with pytest.raises(ModelError, match=r"segments\.json: ") as refused:
+        read_segmentation(tmp_path)
+    assert len(str(refused.value).splitlines()) == 1

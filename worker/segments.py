@@ -1,0 +1,111 @@
+"""How a long text is read: in segments of whole sentences, each by itself, and what they say is pooled.
+
+A classifier is as good on a text as such texts were in its training. So a model may declare, in `segments.json` beside
+it, up to how many tokens it is to be given at once, and how the answers become one:
+
+    {"tokens": 48, "pooling": "noisy-or"}
+"""
+
+import json
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db.errors import ModelError
+
+#: How the probabilities of a text's segments become those of the text, an emotion at a time. "noisy-or": that at least
+#: one segment carries it, as if they were independent: 1 - (1 - p1)(1 - p2)… (Pearl, "Probabilistic Reasoning in
+#: Intelligent Systems", 1988). "max": the largest.
+Pooling = Literal["noisy-or", "max"]
+
+#: Beside a model's weights.
+FILE: Final = "segments.json"
+#: The most tokens of a segment, special ones included, where a model declares none: the classic limit of BERT.
+MAX_SEGMENT: Final = 512
+#: The fewest that can be declared.
+MIN_SEGMENT: Final = 8
+#: Where a sentence ends: after its mark, and what closes with it, or where a line does.
+_END: Final = re.compile(r"""[.!?…]["'\u201d\u2019)\]]*\s+|\s*\n\s*""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segmentation:
+    """What a model declares."""
+
+    #: Tokens of a segment at most, special ones included.
+    tokens: int = MAX_SEGMENT
+    pooling: Pooling = "noisy-or"
+
+
+def read_segmentation(folder: Path) -> Segmentation:
+    """Read what the model in a folder declares. Raises ModelError where that cannot be meant."""
+    path = folder / FILE
+    if not path.exists():
+        return Segmentation()
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+        declared = Segmentation(**given)
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f'{path}: expected {{"tokens": 48, "pooling": "noisy-or"}}: {error}') from error
+    if type(declared.tokens) is not int or declared.tokens < MIN_SEGMENT:
+        raise ModelError(f"{path}: tokens is {declared.tokens!r}: expected a number from {MIN_SEGMENT} on")
+    if declared.pooling not in get_args(Pooling):
+        raise ModelError(f"{path}: pooling is {declared.pooling!r}: expected one of {', '.join(get_args(Pooling))}")
+    return declared
+
+
+def segments(text: str, offsets: Sequence[tuple[int, int]], most: int) -> list[slice]:
+    """Return which of a text's tokens make a segment, `most` at most: whole sentences, as many as there is room for.
+
+    `offsets`: where each token begins and ends in the text. A longer sentence is cut into parts of about equal length.
+    """
+    if len(offsets) <= most:
+        return [slice(0, len(offsets))]
+    found: list[slice] = []
+    for start, stop in _parts(_sentences(text, offsets), most):
+        if found and stop - found[-1].start <= most:
+            found[-1] = slice(found[-1].start, stop)
+        else:
+            found.append(slice(start, stop))
+    return found
+
+
+def _sentences(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the first token of each sentence, and the one after its last."""
+    firsts = [first for first, _ in offsets]
+    begun = 0
+    for end in _END.finditer(text, 0, offsets[-1][1]):
+        at = bisect_left(firsts, end.end())
+        if begun < at < len(firsts):
+            yield begun, at
+            begun = at
+    yield begun, len(firsts)
+
+
+def _parts(sentences: Iterator[tuple[int, int]], most: int) -> Iterator[tuple[int, int]]:
+    """Cut sentences that are longer than a segment."""
+    for start, stop in sentences:
+        count = -(-(stop - start) // most)
+        borders = [start + (stop - start) * number // count for number in range(count + 1)]
+        yield from pairwise(borders)
+
+
+def pool(probabilities: NDArray[np.float32], counts: NDArray[np.int32], pooling: Pooling) -> NDArray[np.float32]:
+    """Return [n, k] probabilities of n texts from those of their segments, [m, k]: `counts` says how many each has."""
+    if len(counts) == len(probabilities):
+        return probabilities
+    firsts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    if pooling == "max":
+        return np.maximum.reduceat(probabilities, firsts, axis=0)
+    none_of_them = np.multiply.reduceat(1 - probabilities.astype(np.float64), firsts, axis=0)
+    pooled = (1 - none_of_them).astype(np.float32)
+    alone = counts == 1  # to the last bit what the model says
+    pooled[alone] = probabilities[firsts[alone]]
+    return pooled
