@@ -1,6 +1,9 @@
 """`moodmill evaluate`: how well a model does on labelled comments."""
 
 import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,10 @@ from cli.options import device_options, json_option, model_setting, revision_opt
 from cli.printing import OUTPUT, REMARKS, print_json
 
 if TYPE_CHECKING:
+    from worker.repository import ModelFiles
+    from worker.settings import WorkerSettings
+    from worker.training.crossfit import Figures, Judged
+    from worker.training.labelled import Labelled
     from worker.training.report import Report, Scores
 
 
@@ -34,7 +41,20 @@ def _to_draw(_context: click.Context, _parameter: click.Parameter, path: Path | 
     type=click.Path(path_type=Path),
     help="Labelled comments: .tsv, .csv or .parquet.",
 )
-@click.option("--cross-tuned", is_flag=True, help="Also judge each half of the data by thresholds tuned on the other.")
+@click.option("--joined", is_flag=True, help="Also judge long texts: comments joined at random, 2, 4 and 8 of them.")
+@click.option(
+    "--cross-tuned",
+    is_flag=True,
+    help="Also judge each half of the data by thresholds (with --joined: and by a calibration) fitted on the other.",
+)
+@click.option(
+    "--texts", type=click.IntRange(1), metavar="N", default=1_000, show_default=True, help="Joined texts of a size."
+)
+@click.option(
+    "--against",
+    metavar="MODEL",
+    help="With --joined and --cross-tuned: the difference from this model, as an interval.",
+)
 @click.option(
     "--picture",
     metavar="FILE.png",
@@ -46,7 +66,16 @@ def _to_draw(_context: click.Context, _parameter: click.Parameter, path: Path | 
 @revision_options
 @device_options
 @json_option
-def evaluate(data: Path, cross_tuned: bool, picture: Path | None, as_card: bool, as_json: bool) -> None:
+def evaluate(
+    data: Path,
+    joined: bool,
+    cross_tuned: bool,
+    texts: int,
+    against: str | None,
+    picture: Path | None,
+    as_card: bool,
+    as_json: bool,
+) -> None:
     """Judge MODEL (a Hub repository, a folder or `bundled`) on labelled comments.
 
     Precision, recall, F1 and average precision of each emotion by the model's own thresholds, macro and micro, and the
@@ -55,20 +84,68 @@ def evaluate(data: Path, cross_tuned: bool, picture: Path | None, as_card: bool,
     \b
     A .tsv is GoEmotions: text, label numbers as 3,17, an id. A .csv has a header, `text` and a column of 0 and 1 for
     each emotion; a .parquet is like it, or has `labels`, lists of numbers.
+
+    Joined texts are comments of random choice with blanks between, which carry the emotions of all of them. They stand
+    for long texts, and are none: their comments speak of different things.
     """
     from db.settings import read_settings
     from worker.repository import find_model
     from worker.settings import WorkerSettings
-    from worker.training.card import evaluation_section
+    from worker.training.card import evaluation_section, joined_section
+    from worker.training.crossfit import by_size, differences
     from worker.training.evaluation import classify_all
     from worker.training.labelled import read_labelled
     from worker.training.pictures import draw_reliability
     from worker.training.report import judge
     from worker.training.thresholds import HALVINGS, cross_tuned_f1
 
+    if against and not (joined and cross_tuned):
+        raise click.UsageError("--against goes with --joined and --cross-tuned")
     settings = read_settings(WorkerSettings)
     labelled = read_labelled(data)
     files = find_model(settings)
+    with _progress("classifying") as told:
+        probabilities = classify_all(files, settings, labelled.texts, lambda done: told(done, len(labelled)))
+    report = judge(labelled.targets, probabilities, files.thresholds)
+    halves = cross_tuned_f1(labelled.targets, probabilities) if cross_tuned else None
+    own = _by_own_thresholds(files, settings, labelled, texts) if joined else {}
+    fitted = _cross_fitted(files, settings, labelled, texts) if joined and cross_tuned else []
+    apart = {}
+    if against:
+        others = settings.model_copy(update={"hf_model_repo": against, "hf_model_revision": None})
+        apart = differences(fitted, _cross_fitted(find_model(others), others, labelled, texts))
+    if picture:
+        draw_reliability(report, picture)
+    if as_json:
+        sizes = {"joined": own, "joined_cross_tuned": by_size(fitted)}
+        print_json(
+            {"model": files.name, "data": str(data), "cross_tuned_macro_f1": halves}
+            | report.as_json()
+            | {name: {size: asdict(figures) for size, figures in of.items()} for name, of in sizes.items() if of}
+            | ({"differences": apart} if apart else {})
+        )
+        return
+    if as_card:
+        click.echo(evaluation_section(report, files.name, data.name))
+        if joined:
+            click.echo(f"\n{joined_section(own, texts)}")
+    else:
+        _print(report, files.name, data)
+        if joined:
+            _print_sizes("Comments joined, by the model's own thresholds", own)
+    if halves is not None:
+        OUTPUT.print(
+            f"macro-F1, each half by thresholds tuned on the other: {halves:.3f} (mean of {HALVINGS} halvings)"
+        )
+    if fitted:
+        _print_sizes("Comments joined, each half by what was fitted on the other", by_size(fitted))
+    if apart:
+        _print_differences(f"Differences from {against}, intervals of 95 %", apart)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar, which is told how many are done, and of how many."""
     with Bar(
         "{task.description}",
         BarColumn(),
@@ -78,22 +155,60 @@ def evaluate(data: Path, cross_tuned: bool, picture: Path | None, as_card: bool,
         transient=True,
         disable=not REMARKS.is_terminal,
     ) as bar:
-        task = bar.add_task("classifying", total=len(labelled))
-        probabilities = classify_all(files, settings, labelled.texts, lambda done: bar.update(task, completed=done))
-    report = judge(labelled.targets, probabilities, files.thresholds)
-    halves = cross_tuned_f1(labelled.targets, probabilities) if cross_tuned else None
-    if picture:
-        draw_reliability(report, picture)
-    if as_json:
-        print_json({"model": files.name, "data": str(data), "cross_tuned_macro_f1": halves} | report.as_json())
-    elif as_card:
-        click.echo(evaluation_section(report, files.name, data.name))
-    else:
-        _print(report, files.name, data)
-    if halves is not None and not as_json:
-        OUTPUT.print(
-            f"macro-F1, each half by thresholds tuned on the other: {halves:.3f} (mean of {HALVINGS} halvings)"
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def _by_own_thresholds(
+    files: "ModelFiles", settings: "WorkerSettings", labelled: "Labelled", texts: int
+) -> dict[int, "Figures"]:
+    import numpy as np
+
+    from worker.training.crossfit import Figures
+    from worker.training.evaluation import ask_segments
+    from worker.training.joining import sized, together
+    from worker.training.report import judge
+
+    parts = sized(labelled, texts, np.random.default_rng(0))
+    with _progress("classifying joined comments") as told:
+        answers = ask_segments(files, settings, together([*parts.values()]).texts, told)
+    said = answers.parted([len(part) for part in parts.values()])
+    return {
+        size: Figures.of(judge(part.targets, of.probabilities(), files.thresholds))
+        for (size, part), of in zip(parts.items(), said, strict=True)
+    }
+
+
+def _cross_fitted(files: "ModelFiles", settings: "WorkerSettings", labelled: "Labelled", texts: int) -> list["Judged"]:
+    from worker.training.crossfit import cross_fit
+    from worker.training.evaluation import ask_segments
+
+    with _progress(f"classifying halves by {files.name}") as told:
+        return cross_fit(labelled, texts, lambda asked: ask_segments(files, settings, asked, told))
+
+
+def _sizes_table(title: str) -> Table:
+    table = Table(box=None, title=title, title_justify="left")
+    for name in ("comments", "macro-F1", "micro-F1", "macro-AP", "micro-AP", "ECE", "share"):
+        table.add_column(name, justify="right")
+    return table
+
+
+def _print_sizes(title: str, figures: Mapping[int, "Figures"]) -> None:
+    table = _sizes_table(title)
+    for size, of in figures.items():
+        table.add_row(
+            str(size), *(f"{value:.4f}" if name == "ece" else f"{value:.3f}" for name, value in asdict(of).items())
         )
+    OUTPUT.print(table)
+    OUTPUT.print("The share is the sum of all probabilities over the number of all labels.")
+
+
+def _print_differences(title: str, apart: Mapping[int, Mapping[str, tuple[float, float]]]) -> None:
+    table = _sizes_table(title)
+    for size, of in apart.items():
+        table.add_row(str(size), *(f"{low:+.3f} to {high:+.3f}" for low, high in of.values()))
+    OUTPUT.print(table)
 
 
 def _print(report: "Report", model: str, data: Path) -> None:

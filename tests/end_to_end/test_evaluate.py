@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score, f1_score
 from db.emotions import EMOTIONS
 from tests.support import moodmill_here
 from tests.worker.builders import plain_probabilities
+from worker.training import crossfit
 from worker.training.labelled import read_labelled
 
 WORDS = ("i", "love", "hate", "this", "so", "much", "thanks")
@@ -59,6 +60,28 @@ def test_it_prints_a_table_a_card_and_a_picture(labelled: Path, tiny_model: Path
     assert card.stdout.startswith("## Evaluation\n")
     assert "60 comments of `labelled.tsv`, by `tiny@" in card.stdout
     assert sum(line.startswith("| ") for line in card.stdout.splitlines()) >= 27 + 2 + 4
+
+
+def test_joined_comments_are_judged_by_its_own_thresholds_and_by_what_half_of_them_gives(
+    labelled: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crossfit, "RESAMPLES", 3)
+    joined = ("--data", labelled.name, "--joined", "--texts", "5")
+    done = moodmill_here(
+        "evaluate", tiny_model, *joined, "--cross-tuned", "--against", tiny_model, "--json", cwd=labelled.parent
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    for by in ("joined", "joined_cross_tuned"):
+        assert [*told[by]] == ["1", "2", "4", "8"]
+        assert all(0 < figures["share"] < 100 for figures in told[by].values())
+    assert told["joined"]["1"]["macro_f1"] == pytest.approx(told["macro"]["f1"])
+    assert told["differences"]["8"]["micro_f1"] == [0, 0]
+
+    card = moodmill_here("evaluate", tiny_model, *joined, "--card", cwd=labelled.parent)
+    assert "### Long texts" in card.stdout
+    refused = moodmill_here("evaluate", tiny_model, *joined, "--against", tiny_model, cwd=labelled.parent)
+    assert (refused.returncode, "--against goes with" in refused.stderr) == (2, True)
 
 
 def test_the_bundled_model_is_judged_where_none_is_named(labelled: Path) -> None:

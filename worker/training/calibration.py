@@ -1,7 +1,8 @@
 """Calibration: each emotion's logit is scaled and shifted so that probabilities mean what they say.
 
 Platt scaling (Platt, "Probabilistic Outputs for Support Vector Machines", 1999) on the logits of dev, an emotion at a
-time. It keeps the ranking of comments, so F1 with tuned thresholds stays as it was, and it folds into the head.
+time. It keeps the ranking of what is read at once, and it folds into the head. A text that is read in segments has an
+emotion where one of them has it: there the scales are such that this probability means what it says.
 """
 
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import logsigmoid
 
 from worker.training.encoder import output_layer
 
 #: Weight of the squared distance from "no change", in positive examples: a rare emotion's scale stays near 1.
 SHRINK: Final = 10.0
+#: The least -log(1 - p) that is told from 0.
+_LEAST: Final = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +32,26 @@ class Calibration:
         return logits * self.scale + self.shift
 
 
-def fit_calibration(targets: NDArray[np.float32], logits: NDArray[np.float32]) -> Calibration:
-    """Fit scales and shifts by likelihood on [n, 27] targets and logits, drawn towards 1 and 0."""
+def fit_calibration(
+    targets: NDArray[np.float32], logits: NDArray[np.float32], counts: NDArray[np.int32] | None = None
+) -> Calibration:
+    """Fit scales and shifts by likelihood on [n, 27] targets and the logits of n texts, drawn towards 1 and 0.
+
+    `counts`: how many segments each of the texts has; the logits are those of the segments then.
+    """
     wanted, found = torch.from_numpy(targets).double(), torch.from_numpy(logits).double()
+    owners = None if counts is None else torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
     scale = torch.ones(logits.shape[1], dtype=torch.float64, requires_grad=True)
     shift = torch.zeros(logits.shape[1], dtype=torch.float64, requires_grad=True)
     solver = torch.optim.LBFGS([scale, shift], max_iter=200, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         solver.zero_grad()
-        total = binary_cross_entropy_with_logits(found * scale + shift, wanted, reduction="sum")
+        lacking = logsigmoid(-(found * scale + shift))  # log(1 - p) of each segment
+        if owners is not None:
+            lacking = torch.zeros_like(wanted).index_add(0, owners, lacking)
+        having = torch.log(-torch.expm1(lacking.clamp(max=-_LEAST)))
+        total = -(wanted * having + (1 - wanted) * lacking).sum()
         total = total + SHRINK / 2 * ((scale - 1) ** 2 + shift**2).sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total

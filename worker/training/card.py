@@ -2,8 +2,10 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Final
 
+from worker.training.crossfit import Figures
 from worker.training.recipe import MINILM, Recipe
 from worker.training.report import Report, Scores
 from worker.training.thresholds import HALVINGS
@@ -70,6 +72,24 @@ def evaluation_section(report: Report, model: str, data: str) -> str:
 | micro (all decisions) | {_row(report.micro)} |
 
 | emotion | threshold | comments | {" | ".join(_COLUMNS)} |
+| --- | --- | --- | --- | --- | --- | --- |
+{chr(10).join(lines)}"""
+
+
+def joined_section(figures: Mapping[int, Figures], texts: int) -> str:
+    """Return the figures on joined comments as a section of a card."""
+    lines = [
+        f"| {size} | {of.macro_f1:.3f} | {of.micro_f1:.3f} | {of.macro_average_precision:.3f} "
+        f"| {of.micro_average_precision:.3f} | {of.ece:.4f} | {of.share:.2f} |"
+        for size, of in figures.items()
+    ]
+    return f"""### Long texts
+
+Nobody has labelled long ones. For each line but the first, {texts:,} texts of so many comments of random choice, with
+blanks between, which carry the emotions of all of them. They stand for long texts, and are none: their comments speak
+of different things. The share is the sum of all probabilities over the number of all labels.
+
+| comments | macro-F1 | micro-F1 | macro average precision | micro average precision | calibration error | share |
 | --- | --- | --- | --- | --- | --- | --- |
 {chr(10).join(lines)}"""
 

@@ -1,6 +1,8 @@
 """Judges a model on labelled comments, by the very classifier that labels dumps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -9,14 +11,44 @@ from numpy.typing import NDArray
 from db.errors import ModelError
 from worker.classifier import load_classifier
 from worker.repository import ModelFiles
+from worker.segments import MAX_SEGMENT, Pooling, pool
 from worker.settings import WorkerSettings
+from worker.tokens import TextTokenizer
+from worker.training.calibration import Calibration
 
 #: Comments handed to the classifier at once; it sorts them by length.
 SLICE: Final = 2_048
+#: What a probability is told from 0 and 1 by: what fp32 can tell.
+_LEAST: Final = 1e-7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What a model says of the segments of n texts."""
+
+    #: [m, 27]
+    logits: NDArray[np.float32]
+    #: [n]: how many segments each text has; m all in all.
+    counts: NDArray[np.int32]
+    pooling: Pooling
+
+    def probabilities(self, calibration: Calibration | None = None) -> NDArray[np.float32]:
+        """Return those of the texts, [n, 27]."""
+        logits = self.logits if calibration is None else calibration.applied(self.logits)
+        return pool((1 / (1 + np.exp(-logits))).astype(np.float32), self.counts, self.pooling)
+
+    def parted(self, sizes: Sequence[int]) -> list["Answers"]:
+        """Return those of so many texts after so many others."""
+        ends = np.cumsum([0, *sizes])
+        borders = np.concatenate([[0], np.cumsum(self.counts)])[ends]
+        return [
+            replace(self, logits=self.logits[start:stop], counts=self.counts[first:end])
+            for (start, stop), (first, end) in zip(pairwise(borders), pairwise(ends), strict=True)
+        ]
 
 
 def classify_all(
-    files: ModelFiles, settings: WorkerSettings, texts: list[str], told: Callable[[int], None]
+    files: ModelFiles, settings: WorkerSettings, texts: Sequence[str], told: Callable[[int], None]
 ) -> NDArray[np.float32]:
     """Return the probabilities of n texts, [n, 27]; `told` gets how many are done.
 
@@ -35,3 +67,19 @@ def classify_all(
             found.append(outcome.probabilities)
             told(start + len(outcome.probabilities))
     return np.concatenate(found)
+
+
+def ask_segments(
+    files: ModelFiles, settings: WorkerSettings, texts: Sequence[str], told: Callable[[int, int], None]
+) -> Answers:
+    """Return what a model says of each segment of n texts; `told` gets how many segments are done, and of how many."""
+    tokenizer = TextTokenizer(files.folder, MAX_SEGMENT)
+    cut = tokenizer.cut(texts)
+    segments = [segment for parts in cut for segment in parts]
+    answers = classify_all(files, settings, segments, lambda done: told(done, len(segments)))
+    clipped = np.clip(answers, _LEAST, 1 - _LEAST)
+    return Answers(
+        logits=np.log(clipped) - np.log1p(-clipped),
+        counts=np.array([*map(len, cut)], dtype=np.int32),
+        pooling=tokenizer.segmentation.pooling,
+    )

@@ -41,6 +41,10 @@ class Labelled:
     def first(self, n: int) -> "Labelled":
         return Labelled(texts=self.texts[:n], targets=self.targets[:n])
 
+    def take(self, rows: NDArray[np.intp]) -> "Labelled":
+        """Return these rows, in this order."""
+        return Labelled(texts=[self.texts[row] for row in rows], targets=self.targets[rows])
+
 
 def read_split(data: str, split: Split) -> Labelled:
     """Read a split of a folder (train.tsv, dev.csv, dev.parquet, …) or of a dataset repository of the Hub.

@@ -31,6 +31,8 @@ class EmotionScores(Scores):
 
     threshold: float
     support: int
+    #: Sum of its probabilities over the number of comments that carry it; NaN without.
+    share: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,8 @@ class Report:
     emotions: Mapping[str, EmotionScores]
     #: Expected calibration error over all n x 27 decisions.
     ece: float
+    #: Sum of all probabilities over the number of all labels: below 1, emotions seem rarer than they are. NaN without.
+    share: float
     bins: tuple[Bin, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -88,6 +92,7 @@ def judge(targets: NDArray[np.float32], probabilities: NDArray[np.float32], thre
             average_precision=areas[at],
             threshold=float(limits[at]),
             support=int(support[at]),
+            share=share(targets[:, at], probabilities[:, at]),
         )
         for at, name in enumerate(EMOTIONS)
     }
@@ -112,8 +117,15 @@ def judge(targets: NDArray[np.float32], probabilities: NDArray[np.float32], thre
         ),
         emotions=emotions,
         ece=expected_calibration_error(bins),
+        share=share(targets, probabilities),
         bins=bins,
     )
+
+
+def share(targets: NDArray[np.float32], probabilities: NDArray[np.float32]) -> float:
+    """Return the sum of probabilities over the number of labels, of arrays of one shape; NaN without a label."""
+    labels = float(targets.sum())
+    return float(probabilities.sum(dtype=np.float64)) / labels if labels else math.nan
 
 
 def reliability(targets: NDArray[np.float32], probabilities: NDArray[np.float32]) -> tuple[Bin, ...]:
