@@ -47,6 +47,7 @@ class StandIn:
             probabilities=np.full((len(texts), len(EMOTIONS)), 0.5, dtype=np.float32),
             tokens=np.zeros(len(texts), dtype=np.int32),
             truncated=np.zeros(len(texts), dtype=np.bool_),
+            segments=np.ones(len(texts), dtype=np.int32),
             errors={},
         )
 

@@ -46,6 +46,7 @@ def classify(texts: tuple[str, ...], top_k: int | None, threshold: float | None,
                     "model": files.name,
                     "tokens": int(outcome.tokens[row]),
                     "truncated": bool(outcome.truncated[row]),
+                    "segments": int(outcome.segments[row]),
                     "probabilities": dict(shown),
                     "labels": labels,
                 }

@@ -36,6 +36,7 @@ _TYPES: Final = {
     **dict.fromkeys(EMOTIONS, pa.float32()),
     "tokens": pa.int32(),
     "truncated": pa.bool_(),
+    "segments": pa.int32(),
 }
 SCHEMA: Final = pa.schema([(name, _TYPES.get(name, pa.string())) for name in COLUMNS], metadata=MARK)
 #: How a field begins that a spreadsheet takes for a formula, and runs when the file is opened (OWASP, "CSV Injection").

@@ -35,7 +35,7 @@ _REPLAYED: Final = delete(dead_letter).where(
 )
 COLUMNS = (
     "comment_id", "model", "source", "subreddit", "author", "created_at", "text", *EMOTIONS, "tokens", "truncated",
-    "text_hash",
+    "text_hash", "segments",
 )  # fmt: skip
 
 
@@ -189,13 +189,15 @@ def _executemany(connection: Connection, classified: Classified) -> int:
             tokens,
             truncated,
             text_hash,
+            segments,
         )
-        for comment, probabilities, tokens, truncated, text_hash in zip(
+        for comment, probabilities, tokens, truncated, text_hash, segments in zip(
             classified.comments,
             classified.probabilities.tolist(),
             classified.tokens.tolist(),
             classified.truncated.tolist(),
             classified.text_hashes,
+            classified.segments.tolist(),
             strict=True,
         )
     )

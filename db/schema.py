@@ -194,6 +194,8 @@ comment_emotion = Table(
     Column("text", Text),
     #: Tells another text under the same id (db.comment.text_hash); null of rows older than this column.
     Column("text_hash", Integer),
+    #: Parts that the text was read in, each up to the model's limit; null of rows older than this column.
+    Column("segments", Integer),
     Index(
         "comment_emotion_key",
         "comment_id",

@@ -52,6 +52,8 @@ class Outcome:
     tokens: NDArray[np.int32]
     #: [n]
     truncated: NDArray[np.bool_]
+    #: [n]: parts that each text was read in.
+    segments: NDArray[np.int32]
     #: Why a text could not be classified, by its row.
     errors: dict[int, str]
 
@@ -132,6 +134,7 @@ class Classifier:
             probabilities=distinct.probabilities[rows],
             tokens=distinct.tokens[rows],
             truncated=distinct.truncated[rows],
+            segments=distinct.segments[rows],
             errors={row: distinct.errors[number] for row, number in enumerate(rows) if number in distinct.errors},
         )
 
@@ -151,6 +154,7 @@ class Classifier:
             probabilities=ticket.probabilities,
             tokens=np.array([text.length for text in encoded], dtype=np.int32),
             truncated=np.array([text.truncated for text in encoded], dtype=np.bool_),
+            segments=np.ones(len(encoded), dtype=np.int32),
             errors=ticket.errors,
         )
 

@@ -147,6 +147,7 @@ def _failed(error: str) -> Outcome:
         probabilities=np.full((1, len(EMOTIONS)), np.nan, dtype=np.float32),
         tokens=np.zeros(1, dtype=np.int32),
         truncated=np.zeros(1, dtype=np.bool_),
+        segments=np.ones(1, dtype=np.int32),
         errors={0: error},
     )
 
@@ -157,5 +158,6 @@ def _joined(outcomes: Sequence[Outcome]) -> Outcome:
         probabilities=np.concatenate([one.probabilities for one in outcomes]),
         tokens=np.concatenate([one.tokens for one in outcomes]),
         truncated=np.concatenate([one.truncated for one in outcomes]),
+        segments=np.concatenate([one.segments for one in outcomes]),
         errors={row: one.errors[0] for row, one in enumerate(outcomes) if one.errors},
     )

@@ -166,6 +166,7 @@ def split(message: ChunkMessage, outcome: Outcome, model: str) -> tuple[Classifi
         probabilities=outcome.probabilities[alive],
         tokens=outcome.tokens[alive],
         truncated=outcome.truncated[alive],
+        segments=outcome.segments[alive],
         model=model,
         source=message.source,
         keep_text=message.keep_text,

@@ -65,13 +65,14 @@ def classified(
     keep_text: bool = False,
     ids: Ids = "reddit",
 ) -> Classified:
-    """Return what a model says of these comments; comment i has 3 + i tokens, and every second is truncated."""
+    """Return what a model says of these comments; comment i has 3 + i tokens in 1 + i segments; every second is cut."""
     rows = len(of)
     return Classified(
         comments=of,
         probabilities=matrix(rows) if probabilities is None else probabilities,
         tokens=np.arange(3, 3 + rows, dtype=np.int32),
         truncated=np.arange(rows) % 2 == 1,
+        segments=np.arange(1, 1 + rows, dtype=np.int32),
         model=model,
         source=source,
         keep_text=keep_text,

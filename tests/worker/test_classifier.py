@@ -47,6 +47,7 @@ def test_results_come_in_the_order_of_the_texts(tiny_model: Path) -> None:
     plain = plain_tokenizer(tiny_model)
     assert outcome.tokens.tolist() == [min(512, len(plain(text)["input_ids"])) for text in texts]
     assert outcome.truncated.tolist() == [False] * 30 + [True]
+    assert outcome.segments.tolist() == [1] * 31
     assert outcome.errors == {}
 
 

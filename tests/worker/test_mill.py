@@ -61,6 +61,7 @@ def test_a_chunk_becomes_rows_and_is_done(store: Store, tiny_model: Path) -> Non
         assert row["text"] is None
     assert [row["truncated"] for row in rows] == [False] * len(TEXTS) + [True]
     assert rows[-1]["tokens"] == 512
+    assert {row["segments"] for row in rows} == {1}
     assert states(store) == ["done", "pending"]
     assert chunks(store)[0]["classified"] == chunks(store)[0]["new_rows"] == len(rows)
 
