@@ -113,6 +113,7 @@ def write(store: Store, comments: Sequence[Comment]) -> Figures:
             tokens=np.zeros(len(chunk), dtype=np.int32),
             truncated=np.zeros(len(chunk), dtype=np.bool_),
             segments=np.ones(len(chunk), dtype=np.int32),
+            unsupported=[None] * len(chunk),
             model="bench",
             source="bench",
             keep_text=False,

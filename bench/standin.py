@@ -48,6 +48,7 @@ class StandIn:
             tokens=np.zeros(len(texts), dtype=np.int32),
             truncated=np.zeros(len(texts), dtype=np.bool_),
             segments=np.ones(len(texts), dtype=np.int32),
+            unsupported=[None] * len(texts),
             errors={},
         )
 

@@ -67,6 +67,7 @@ def encode(classified: Classified, fields: int) -> bytes:
                 _string(comment.author),
                 _time(comment.created_at),
                 _string(comment.text if classified.keep_text else None),
+                _string(classified.unsupported[row]),
                 fixed[row * width : (row + 1) * width],
             )
         )

@@ -19,7 +19,7 @@ _FIRST: Final = (
     "text",
 )
 #: The columns of an export, in their order. New ones come last: whoever reads by place goes on.
-COLUMNS: Final = (*_FIRST, "segments")
+COLUMNS: Final = (*_FIRST, "segments", "unsupported")
 #: What Parquet's metadata say of one, the version of its form included.
 MARK: Final = {b"moodmill": b'{"kind":"export","version":2}'}
 

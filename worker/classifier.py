@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 from db.emotions import EMOTIONS
 from db.errors import ModelError
+from db.unsupported import Reason
 from worker import metrics
 from worker.memory import keep_memory, report_memory
 from worker.microbatch import Batcher, cut
 from worker.model import EmotionModel, choose_device
 from worker.repository import ModelFiles
 from worker.settings import WorkerSettings
+from worker.suitability import Language, Suitability
 from worker.tokens import TextTokenizer, TokenIds
 from worker.tracing import part_span
 from worker.tuning import tuned
@@ -54,6 +56,8 @@ class Outcome:
     truncated: NDArray[np.bool_]
     #: [n]: parts that each text was read in.
     segments: NDArray[np.int32]
+    #: [n]: why the model is not to be trusted on a text.
+    unsupported: Sequence[Reason | None]
     #: Why a text could not be classified, by its row.
     errors: dict[int, str]
 
@@ -91,10 +95,14 @@ class Classifier:
         batch_tokens: int,
         watchdog: Watchdog | None = None,
         model_threads: int = 1,
+        language: Language | None = None,
     ) -> None:
-        """`batch_tokens`: tokens of a micro-batch, padding included; `model_threads`: micro-batches at once."""
+        """`batch_tokens`: tokens of a micro-batch, padding included; `model_threads`: micro-batches at once;
+        `language`: the one that the model reads, if it reads one alone.
+        """
         self._model = model
         self._tokenizer = tokenizer
+        self._suitability = Suitability(language=language, unknown_id=tokenizer.unknown_id, added=tokenizer.added)
         self._watchdog = watchdog or Watchdog()
         self._budget = batch_tokens
         self._batcher: Batcher[_Waiting] = Batcher(batch_tokens, pads=model.pads)
@@ -135,12 +143,14 @@ class Classifier:
             tokens=distinct.tokens[rows],
             truncated=distinct.truncated[rows],
             segments=distinct.segments[rows],
+            unsupported=[distinct.unsupported[number] for number in rows],
             errors={row: distinct.errors[number] for row, number in enumerate(rows) if number in distinct.errors},
         )
 
     def _classify(self, texts: Sequence[str]) -> Outcome:
         with self._watchdog.watching("tokenising a chunk"), metrics.timed("tokenise"), part_span("tokenise"):
             encoded = self._tokenizer.encode(texts)
+            unsupported = [self._suitability.lacks(text, found.ids) for text, found in zip(texts, encoded, strict=True)]
         empty = np.full((len(texts), len(EMOTIONS)), np.nan, dtype=np.float32)
         ticket = _Ticket(probabilities=empty, remaining=len(texts))
         if texts:
@@ -155,6 +165,7 @@ class Classifier:
             tokens=np.array([text.length for text in encoded], dtype=np.int32),
             truncated=np.array([text.truncated for text in encoded], dtype=np.bool_),
             segments=np.ones(len(encoded), dtype=np.int32),
+            unsupported=unsupported,
             errors=ticket.errors,
         )
 
@@ -303,4 +314,5 @@ def _load(files: ModelFiles, settings: WorkerSettings, watchdog: Watchdog | None
         )
     metrics.describe_model(files.name, str(model.device), model.precision)
     report_memory(model.device)
-    return Classifier(model, tokenizer, tuning.batch_tokens, watchdog, MODEL_THREADS.get(model.device.type, 1))
+    threads = MODEL_THREADS.get(model.device.type, 1)
+    return Classifier(model, tokenizer, tuning.batch_tokens, watchdog, threads, files.language)

@@ -39,6 +39,9 @@ class WorkerSettings(BaseSettings):
     hf_model_revision: str | None = None
     #: Names of the outputs of a model that does not name them: with commas between, a file, or "goemotions".
     moodmill_labels: str | None = None
+    #: The one language that the model reads: texts mostly in another are marked as unsupported. "auto" is what the
+    #: model's card says; "any": none is marked.
+    moodmill_language: Literal["auto", "en", "any"] = "auto"
     #: "auto" takes a GPU when there is one; else what torch calls a device: cpu, cuda, cuda:1.
     moodmill_device: str = "auto"
     #: "auto" is bf16 on a GPU that has it; on a CPU, the faster of those that say nearly the same.

@@ -50,6 +50,11 @@ class TextTokenizer:
         self.highest_id: Final = max(tokenizer.get_vocab().values())
         self.limit: Final = min(max_tokens, MAX_TOKENS, tokenizer.model_max_length)
         self.pad_id: Final = int(tokenizer.pad_token_id or 0)
+        empty = tokenizer.encode("")
+        #: Special tokens that are added to each text.
+        self.added: Final = len(empty)
+        #: The id of what the vocabulary does not have, if nothing else has it.
+        self.unknown_id: Final = None if tokenizer.unk_token_id in empty else tokenizer.unk_token_id
         self._backend: Final[Tokenizer] = tokenizer.backend_tokenizer
         self._backend.no_padding()
         self._backend.enable_truncation(self.limit)

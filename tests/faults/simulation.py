@@ -238,6 +238,7 @@ class Simulation:
             tokens=np.full(n, 3, dtype=np.int32),
             truncated=np.zeros(n, dtype=np.bool_),
             segments=np.ones(n, dtype=np.int32),
+            unsupported=[None] * n,
             model=self.run,  # so that runs over one dump have rows of their own
             source=self.name,
         )

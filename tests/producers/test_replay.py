@@ -35,6 +35,7 @@ def store_all(store: Store, run: str, number: int, comments: list[Comment]) -> N
         tokens=np.full(n, 3, dtype=np.int32),
         truncated=np.zeros(n, dtype=np.bool_),
         segments=np.ones(n, dtype=np.int32),
+        unsupported=[None] * n,
         model="m",
         source="RC_x",
     )
