@@ -16,6 +16,11 @@ FROM build AS wheel
 COPY . .
 RUN pip wheel --no-deps --wheel-dir /wheels .
 
+# The one package without wheels for Linux on ARM: there it is compiled.
+FROM build AS compiled
+RUN [ "$(uname -m)" = x86_64 ] || { apt-get update && apt-get install --yes --no-install-recommends g++; }
+RUN pip wheel --no-deps --constraint constraints.txt --wheel-dir /compiled pycld2
+
 # Wheels only, so that nothing has to be compiled; each in the version that the test suite passed with.
 FROM build AS build-producer
 COPY --from=wheel /wheels /wheels
@@ -27,14 +32,16 @@ RUN rm -r /opt/moodmill/lib/python3.*/site-packages/worker/bundled
 FROM build AS build-cpu
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN pip install --no-deps --index-url "$TORCH_INDEX" --constraint constraints.txt torch
+COPY --from=compiled /compiled /compiled
 COPY --from=wheel /wheels /wheels
-RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[worker,traces]"
+RUN pip install --only-binary :all: --find-links /compiled --constraint constraints.txt "$(ls /wheels/*.whl)[worker,traces]"
 
 # The same on a GPU, but for PyPI's torch. First torch alone: that layer stays when the code changes.
 FROM build AS build-cuda
 RUN pip install --only-binary :all: --constraint constraints.txt torch
+COPY --from=compiled /compiled /compiled
 COPY --from=wheel /wheels /wheels
-RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[worker,traces]"
+RUN pip install --only-binary :all: --find-links /compiled --constraint constraints.txt "$(ls /wheels/*.whl)[worker,traces]"
 
 FROM python:3.12.13-slim-bookworm AS run
 # Its folder holds what is kept: fetched models, what is fastest on this CPU, spooled input. A new volume takes its owner.

@@ -49,6 +49,8 @@ def made_up(rows: int, days: int, chunk: int) -> Iterator[Classified]:
             probabilities=dice.beta(*BETA, (n, len(EMOTIONS))).astype(np.float32),
             tokens=dice.integers(3, 200, n, dtype=np.int32),
             truncated=np.zeros(n, dtype=np.bool_),
+            segments=np.ones(n, dtype=np.int32),
+            unsupported=[None] * n,
             model=MODEL,
             source="RC_made_up.zst",
         )

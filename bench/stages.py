@@ -113,6 +113,8 @@ def write(store: Store, comments: Sequence[Comment]) -> Figures:
             probabilities=dice.random((len(chunk), len(EMOTIONS)), dtype=np.float32),
             tokens=np.zeros(len(chunk), dtype=np.int32),
             truncated=np.zeros(len(chunk), dtype=np.bool_),
+            segments=np.ones(len(chunk), dtype=np.int32),
+            unsupported=[None] * len(chunk),
             model="bench",
             source="bench",
             keep_text=False,

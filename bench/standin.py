@@ -46,8 +46,9 @@ class StandIn:
         return Outcome(
             probabilities=np.full((len(texts), len(EMOTIONS)), 0.5, dtype=np.float32),
             tokens=np.zeros(len(texts), dtype=np.int32),
-            segments=np.ones(len(texts), dtype=np.int32),
             truncated=np.zeros(len(texts), dtype=np.bool_),
+            segments=np.ones(len(texts), dtype=np.int32),
+            unsupported=[None] * len(texts),
             errors={},
         )
 

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from cli.options import device_options, json_option, model_options
 from cli.printing import OUTPUT, print_json, shortened
+from cli.remarks import UNSUPPORTED
 from db.emotions import EMOTIONS, GROUP_OF
 from db.errors import ModelError
 
@@ -47,6 +48,7 @@ def classify(texts: tuple[str, ...], top_k: int | None, threshold: float | None,
                     "tokens": int(outcome.tokens[row]),
                     "segments": int(outcome.segments[row]),
                     "truncated": bool(outcome.truncated[row]),
+                    "unsupported": outcome.unsupported[row],
                     "probabilities": dict(shown),
                     "labels": labels,
                 }
@@ -54,11 +56,14 @@ def classify(texts: tuple[str, ...], top_k: int | None, threshold: float | None,
             ]
         )
         return
-    for text, shown, labels in answers:
+    for row, (text, shown, labels) in enumerate(answers):
         table = Table("", "emotion", "group", title=Text(shortened(text)), box=None, title_justify="left")
         table.add_column("probability", justify="right")
         for name, probability in shown:
             table.add_row("*" if name in labels else "", name, GROUP_OF[name], f"{probability:.3f}")
         OUTPUT.print(table)
+        reason = outcome.unsupported[row]
+        if reason is not None:
+            OUTPUT.print(f"unsupported: {UNSUPPORTED[reason]}")
         if not shown:
             OUTPUT.print(f"no emotion has a probability above {threshold:g}")

@@ -30,6 +30,7 @@ _FORMS: "Final[dict[str, Form]]" = {".parquet": "parquet", ".csv": "csv", ".ndjs
 @click.option(
     "--safe-csv", is_flag=True, help="Of CSV for a spreadsheet: put ' before what it would run as a formula (= + - @)."
 )
+@click.option("--supported-only", is_flag=True, help="Without texts that the model was not made for (`unsupported`).")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Only rows of this model; may be repeated.")
 @subreddit_option
 @time_options
@@ -40,6 +41,7 @@ def export(
     form: "Form | None",
     by_month: bool,
     safe_csv: bool,
+    supported_only: bool,
     models: tuple[str, ...],
     subreddits: tuple[str, ...],
     since: datetime | None,
@@ -59,7 +61,7 @@ def export(
 
     check_period(since, until)
     names = names_asked(subreddit_key, subreddits)
-    wanted = Wanted(models=frozenset(models), subreddits=names, since=since, until=until)
+    wanted = Wanted(models=frozenset(models), subreddits=names, since=since, until=until, supported_only=supported_only)
     form = _form(to, form, by_month=by_month)
     if safe_csv and form != "csv":
         raise SettingError("--safe-csv is an option of CSV")

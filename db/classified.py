@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from db.comment import Comment, Ids, text_hash
 from db.emotions import EMOTIONS
+from db.unsupported import Reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,10 @@ class Classified:
     tokens: NDArray[np.int32]
     #: [n]
     truncated: NDArray[np.bool_]
+    #: [n]: parts that each text was read in.
+    segments: NDArray[np.int32]
+    #: [n]: why the model is not to be trusted on a text.
+    unsupported: Sequence[Reason | None]
     model: str
     source: str
     keep_text: bool = False
@@ -29,10 +34,9 @@ class Classified:
 
     def __post_init__(self) -> None:
         n = len(self.comments)
-        if self.probabilities.shape != (n, len(EMOTIONS)) or len(self.tokens) != n or len(self.truncated) != n:
-            raise ValueError(
-                f"{n} comments, but probabilities {self.probabilities.shape}, {len(self.tokens)} token counts"
-            )
+        facts = {name: len(getattr(self, name)) for name in ("tokens", "truncated", "segments", "unsupported")}
+        if self.probabilities.shape != (n, len(EMOTIONS)) or {*facts.values()} != {n}:
+            raise ValueError(f"{n} comments, but probabilities {self.probabilities.shape}, and {facts}")
 
     @cached_property
     def text_hashes(self) -> list[int]:
@@ -47,4 +51,6 @@ class Classified:
             probabilities=self.probabilities[order],
             tokens=self.tokens[order],
             truncated=self.truncated[order],
+            segments=self.segments[order],
+            unsupported=[self.unsupported[row] for row in order],
         )

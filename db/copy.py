@@ -24,7 +24,7 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _FIXED = np.dtype(
     [field for name in EMOTIONS for field in ((f"{name}_bytes", ">i4"), (name, ">f4"))]
     + [("tokens_bytes", ">i4"), ("tokens", ">i4"), ("truncated_bytes", ">i4"), ("truncated", "?")]
-    + [("text_hash_bytes", ">i4"), ("text_hash", ">i4")]
+    + [("text_hash_bytes", ">i4"), ("text_hash", ">i4"), ("segments_bytes", ">i4"), ("segments", ">i4")]
 )
 
 
@@ -67,6 +67,7 @@ def encode(classified: Classified, fields: int) -> bytes:
                 _string(comment.author),
                 _time(comment.created_at),
                 _string(comment.text if classified.keep_text else None),
+                _string(classified.unsupported[row]),
                 fixed[row * width : (row + 1) * width],
             )
         )
@@ -83,6 +84,7 @@ def _fixed(classified: Classified) -> np.ndarray[Any, Any]:
     rows["tokens_bytes"], rows["tokens"] = 4, classified.tokens
     rows["truncated_bytes"], rows["truncated"] = 1, classified.truncated
     rows["text_hash_bytes"], rows["text_hash"] = 4, classified.text_hashes
+    rows["segments_bytes"], rows["segments"] = 4, classified.segments
     return rows
 
 

@@ -36,6 +36,7 @@ _TYPES: Final = {
     **dict.fromkeys(EMOTIONS, pa.float32()),
     "tokens": pa.int32(),
     "truncated": pa.bool_(),
+    "segments": pa.int32(),
 }
 SCHEMA: Final = pa.schema([(name, _TYPES.get(name, pa.string())) for name in COLUMNS], metadata=MARK)
 #: How a field begins that a spreadsheet takes for a formula, and runs when the file is opened (OWASP, "CSV Injection").
@@ -54,6 +55,8 @@ class Wanted:
     #: The first moment wanted, and the first no more wanted.
     since: datetime | None = None
     until: datetime | None = None
+    #: Without the texts that the model was not made for.
+    supported_only: bool = False
 
     def query(self) -> Select[Any]:
         """Return the rows by time, in an order that is the same each time."""
@@ -61,6 +64,8 @@ class Wanted:
         query = select(*(rows[name] for name in SCHEMA.names))
         if self.models:
             query = query.where(rows.model.in_(self.models))
+        if self.supported_only:
+            query = query.where(rows.unsupported.is_(None))
         query = query.where(*rows_within(comment_emotion, rows.created_at, self.subreddits, self.since, self.until))
         return query.order_by(rows.created_at, rows.comment_id, rows.model)
 

@@ -16,9 +16,11 @@ from db.emotions import EMOTIONS, GROUP_OF
 from db.errors import SettingError
 from db.models import thresholds_of
 from db.rollups import Grain, sums_of
+from db.schema import comment_emotion
 from db.scope import Scope
 from db.store import Store
 from db.strongest import Example, strongest
+from db.unsupported import REASONS, Reason
 
 #: Days from the first to the last up to which time is shown by day: more are shown by month.
 BY_DAY: Final = 184
@@ -41,7 +43,7 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Portrait:
-    """The comments of a scope in numbers. All but `together` and `examples` comes from the roll-ups."""
+    """The comments of a scope in numbers. All but the last three comes from the roll-ups."""
 
     scope: Scope
     thresholds: Mapping[str, float]
@@ -58,8 +60,10 @@ class Portrait:
     #: How many there are; below are those with most comments, the most first. None is where nobody knows it.
     subreddit_count: int
     subreddits: Mapping[str | None, Tally]
+    #: Comments on which the model is not to be trusted, by why; the numbers above and below count them as well.
+    unsupported: Mapping[Reason, int]
     together: CoOccurrence
-    #: By emotion, the clearest first.
+    #: By emotion, without these, the clearest first.
     examples: Mapping[str, tuple[Example, ...]]
 
     def as_json(self) -> dict[str, Any]:
@@ -72,6 +76,7 @@ class Portrait:
             "first_day": self.first,
             "last_day": self.last,
             "subreddits": self.subreddit_count,
+            "unsupported": dict(self.unsupported),
             "filters": {
                 "subreddits": sorted(self.scope.subreddits),
                 "since": self.scope.since,
@@ -135,6 +140,7 @@ def portray(
             periods=_periods(known, grain),
             subreddit_count=_count_subreddits(connection, scope),
             subreddits=_by_subreddit(connection, scope, subreddits),
+            unsupported=_count_unsupported(connection, scope),
             together=count_together(connection, scope, thresholds, on_rows),
             examples=strongest(connection, scope, examples) if examples else {},
         )
@@ -170,6 +176,13 @@ def _count_subreddits(connection: Connection, scope: Scope) -> int:
     table = scope.subreddit_sums
     query = select(func.count(table.c.subreddit.distinct())).where(scope.sums(table))
     return connection.execute(query).scalar_one()
+
+
+def _count_unsupported(connection: Connection, scope: Scope) -> dict[Reason, int]:
+    reason = comment_emotion.c.unsupported
+    query = select(reason, func.count()).where(scope.rows(), reason.is_not(None)).group_by(reason)
+    found = {name: int(n) for name, n in connection.execute(query)}
+    return {name: found.get(name, 0) for name in REASONS}
 
 
 def _values(measures: Iterable[Any]) -> NDArray[np.float64]:

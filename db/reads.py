@@ -202,11 +202,14 @@ def emotion_shares(store: Store, run_id: str) -> list[EmotionShare]:
 
 
 def clearest_text(store: Store, run_id: str, emotion: str) -> tuple[str, float] | None:
-    """Return the kept text of a run's sources that shows an emotion most clearly, and its probability."""
+    """Return the kept text of a run's sources that shows an emotion most clearly, and its probability.
+
+    Texts that the model was not made for are left out.
+    """
     if emotion not in GROUP_OF:
         raise ValueError(f"expected one of the 27 emotions, got {emotion!r}")
     query = text(
-        f"select text, {emotion} from comment_emotion where text is not null "  # noqa: S608 - checked above
+        f"select text, {emotion} from comment_emotion where text is not null and unsupported is null "  # noqa: S608 - checked above
         f"and source in (select name from source where run_id = :run) order by {emotion} desc, comment_id limit 1"
     )
     with store.reading() as connection:

@@ -4,6 +4,7 @@ The rows go in by the fastest way each database has: `executemany` on the driver
 for PostgreSQL; either is five to ten times as fast as SQLAlchemy's insert.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -26,6 +27,7 @@ from db.refusals import find_refused
 from db.rollups import mark_days
 from db.schema import dead_letter
 from db.store import Store
+from db.unsupported import NOTES
 
 #: Tries to store a chunk, but for the last: one may find that a month is missing, another that rows are refused.
 _TRIES: Final = 2
@@ -34,8 +36,8 @@ _REPLAYED: Final = delete(dead_letter).where(
     dead_letter.c.run_id == bindparam("run"), dead_letter.c.replay_chunk == bindparam("chunk")
 )
 COLUMNS = (
-    "comment_id", "model", "source", "subreddit", "author", "created_at", "text", *EMOTIONS, "tokens", "truncated",
-    "text_hash",
+    "comment_id", "model", "source", "subreddit", "author", "created_at", "text", "unsupported", *EMOTIONS, "tokens",
+    "truncated", "text_hash", "segments",
 )  # fmt: skip
 
 
@@ -115,9 +117,20 @@ def _store_chunk(
             classified=len(written.kept),
             new_rows=written.new_rows,
             skipped_by={ANOTHER_TEXT: len(classified.comments) - len(written.kept)},
-            notes={ANOTHER_ID: Note(n=len(written.other_ids), example=min(written.other_ids, default=None))},
+            notes={
+                ANOTHER_ID: Note(n=len(written.other_ids), example=min(written.other_ids, default=None)),
+                **_note_unsupported(classified, written),
+            },
         )
     return Stored(classified=classified, dead=dead)
+
+
+def _note_unsupported(classified: Classified, written: Written) -> dict[str, Note]:
+    """Count the comments with a row on which the model is not to be trusted."""
+    kept = {comment.position for comment in written.kept}
+    found = zip(classified.comments, classified.unsupported, strict=True)
+    counted = Counter(reason for comment, reason in found if reason and comment.position in kept)
+    return {kind: Note(n=counted[reason]) for kind, reason in NOTES.items()}
 
 
 def write_rows(connection: Connection, classified: Classified) -> Written:
@@ -185,17 +198,21 @@ def _executemany(connection: Connection, classified: Classified) -> int:
             comment.author,
             sqlite_time(comment.created_at),
             comment.text if classified.keep_text else None,
+            unsupported,
             *probabilities,
             tokens,
             truncated,
             text_hash,
+            segments,
         )
-        for comment, probabilities, tokens, truncated, text_hash in zip(
+        for comment, unsupported, probabilities, tokens, truncated, text_hash, segments in zip(
             classified.comments,
+            classified.unsupported,
             classified.probabilities.tolist(),
             classified.tokens.tolist(),
             classified.truncated.tolist(),
             classified.text_hashes,
+            classified.segments.tolist(),
             strict=True,
         )
     )

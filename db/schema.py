@@ -194,6 +194,10 @@ comment_emotion = Table(
     Column("text", Text),
     #: Tells another text under the same id (db.comment.text_hash); null of rows older than this column.
     Column("text_hash", Integer),
+    #: Parts that the text was read in, each up to the model's limit; null of rows older than this column.
+    Column("segments", Integer),
+    #: Why the model is not to be trusted on the text (db.unsupported); null where nothing speaks against it.
+    Column("unsupported", Text),
     Index(
         "comment_emotion_key",
         "comment_id",

@@ -27,12 +27,13 @@ class Example:
 def strongest(connection: Connection, scope: Scope, each: int) -> dict[str, tuple[Example, ...]]:
     """Return the `each` comments of highest probability for each emotion, of equal texts one, of equals the first id.
 
+    Texts that the model was not made for are left out.
     The first rows say how high a probability has to be to be among them, so that one more scan brings few rows.
     """
     best: dict[str, tuple[Example, ...]] = dict.fromkeys(EMOTIONS, ())
     rows = comment_emotion.c
     columns = (rows.comment_id, rows.subreddit, rows.created_at, rows.text, *(rows[name] for name in EMOTIONS))
-    query = select(*columns).where(scope.rows())
+    query = select(*columns).where(scope.rows(), rows.unsupported.is_(None))
     seen = 0
     for batch in in_batches(connection, query.limit(BATCH)):
         best = _better(best, batch, each)

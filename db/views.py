@@ -20,6 +20,8 @@ VIEWS: Final = (
 )
 _SHOWN = "(select m.name from model m where m.shown)"
 _ROW = "c.comment_id, c.model, c.source, c.subreddit, c.author, c.created_at"
+#: The last column of what has a row a comment: `where unsupported is null` leaves out what the model was not made for.
+_LAST = "c.unsupported"
 _PROBABILITY = "case t.emotion " + " ".join(f"when '{name}' then c.{name}" for name in EMOTIONS) + " end"
 
 
@@ -33,7 +35,8 @@ def create_views(connection: Connection) -> None:
     """Create every view, or put it in the place of the one that is there.
 
     comment_top_emotion: the most probable emotion of each comment; comment_emotion_long: a row a comment and emotion;
-    comment_label: of these, the ones above the model's threshold. emotion_by_day, emotion_by_subreddit_day,
+    comment_label: of these, the ones above the model's threshold; all three say of what the model was not made for it
+    (`unsupported`), the sums below count it as well. emotion_by_day, emotion_by_subreddit_day,
     emotion_by_subreddit_month: a row a period and emotion, with the number of comments, how many of them are above the
     model's threshold, and the mean probability.
     """
@@ -60,15 +63,15 @@ def _top_emotion(dialect: str) -> str:
     cases = " ".join(f"when m.{name} = m.probability then '{name}'" for name in EMOTIONS)
     return f"""
         select m.comment_id, m.model, m.source, m.subreddit, m.author, m.created_at,
-               case {cases} end as emotion, m.probability
-        from (select {_ROW}, {columns}, {greatest}({columns}) as probability
+               case {cases} end as emotion, m.probability, m.unsupported
+        from (select {_ROW}, {columns}, {greatest}({columns}) as probability, {_LAST}
               from comment_emotion c where c.model = {_SHOWN}) m
     """  # noqa: S608 - built from the constant names of the emotions alone
 
 
 def _long_form() -> str:
     return f"""
-        select {_ROW}, t.emotion, t.emotion_group, {_PROBABILITY} as probability, t.threshold
+        select {_ROW}, t.emotion, t.emotion_group, {_PROBABILITY} as probability, t.threshold, {_LAST}
         from comment_emotion c join model_threshold t on t.model = c.model where c.model = {_SHOWN}
     """  # noqa: S608 - built from the constant names of the emotions alone
 

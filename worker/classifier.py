@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from db.emotions import EMOTIONS
 from db.errors import ModelError
+from db.unsupported import Reason
 from worker import metrics
 from worker.memory import keep_memory, report_memory
 from worker.microbatch import Batcher, cut
@@ -27,6 +28,7 @@ from worker.model import EmotionModel, choose_device
 from worker.repository import ModelFiles
 from worker.segments import pool
 from worker.settings import WorkerSettings
+from worker.suitability import Language, Suitability
 from worker.tokens import Segment, TextTokenizer
 from worker.tracing import part_span
 from worker.tuning import tuned
@@ -55,6 +57,8 @@ class Outcome:
     segments: NDArray[np.int32]
     #: [n]
     truncated: NDArray[np.bool_]
+    #: [n]: why the model is not to be trusted on a text.
+    unsupported: Sequence[Reason | None]
     #: Why a text could not be classified, by its row.
     errors: dict[int, str]
 
@@ -94,10 +98,14 @@ class Classifier:
         batch_tokens: int,
         watchdog: Watchdog | None = None,
         model_threads: int = 1,
+        language: Language | None = None,
     ) -> None:
-        """`batch_tokens`: tokens of a micro-batch, padding included; `model_threads`: micro-batches at once."""
+        """`batch_tokens`: tokens of a micro-batch, padding included; `model_threads`: micro-batches at once;
+        `language`: the one that the model reads, if it reads one alone.
+        """
         self._model = model
         self._tokenizer = tokenizer
+        self._suitability = Suitability(language=language)
         self._watchdog = watchdog or Watchdog()
         self._budget = batch_tokens
         self._batcher: Batcher[_Waiting] = Batcher(batch_tokens, pads=model.pads)
@@ -138,12 +146,14 @@ class Classifier:
             tokens=distinct.tokens[rows],
             segments=distinct.segments[rows],
             truncated=distinct.truncated[rows],
+            unsupported=[distinct.unsupported[number] for number in rows],
             errors={row: distinct.errors[number] for row, number in enumerate(rows) if number in distinct.errors},
         )
 
     def _classify(self, texts: Sequence[str]) -> Outcome:
         with self._watchdog.watching("tokenising a chunk"), metrics.timed("tokenise"), part_span("tokenise"):
             encoded = self._tokenizer.encode(texts)
+            unsupported = [self._suitability.lacks(text, ids.unknown) for text, ids in zip(texts, encoded, strict=True)]
         counts = np.array([len(text.segments) for text in encoded], dtype=np.int32)
         ticket = self._wait([segment for text in encoded for segment in text.segments])
         owners = np.repeat(np.arange(len(texts)), counts)
@@ -152,6 +162,7 @@ class Classifier:
             tokens=np.array([text.length for text in encoded], dtype=np.int32),
             segments=counts,
             truncated=np.array([text.truncated for text in encoded], dtype=np.bool_),
+            unsupported=unsupported,
             errors={int(owners[row]): error for row, error in sorted(ticket.errors.items(), reverse=True)},
         )
 
@@ -314,4 +325,5 @@ def _load(files: ModelFiles, settings: WorkerSettings, watchdog: Watchdog | None
         )
     metrics.describe_model(files.name, str(model.device), model.precision)
     report_memory(model.device)
-    return Classifier(model, tokenizer, tuning.batch_tokens, watchdog, MODEL_THREADS.get(model.device.type, 1))
+    threads = MODEL_THREADS.get(model.device.type, 1)
+    return Classifier(model, tokenizer, tuning.batch_tokens, watchdog, threads, files.language)

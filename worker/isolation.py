@@ -148,6 +148,7 @@ def _failed(error: str) -> Outcome:
         tokens=np.zeros(1, dtype=np.int32),
         segments=np.zeros(1, dtype=np.int32),
         truncated=np.zeros(1, dtype=np.bool_),
+        unsupported=[None],
         errors={0: error},
     )
 
@@ -159,5 +160,6 @@ def _joined(outcomes: Sequence[Outcome]) -> Outcome:
         tokens=np.concatenate([one.tokens for one in outcomes]),
         segments=np.concatenate([one.segments for one in outcomes]),
         truncated=np.concatenate([one.truncated for one in outcomes]),
+        unsupported=[one.unsupported[0] for one in outcomes],
         errors={row: one.errors[0] for row, one in enumerate(outcomes) if one.errors},
     )

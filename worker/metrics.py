@@ -3,11 +3,13 @@
 In this process alone: `worker.exposition` serves it. Whoever runs the model may count here, for it asks no server.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, Literal
 
 from prometheus_client import Counter, Gauge, Histogram, Info
+
+from db.unsupported import REASONS, Reason
 
 Stage = Literal["tokenise", "wait", "forward", "write"]
 
@@ -20,6 +22,10 @@ TOKENS: Final = Counter("moodmill_tokens", "Tokens of these comments, as the mod
 DEAD_LETTERS: Final = Counter(
     "moodmill_dead_letters", "Comments that the model could not classify, or the store not take."
 )
+_UNSUPPORTED: Final = Counter(
+    "moodmill_unsupported_comments", "Comments on which the model is not to be trusted, by why.", ["reason"]
+)
+_UNSUPPORTED_BY: Final = {reason: _UNSUPPORTED.labels(reason) for reason in REASONS}
 QUARANTINED: Final = Counter("moodmill_quarantined_messages", "Messages of the queue that are none of ours.")
 CHUNKS: Final = Counter("moodmill_chunks", "Chunks taken, by what became of them.", ["outcome"])
 DONE: Final = CHUNKS.labels("done")
@@ -55,6 +61,13 @@ def count_microbatch(lengths: Sequence[int], budget: int, *, pads: bool) -> None
     laid_out = len(lengths) * max(lengths) if pads else tokens
     FILL.observe(laid_out / budget)
     PADDING.observe(1 - tokens / laid_out)
+
+
+def count_unsupported(found: Iterable[Reason | None]) -> None:
+    """Count the comments of a chunk on which the model is not to be trusted."""
+    for reason in found:
+        if reason is not None:
+            _UNSUPPORTED_BY[reason].inc()
 
 
 def describe_model(name: str, device: str, precision: str) -> None:

@@ -131,6 +131,7 @@ class Mill:
         metrics.COMMENTS.inc(len(stored.classified.comments))
         metrics.TOKENS.inc(int(stored.classified.tokens.sum()))
         metrics.DEAD_LETTERS.inc(len(stored.dead))
+        metrics.count_unsupported(stored.classified.unsupported)
 
     def _classify(self, texts: Sequence[str], dead: int) -> Outcome:
         """Classify the texts of a chunk with which so many processes died."""
@@ -166,6 +167,8 @@ def split(message: ChunkMessage, outcome: Outcome, model: str) -> tuple[Classifi
         probabilities=outcome.probabilities[alive],
         tokens=outcome.tokens[alive],
         truncated=outcome.truncated[alive],
+        segments=outcome.segments[alive],
+        unsupported=[outcome.unsupported[row] for row in alive],
         model=model,
         source=message.source,
         keep_text=message.keep_text,

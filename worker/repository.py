@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from huggingface_hub import snapshot_download
+from huggingface_hub import metadata_load, snapshot_download
 from huggingface_hub.constants import HF_HUB_CACHE, HF_HUB_OFFLINE
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -16,12 +16,14 @@ from huggingface_hub.errors import (
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
 )
+from yaml import YAMLError
 
 from db.emotions import EMOTIONS
 from db.errors import ModelError
 from worker.labels import read_order
 from worker.model_folder import require_model
 from worker.settings import BUNDLED_MODEL, WorkerSettings
+from worker.suitability import Language
 
 BUNDLED: Final = Path(__file__).parent / "bundled"
 #: What a model without thresholds of its own calls present. 0.5 misses most of the rare emotions; F1 on GoEmotions
@@ -29,8 +31,10 @@ BUNDLED: Final = Path(__file__).parent / "bundled"
 DEFAULT_THRESHOLD: Final = 0.3
 #: Files besides the weights that decide what a model says: labels, tokenizer, thresholds, segments.
 _DECIDING: Final = ("config.json", "tokenizer.json", "vocab.txt", "thresholds.json", "segments.json")
+#: The model card: it may say which languages the model reads.
+CARD: Final = "README.md"
 #: Weights as safetensors only: pickled ones (*.bin, *.pt) can run code when loaded.
-FILES: Final = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model")
+FILES: Final = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", CARD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,8 @@ class ModelFiles:
     thresholds: Mapping[str, float]
     #: Names of its outputs, for a model whose config has none.
     labels: tuple[str, ...] | None = None
+    #: The one language that it reads; None: it reads several, or nobody says.
+    language: Language | None = None
 
 
 def find_model(settings: WorkerSettings) -> ModelFiles:
@@ -50,6 +56,7 @@ def find_model(settings: WorkerSettings) -> ModelFiles:
     Raises ModelError when it cannot be had or is none to load, SettingError when the labels given are not the emotions.
     """
     found = _find(settings)
+    found = replace(found, language=_language(found.folder / CARD, settings))
     if settings.moodmill_labels is None:
         return found
     labels = read_order(settings.moodmill_labels)
@@ -108,6 +115,20 @@ def _in_folder(folder: Path, label: str) -> ModelFiles:
         if path.exists():
             digest.update(path.read_bytes())
     return ModelFiles(folder=folder, name=f"{label}@{digest.hexdigest()[:12]}", thresholds=_thresholds(folder))
+
+
+def _language(card: Path, settings: WorkerSettings) -> Language | None:
+    """Return the one language that a model reads, by the setting or else by its card, as the Hub has them.
+
+    A card that cannot be read, or says nothing of languages, is of no language: no text is called foreign by a guess.
+    """
+    if settings.moodmill_language != "auto":
+        return None if settings.moodmill_language == "any" else settings.moodmill_language
+    try:
+        said = (metadata_load(card) or {}).get("language") if card.exists() else None
+    except (OSError, ValueError, YAMLError):
+        return None
+    return "en" if said in ("en", ["en"]) else None
 
 
 def _thresholds(folder: Path) -> dict[str, float]:

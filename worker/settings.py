@@ -41,6 +41,9 @@ class WorkerSettings(BaseSettings):
     moodmill_labels: str | None = None
     #: Tokens of a text that are read at most, special ones included; a text that is longer is marked as truncated.
     moodmill_max_tokens: PositiveInt = 8_192
+    #: The one language that the model reads: texts mostly in another are marked as unsupported. "auto" is what the
+    #: model's card says; "any": none is marked.
+    moodmill_language: Literal["auto", "en", "any"] = "auto"
     #: "auto" takes a GPU when there is one; else what torch calls a device: cpu, cuda, cuda:1.
     moodmill_device: str = "auto"
     #: "auto" is bf16 on a GPU that has it; on a CPU, the faster of those that say nearly the same.

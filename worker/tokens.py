@@ -42,6 +42,8 @@ class TokenIds:
     segments: list[Segment]
     #: Whether the text was longer than the limit and only its beginning is here.
     truncated: bool
+    #: The share of its tokens that the vocabulary does not have, special ones aside.
+    unknown: float
 
     @property
     def length(self) -> int:
@@ -72,6 +74,8 @@ class TextTokenizer:
         #: Tokens of a segment at most, special ones included.
         self.limit: Final = min(self.segmentation.tokens, model_tokens, MAX_SEGMENT, tokenizer.model_max_length)
         self.pad_id: Final = int(tokenizer.pad_token_id or 0)
+        #: The id of what the vocabulary does not have, if nothing else has it.
+        self._unknown_id: Final = None if tokenizer.unk_token_id in tokenizer.encode("") else tokenizer.unk_token_id
         self._backend: Final[Tokenizer] = tokenizer.backend_tokenizer
         self._backend.no_padding()
         self._backend.no_truncation()
@@ -97,13 +101,14 @@ class TextTokenizer:
         for text, encoding in self._encodings(texts):
             truncated = bool(encoding.overflowing) or len(text) > MAX_CHARACTERS
             ids = encoding.ids
-            if len(ids) <= self.limit:
-                yield TokenIds(segments=[Segment(ids)], truncated=truncated)
-                continue
             own = self._own(ids)
-            parts = [own[part] for part in self._slices(text, self._own(encoding.offsets))]
-            whole = [Segment([*self._before, *part, *self._after]) for part in parts]
-            yield TokenIds(segments=whole, truncated=truncated)
+            unknown = own.count(self._unknown_id) / len(own) if own else 0.0
+            if len(ids) <= self.limit:
+                parts = [Segment(ids)]
+            else:
+                slices = self._slices(text, self._own(encoding.offsets))
+                parts = [Segment([*self._before, *own[part], *self._after]) for part in slices]
+            yield TokenIds(segments=parts, truncated=truncated, unknown=unknown)
 
     def _encodings(self, texts: Sequence[str]) -> Iterator[tuple[str, Any]]:
         # What is not wanted of an encoding costs little: with offsets it takes a tenth longer than without.

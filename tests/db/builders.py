@@ -20,6 +20,7 @@ from db.partitions import make_months
 from db.results import store_chunk, write_rows
 from db.schema import comment_emotion
 from db.store import Store
+from db.unsupported import Reason
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
@@ -64,14 +65,17 @@ def classified(
     source: str = "dump",
     keep_text: bool = False,
     ids: Ids = "reddit",
+    unsupported: Sequence[Reason | None] | None = None,
 ) -> Classified:
-    """Return what a model says of these comments; comment i has 3 + i tokens, and every second is truncated."""
+    """Return what a model says of these comments; comment i has 3 + i tokens in 1 + i segments; every second is cut."""
     rows = len(of)
     return Classified(
         comments=of,
         probabilities=matrix(rows) if probabilities is None else probabilities,
         tokens=np.arange(3, 3 + rows, dtype=np.int32),
         truncated=np.arange(rows) % 2 == 1,
+        segments=np.arange(1, 1 + rows, dtype=np.int32),
+        unsupported=unsupported or [None] * rows,
         model=model,
         source=source,
         keep_text=keep_text,

@@ -68,6 +68,15 @@ def test_nothing_above_a_threshold_is_said(model: Path) -> None:
     assert "no emotion has a probability above 1" in done.stdout
 
 
+def test_a_text_that_the_model_was_not_made_for_is_named(model: Path) -> None:
+    (model / "README.md").write_text("---\nlanguage: en\n---\n")
+    foreign = "Ich kann kaum glauben, dass wir dieses Spiel noch gewonnen haben!"
+    done = moodmill_here("classify", "thanks", foreign, "--model", model, "--json", cwd=model.parent)
+    assert [(one["segments"], one["unsupported"]) for one in json.loads(done.stdout)] == [(1, None), (1, "language")]
+    shown = moodmill_here("classify", foreign, "--model", model, "--top-k", "1", cwd=model.parent)
+    assert "unsupported: mostly in another language than the model's" in shown.stdout
+
+
 def test_a_text_on_which_the_model_fails_is_an_error(model: Path) -> None:
     poisoned = make_poisoned(model.parent / "poisoned", model)
     done = moodmill_here("classify", "thanks", POISON, "--model", poisoned, cwd=model.parent)

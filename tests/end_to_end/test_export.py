@@ -39,6 +39,14 @@ def test_a_file_is_what_its_suffix_says(folder: Path) -> None:
     assert len((folder / "out.jsonl").read_text().splitlines()) == 5
 
 
+def test_texts_that_the_model_was_not_made_for_can_be_left_out(folder: Path) -> None:
+    store = Store(f"sqlite:///{folder}/moodmill.db")
+    stored(store, classified(comments([50, 51]), unsupported=["language", "tokens"]))
+    store.close()
+    assert json.loads(export(folder, "all.csv", "--json").stdout)["rows"] == 22
+    assert json.loads(export(folder, "some.csv", "--supported-only", "--json").stdout)["rows"] == 20
+
+
 def test_formulas_in_a_csv_are_told_or_made_texts(folder: Path) -> None:
     store = Store(f"sqlite:///{folder}/moodmill.db")
     stored(store, classified([replace(comments([50])[0], author="-name")]))

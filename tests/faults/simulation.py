@@ -237,6 +237,8 @@ class Simulation:
             probabilities=np.full((n, len(EMOTIONS)), 0.5, dtype=np.float32),
             tokens=np.full(n, 3, dtype=np.int32),
             truncated=np.zeros(n, dtype=np.bool_),
+            segments=np.ones(n, dtype=np.int32),
+            unsupported=[None] * n,
             model=self.run,  # so that runs over one dump have rows of their own
             source=self.name,
         )

@@ -34,6 +34,8 @@ def store_all(store: Store, run: str, number: int, comments: list[Comment]) -> N
         probabilities=np.full((n, len(EMOTIONS)), 0.5, dtype=np.float32),
         tokens=np.full(n, 3, dtype=np.int32),
         truncated=np.zeros(n, dtype=np.bool_),
+        segments=np.ones(n, dtype=np.int32),
+        unsupported=[None] * n,
         model="m",
         source="RC_x",
     )

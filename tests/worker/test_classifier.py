@@ -124,6 +124,7 @@ def test_texts_that_are_equal_are_classified_once(tiny_model: Path) -> None:
     close(outcome.probabilities, plain_probabilities(tiny_model, texts))
     assert outcome.tokens.tolist() == [3, 5, 3, 2, 3]
     assert outcome.truncated.tolist() == [False] * 5
+    assert len(outcome.segments) == len(outcome.unsupported) == 5
 
 
 def test_texts_that_are_equal_fail_together(tiny_model: Path) -> None:

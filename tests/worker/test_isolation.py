@@ -37,7 +37,7 @@ def test_each_text_that_kills_costs_only_itself(fault: pytest.MonkeyPatch, tiny_
     kinds = {"segfault": "hate", "exit": "love", "memory": "much", "hang_with_gil": "thanks"}
     fault.setenv("MOODMILL_TEST_FAULT", faults(tiny_model, **kinds))
     # each that kills costs the start of another process, where another text follows it
-    texts = ["so", "i hate it", "the", "much", "of", "love", "a", "this", "thanks"]
+    texts = ["字", "i hate it", "the", "much", "of", "love", "a", "this", "thanks"]
     outcome = classify_isolated(texts, settings_for(tiny_model, moodmill_stall_seconds=2))
     assert outcome.errors == {
         1: "ended its process by SIGSEGV",
@@ -49,6 +49,8 @@ def test_each_text_that_kills_costs_only_itself(fault: pytest.MonkeyPatch, tiny_
     close(outcome.probabilities[alive], [texts[row] for row in alive], tiny_model)
     assert np.isnan(outcome.probabilities[[1, 3, 5, 8]]).all()
     assert (outcome.tokens[alive] > 2).all()
+    assert outcome.segments.tolist() == [1] * 9
+    assert outcome.unsupported == ["tokens", *[None] * 8]
 
 
 def test_where_text_after_text_kills_the_machine_is_to_blame(

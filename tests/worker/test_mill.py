@@ -19,6 +19,7 @@ from db.reads import status
 from db.schema import model_threshold
 from db.settings import StoreSettings
 from db.store import Store
+from db.unsupported import REASONS
 from tests.db.test_refusals import refuse
 from tests.support import away, forget, wait_until
 from tests.worker.builders import (
@@ -38,6 +39,9 @@ from worker.broker import sign_of_life
 from worker.message import ChunkMessage
 from worker.mill import MAX_ISOLATED_TRIES, MAX_TRIES, Mill, StoppingError
 from worker.pulse import BEAT_S, Pulse
+
+GERMAN = "Ich kann kaum glauben, dass wir dieses Spiel noch gewonnen haben!"
+UNSUPPORTED = "moodmill_unsupported_comments_total"
 
 
 def mill_for(store: Store, model: Path) -> Mill:
@@ -60,6 +64,7 @@ def test_a_chunk_becomes_rows_and_is_done(store: Store, tiny_model: Path) -> Non
         assert (row["subreddit"], row["author"], row["created_at"]) == ("test", "a", comment.created_at)
         assert row["text"] is None
     assert not any(row["truncated"] for row in rows)
+    assert [row["segments"] for row in rows] == [1] * len(TEXTS) + [2]
     assert rows[-1]["tokens"] == 600 + 2 * 2, "two segments, with their special tokens"
     assert states(store) == ["done", "pending"]
     assert chunks(store)[0]["classified"] == chunks(store)[0]["new_rows"] == len(rows)
@@ -111,6 +116,24 @@ def test_a_bad_text_becomes_a_dead_letter_with_its_comment(store: Store, tiny_mo
     assert msgspec.json.decode(letter["payload"], type=Comment) == message.comments[1]
     assert states(store) == ["done"]
     assert chunks(store)[0]["classified"] == 2
+
+
+def test_a_text_that_the_model_was_not_made_for_says_so_in_its_row_and_is_counted(
+    store: Store, tiny_model: Path
+) -> None:
+    texts = ["i love this", GERMAN, "字 字", GERMAN]
+    reasons = [None, "language", "tokens", "language"]
+    [message] = open_run(store, texts)
+    stored = StoreSettings(database_url=store.url.render_as_string(hide_password=False))
+    before = [REGISTRY.get_sample_value(UNSUPPORTED, {"reason": one}) or 0 for one in REASONS]
+    with Mill(settings_for(tiny_model, moodmill_language="en"), stored) as mill:
+        mill.grind(message)
+    assert [row["unsupported"] for row in results(store)] == reasons
+    counted = [reasons.count(one) for one in REASONS]
+    after = [REGISTRY.get_sample_value(UNSUPPORTED, {"reason": one}) or 0 for one in REASONS]
+    assert [now - then for now, then in zip(after, before, strict=True)] == counted
+    notes = status(store, message.run).notes
+    assert [notes[f"unsupported {one}"].n for one in REASONS] == counted
 
 
 def test_grinding_twice_changes_nothing(store: Store, tiny_model: Path, tmp_path: Path) -> None:

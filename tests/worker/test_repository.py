@@ -107,6 +107,37 @@ def test_the_order_of_unnamed_labels_is_part_of_the_name(folder: Path) -> None:
     assert all(name.startswith(f"{names[0]}+labels-") for name in names[1:])
 
 
+@pytest.mark.parametrize(
+    ("card", "setting", "language"),
+    [
+        (None, "auto", None),
+        ("---\nlanguage: en\n---\n# A model\n", "auto", "en"),
+        ("---\nlanguage:\n- en\n---\n", "auto", "en"),
+        ("---\nlanguage: [en, de]\n---\n", "auto", None),
+        ("---\nlanguage: multilingual\n---\n", "auto", None),
+        ("---\nlicense: mit\n---\n", "auto", None),
+        ("# A model of English\n", "auto", None),
+        ("---\nlanguage: [en\n---\n", "auto", None),
+        ("---\n- en\n---\n", "auto", None),
+        ("---\nlanguage: en\n---\n", "any", None),
+        ("---\nlanguage: [en, de]\n---\n", "en", "en"),
+        (None, "en", "en"),
+    ],
+)
+def test_the_one_language_of_a_model_is_what_its_card_says_or_the_setting(
+    folder: Path, card: str | None, setting: str, language: str | None
+) -> None:
+    before = find(folder).name
+    if card is not None:
+        (folder / "README.md").write_text(card)
+    found = find_model(settings_for(folder, moodmill_language=setting))
+    assert (found.language, found.name) == (language, before)
+
+
+def test_the_bundled_model_reads_english() -> None:
+    assert find_model(WorkerSettings(hf_model_repo="bundled")).language == "en"
+
+
 def remove_weights(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
 

@@ -57,7 +57,7 @@ def test_a_text_has_an_emotion_where_one_of_its_segments_has_it() -> None:
 def test_a_segment_that_failed_leaves_no_number() -> None:
     probabilities = np.array([[0.5], [np.nan]], dtype=np.float32)
     for pooling in ("noisy-or", "max"):
-        assert np.isnan(pool(probabilities, np.array([2], dtype=np.int32), pooling)).all()  # type: ignore[arg-type]
+        assert np.isnan(pool(probabilities, np.array([2], dtype=np.int32), pooling)).all()
 
 
 def test_a_model_declares_its_segments_beside_it(tmp_path: Path) -> None:

@@ -16,10 +16,12 @@ _COLUMNS: Final = ("precision", "recall", "F1", "average precision")
 def model_card(recipe: Recipe, report: Report, cross_tuned: float, parameters: int) -> str:
     """Return the README.md of a trained model: what it is, how it was made, how it does on dev, and its limits."""
     base = "sentence-transformers/all-MiniLM-L6-v2" if recipe.encoder == MINILM else recipe.encoder
+    # An English encoder. What others read, whoever trains them knows.
+    language = "language: en\n" if recipe.encoder == MINILM else ""
     stored = "fp16" if recipe.half else "fp32"
     return f"""---
 base_model: {base}
-pipeline_tag: text-classification
+{language}pipeline_tag: text-classification
 ---
 
 # 27 emotions of comments
