@@ -67,7 +67,22 @@ _COUNT = click.IntRange(1)
     help="A model to learn from besides the labels; may be repeated.",
 )
 @click.option(
-    "--label-share", type=_SHARE, metavar="P", help="With teachers: the labels' share of the target.  [default: 0.5]"
+    "--soft-labels",
+    multiple=True,
+    metavar="FILE",
+    help="What models said, of `moodmill soft-labels`, to learn from besides the labels; may be repeated.",
+)
+@click.option(
+    "--label-share",
+    type=_SHARE,
+    metavar="P",
+    help="With teachers or soft labels: the labels' share of the target.  [default: 0.5]",
+)
+@click.option(
+    "--joined",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Learn from the comments joined to texts of up to N, too.  [default: 0]",
 )
 @click.option(
     "--max-tokens", type=click.IntRange(8), metavar="N", help="Tokens of a comment that are read.  [default: 512]"
@@ -128,6 +143,8 @@ def _shown(console: Console) -> Iterator["Watcher"]:
         task = bar.add_task("reading", total=None, figures="")
 
         def watch(progress: "Progress") -> None:
+            if progress.remark:
+                console.print(progress.remark, soft_wrap=True)
             loss = "" if progress.loss is None else f"loss {progress.loss:.4f}"
             score = "" if progress.macro_f1 is None else f"dev macro-F1 {progress.macro_f1:.3f}"
             figures = ", ".join(filter(None, (loss, score)))

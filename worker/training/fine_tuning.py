@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from transformers import PrinterCallback
 from transformers.utils.logging import set_verbosity_error
 
@@ -23,14 +22,18 @@ from worker.training.calibration import fit_calibration, fold
 from worker.training.card import model_card
 from worker.training.checkpoints import Keeper, begin, end, last_checkpoint, refuse_other
 from worker.training.encoder import Encoder, load_encoder
+from worker.training.examples import Curriculum, Examples
 from worker.training.labelled import Labelled, read_split
 from worker.training.pictures import draw_curves, draw_reliability
 from worker.training.progress import Progress, Reporter, Watcher
 from worker.training.recipe import Recipe
 from worker.training.report import Report, judge
-from worker.training.teachers import softened
+from worker.training.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
+from worker.training.targets import Targets
+from worker.training.teachers import ask
 from worker.training.thresholds import cross_tuned_f1, tune_thresholds
-from worker.training.trainer import EmotionTrainer, Examples, sigmoid
+from worker.training.trainer import EmotionTrainer, sigmoid
+from worker.training.trainingset import compose
 
 
 def fine_tune(recipe: Recipe, out: Path, settings: WorkerSettings, watcher: Watcher) -> Report:
@@ -42,16 +45,21 @@ def fine_tune(recipe: Recipe, out: Path, settings: WorkerSettings, watcher: Watc
     refuse_other(out)
     watcher(Progress(stage="reading"))
     train, dev = read_split(recipe.data, "train"), read_split(recipe.data, "dev")
-    train = train.first(recipe.limit or len(train))
-    work = begin(out, _description(recipe, train, dev))
-    targets = _targets(recipe, train, settings, work, watcher)
+    files = [Path(name) for name in recipe.soft_labels]
+    work = begin(out, _description(recipe, train, dev, read_soft_labels(files)))
+    if recipe.teachers:
+        files.append(_asked(recipe, train, settings, work, watcher))
+    learned = compose(recipe, train, dev, read_soft_labels(files))
+    if learned.of_dev:
+        watcher(Progress(stage="reading", remark=f"not learned from: {learned.of_dev:,} texts of dev with soft labels"))
     encoder = load_encoder(recipe)
     device = choose_device(settings.moodmill_device)
     trainer = EmotionTrainer(
         encoder,
         recipe,
-        Examples(encoder, train.texts, targets),
-        Examples(encoder, dev.texts, dev.targets),
+        Curriculum(len(learned), learned.comments, recipe.joined, recipe.seed),
+        Examples(encoder, learned.texts, learned.targets),
+        Examples(encoder, dev.texts, Targets.hard(dev.targets)),
         work,
         cpu=device.type == "cpu",
         bf16=choose_precision(settings.moodmill_precision, device) == "bf16",
@@ -100,29 +108,29 @@ def _draw(history: list[dict[str, float]], report: Report, out: Path) -> None:
     draw_reliability(report, out / "reliability.png")
 
 
-def _targets(
-    recipe: Recipe, train: Labelled, settings: WorkerSettings, work: Path, watcher: Watcher
-) -> NDArray[np.float32]:
-    """Return what to learn; what teachers say is kept, so that a resumed training need not ask them again."""
-    if not recipe.teachers:
-        return train.targets
-    kept = work / "targets.npy"
+def _asked(recipe: Recipe, train: Labelled, settings: WorkerSettings, work: Path, watcher: Watcher) -> Path:
+    """Return a file of what the teachers say, which is kept, so that a resumed training need not ask them again."""
+    kept = work / "soft-labels.parquet"
     if not kept.exists():
 
         def told(step: int, steps: int) -> None:
             watcher(Progress(stage="asking the teachers", step=step, steps=steps))
 
-        learned = softened(train, recipe, settings, told)
+        comments = train.first(recipe.limit or len(train)).texts
+        said = ask(recipe.teachers, {text: text for text in comments}, settings, told)
         with atomic_file(kept) as file:
-            np.save(file, learned)
-    found: NDArray[np.float32] = np.load(kept)
-    return found
+            write_soft_labels(said, file)
+    return kept
 
 
-def _description(recipe: Recipe, *parts: Labelled) -> dict[str, Any]:
+def _description(recipe: Recipe, train: Labelled, dev: Labelled, soft: SoftLabels) -> dict[str, Any]:
     """Return what tells a training from others: its recipe, and a digest of its data."""
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update("\0".join(part.texts).encode("utf-8", "surrogatepass"))
-        digest.update(part.targets.tobytes())
+    for texts, numbers in (
+        (train.texts, train.targets),
+        (dev.texts, dev.targets),
+        (soft.texts, soft.probabilities),
+    ):
+        digest.update("\0".join(texts).encode("utf-8", "surrogatepass"))
+        digest.update(numbers.tobytes())
     return {"recipe": json.loads(recipe.as_json()), "data": digest.hexdigest()}

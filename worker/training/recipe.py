@@ -41,8 +41,14 @@ class Recipe:
     hidden_tokens: float = 0.0
     #: Models whose probabilities are learned from besides the labels, each a folder or a Hub repository.
     teachers: tuple[str, ...] = ()
-    #: With teachers: the labels' share of the target; the rest is the mean of the teachers' probabilities.
+    #: Files of what models said of texts, as `moodmill soft-labels` writes them: comments of train, and others, which
+    #: are learned from by these alone.
+    soft_labels: tuple[str, ...] = ()
+    #: With teachers or soft labels: the labels' share of the target; the rest is the mean of the probabilities.
     label_share: float = 0.5
+    #: Most comments of a joined text: besides each by itself, an epoch has all comments of train once more, joined at
+    #: random, so that long texts of several feelings are read as well as short ones. 0: none are joined.
+    joined: int = 0
     #: Tokens of a comment that are read.
     max_tokens: int = 512
     seed: int = 7
@@ -54,6 +60,8 @@ class Recipe:
         for name in ("epochs", "batch", "max_tokens"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} is {getattr(self, name)}: expected 1 or more")
+        if self.joined < 0 or self.joined == 1:
+            raise SettingError(f"joined is {self.joined}: expected 2 or more comments of a joined text, or 0 for none")
         for name in ("warmup", "hidden_tokens", "label_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingError(f"{name} is {getattr(self, name)}: expected a share from 0 to 1")
@@ -74,6 +82,6 @@ def read_recipe(path: Path) -> Recipe:
     if unknown:
         raise SettingError(f"{path} names {', '.join(sorted(unknown))}, which no recipe has")
     try:
-        return Recipe(**given | {"teachers": tuple(given.get("teachers", ()))})
+        return Recipe(**given | {name: tuple(given.get(name, ())) for name in ("teachers", "soft_labels")})
     except TypeError as error:
         raise SettingError(f"{path} is no recipe: {error}") from error

@@ -7,31 +7,39 @@ import pytest
 import torch
 
 from worker.training.encoder import BIAS, Encoder, load_encoder, output_layer
+from worker.training.examples import Curriculum, Examples
 from worker.training.labelled import read_split
 from worker.training.recipe import Recipe
-from worker.training.trainer import ByLength, EmotionTrainer, Examples
+from worker.training.targets import Targets
+from worker.training.trainer import ByLength, EmotionTrainer
 
 LENGTHS = np.random.default_rng(0).integers(1, 200, 1_000)
 
 
 def trainer_for(encoder: Encoder, recipe: Recipe, data: Path, folder: Path) -> EmotionTrainer:
     dev = read_split(str(data), "dev").first(8)
-    examples = Examples(encoder, dev.texts, dev.targets)
-    return EmotionTrainer(encoder, recipe, examples, examples, folder, cpu=True, bf16=False)
+    examples = Examples(encoder, dev.texts, Targets.hard(dev.targets))
+    curriculum = Curriculum(len(dev), len(dev), recipe.joined, recipe.seed)
+    return EmotionTrainer(encoder, recipe, curriculum, examples, examples, folder, cpu=True, bf16=False)
+
+
+def by_length(seed: int) -> ByLength:
+    curriculum = Curriculum(len(LENGTHS), len(LENGTHS), joined=0, seed=seed)
+    return ByLength(curriculum, lambda rows: int(LENGTHS[rows[0]]), 32, seed)
 
 
 def test_every_comment_comes_once_an_epoch_in_another_order_each() -> None:
-    rows = ByLength(LENGTHS, 32, seed=1)
-    first = list(rows)
-    assert sorted(first) == list(range(len(LENGTHS)))
-    assert list(rows) == first
-    rows.set_epoch(1)
-    assert sorted(rows) == list(range(len(LENGTHS)))
-    assert list(rows) != first
+    order = by_length(seed=1)
+    first = list(order)
+    assert sorted(first) == [(row,) for row in range(len(LENGTHS))]
+    assert list(order) == first
+    order.set_epoch(1)
+    assert sorted(order) == sorted(first)
+    assert list(order) != first
 
 
 def test_a_batch_holds_comments_of_like_length() -> None:
-    order = np.array(list(ByLength(LENGTHS, 32, seed=1)))
+    order = np.array([row for (row,) in by_length(seed=1)])
     batches = [LENGTHS[order[at : at + 32]] for at in range(0, len(order), 32)]
     padded = sum(len(one) * one.max() for one in batches)
     assert padded / LENGTHS.sum() < 1.1
@@ -40,7 +48,7 @@ def test_a_batch_holds_comments_of_like_length() -> None:
 
 
 def test_the_seed_decides_the_order() -> None:
-    assert list(ByLength(LENGTHS, 32, seed=1)) != list(ByLength(LENGTHS, 32, seed=2))
+    assert list(by_length(seed=1)) != list(by_length(seed=2))
 
 
 def test_each_layer_learns_slower_than_the_one_above_it(tiny_model: Path, data: Path, tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""What a training learns from: comments of train, and texts that only models know.
+
+Dev is to judge what comes of the training: no text of it is learned from unless it is a comment of train, too.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from worker.training.labelled import Labelled
+from worker.training.recipe import Recipe
+from worker.training.soft_labels import SoftLabels
+from worker.training.targets import Targets
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSet:
+    """n texts: comments of train, then texts without labels."""
+
+    texts: list[str]
+    targets: Targets
+    comments: int
+    #: Texts of dev, and not of train, that had soft labels, and were dropped.
+    of_dev: int
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def compose(recipe: Recipe, train: Labelled, dev: Labelled, soft: SoftLabels) -> TrainingSet:
+    """Put together what a recipe learns from, of all of train, dev and soft labels.
+
+    Comments that the recipe leaves out of train are not learned from by their soft labels either.
+    """
+    comments = train.first(recipe.limit or len(train))
+    at = {text: row for row, text in enumerate(soft.texts)}
+    labels = comments.targets.copy()
+    softened = labels.copy()
+    known = [(row, at[text]) for row, text in enumerate(comments.texts) if text in at]
+    if known:
+        rows, answers = np.array(known).T
+        softened[rows] = soft.probabilities[answers]
+    beyond_train = at.keys() - set(train.texts)
+    of_dev = beyond_train & set(dev.texts)
+    others = [row for text, row in at.items() if text in beyond_train and text not in of_dev]
+    beyond = soft.probabilities[others]
+    return TrainingSet(
+        texts=[*comments.texts, *(soft.texts[row] for row in others)],
+        targets=Targets(
+            labels=np.concatenate([labels, beyond]),
+            soft=np.concatenate([softened, beyond]),
+            label_share=recipe.label_share,
+        ),
+        comments=len(comments),
+        of_dev=len(of_dev),
+    )
