@@ -84,6 +84,7 @@ _COUNT = click.IntRange(1)
     metavar="N",
     help="Learn from the comments joined to texts of up to N, too.  [default: 0]",
 )
+@click.option("--emoji", is_flag=True, default=None, help="Give emoji and emoticons tokens of their own.")
 @click.option(
     "--max-tokens", type=click.IntRange(8), metavar="N", help="Tokens of a comment that are read.  [default: 512]"
 )

@@ -88,9 +88,11 @@ def _remarks(recipe: Recipe) -> str:
         said.append("It learned from the labels of people and from the probabilities of other models (soft labels).")
     if recipe.joined:
         said.append(
-            f"Each epoch had all comments once more, joined at random to texts of up to {recipe.joined}, which have the "
-            "emotions of all their comments."
+            f"Each epoch had all comments once more, joined at random to texts of up to {recipe.joined}, which have "
+            "the emotions of all their comments."
         )
+    if recipe.emoji:
+        said.append("Emoji and emoticons are tokens of their own, which began as the means of their words.")
     return "".join(f"\n{one}\n" for one in said)
 
 

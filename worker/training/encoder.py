@@ -13,6 +13,7 @@ from db.errors import ModelError
 from worker.model import positions
 from worker.model_folder import require_encoder
 from worker.repository import FILES, fetch
+from worker.training.emoji import add_symbols
 from worker.training.recipe import MINILM, Recipe
 
 #: logit(0.04), where the head's bias begins: 4 % of GoEmotions' comments carry a given emotion, so that the first steps
@@ -62,6 +63,8 @@ def load_encoder(recipe: Recipe) -> Encoder:
     outputs = {
         name for name, parameter in model.named_parameters() if parameter is head.weight or parameter is head.bias
     }
+    if recipe.emoji:
+        add_symbols(model, tokenizer)
     return Encoder(
         model=model,
         tokenizer=tokenizer,

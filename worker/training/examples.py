@@ -1,4 +1,4 @@
-"""What a step sees: texts as token ids, each alone or several joined to one, with what to learn of them."""
+"""What a step sees: texts as token ids, alone, joined, or with emoji behind them, and what to learn of them."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -8,6 +8,7 @@ from torch.utils.data import Dataset
 
 from worker.training.encoder import Encoder
 from worker.training.targets import Targets
+from worker.training.trainingset import TrainingSet
 
 #: Rows of texts that are read as one, in this order.
 Rows = tuple[int, ...]
@@ -16,6 +17,11 @@ SHORT: Final = 0.8
 _SHORTNESS: Final = 0.3
 #: Comments that the others have at least, where so many may be joined.
 _LONG: Final = 6
+#: Share of an epoch's texts that get an emoji, how often it stands there at most, and the share of these that are
+#: nothing else.
+WITH_EMOJI: Final = 0.05
+_MOST_EMOJI: Final = 3
+_EMOJI_ALONE: Final = 0.3
 
 
 class Examples(Dataset[dict[str, Any]]):
@@ -37,9 +43,11 @@ class Examples(Dataset[dict[str, Any]]):
 
     def __getitem__(self, asked: int | Rows) -> dict[str, Any]:
         rows = asked if isinstance(asked, tuple) else (asked,)
-        ids = [token for row in rows for token in self._ids[row]]
+        # What is too long is cut before the last text: that may be an emoji.
+        last = self._ids[rows[-1]]
+        ids = [token for row in rows[:-1] for token in self._ids[row]][: self.room - len(last)]
         return {
-            "input_ids": [*self._before, *ids[: self.room], *self._after],
+            "input_ids": [*self._before, *ids, *last, *self._after],
             "labels": self._targets.united(np.unique(rows)),
         }
 
@@ -52,24 +60,31 @@ class Curriculum:
     """What each epoch goes through: every text by itself, and all comments once more, joined in another way each time.
 
     People write comments of several sentences, and feel several things in them; the comments of GoEmotions are short.
+    And they write emoji, of which GoEmotions has few.
     """
 
-    def __init__(self, texts: int, comments: int, joined: int, seed: int) -> None:
-        """`comments`: the first so many of the texts may be joined; `joined`: at most so many, none if 0."""
-        self._texts, self._comments, self._seed = texts, comments, seed
+    def __init__(self, learned: TrainingSet, joined: int, seed: int) -> None:
+        """`joined`: the most comments of a joined text; 0 joins none."""
+        self._comments, self._alone, self._seed = learned.comments, len(learned) - learned.emoji, seed
+        self._emoji = range(self._alone, len(learned))
         # Drawn once, so that every epoch has as many steps.
-        self._sizes = _sizes(comments, joined, np.random.default_rng(seed)) if joined else []
+        self._sizes = _sizes(learned.comments, joined, np.random.default_rng(seed)) if joined else []
 
     def __len__(self) -> int:
-        return self._texts + len(self._sizes)
+        return self._alone + len(self._sizes)
 
     def epoch(self, number: int) -> list[Rows]:
         """Return the examples of an epoch, the same whenever they are asked for."""
         # Of another stream than the order in which the epoch takes them.
-        order = np.random.default_rng((self._seed, number, 1)).permutation(self._comments).tolist()
+        dice = np.random.default_rng((self._seed, number, 1))
+        order = dice.permutation(self._comments).tolist()
         ends = np.cumsum(self._sizes).tolist()
         joined = [tuple(order[end - size : end]) for end, size in zip(ends, self._sizes, strict=True)]
-        return [*((row,) for row in range(self._texts)), *joined]
+        examples: list[Rows] = [*((row,) for row in range(self._alone)), *joined]
+        for at in dice.choice(len(examples), int(WITH_EMOJI * len(examples)), replace=False) if self._emoji else ():
+            emoji = (int(dice.choice(self._emoji)),) * int(dice.integers(1, 1 + _MOST_EMOJI))
+            examples[at] = emoji if dice.random() < _EMOJI_ALONE else (*examples[at], *emoji)
+        return examples
 
 
 def _sizes(comments: int, joined: int, dice: np.random.Generator) -> list[int]:

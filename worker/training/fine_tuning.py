@@ -21,6 +21,7 @@ from worker.settings import WorkerSettings
 from worker.training.calibration import fit_calibration, fold
 from worker.training.card import model_card
 from worker.training.checkpoints import Keeper, begin, end, last_checkpoint, refuse_other
+from worker.training.emoji import symbols
 from worker.training.encoder import Encoder, load_encoder
 from worker.training.examples import Curriculum, Examples
 from worker.training.labelled import Labelled, read_split
@@ -57,7 +58,7 @@ def fine_tune(recipe: Recipe, out: Path, settings: WorkerSettings, watcher: Watc
     trainer = EmotionTrainer(
         encoder,
         recipe,
-        Curriculum(len(learned), learned.comments, recipe.joined, recipe.seed),
+        Curriculum(learned, recipe.joined, recipe.seed),
         Examples(encoder, learned.texts, learned.targets),
         Examples(encoder, dev.texts, Targets.hard(dev.targets)),
         work,
@@ -117,7 +118,8 @@ def _asked(recipe: Recipe, train: Labelled, settings: WorkerSettings, work: Path
             watcher(Progress(stage="asking the teachers", step=step, steps=steps))
 
         comments = train.first(recipe.limit or len(train)).texts
-        said = ask(recipe.teachers, {text: text for text in comments}, settings, told)
+        emoji = symbols() if recipe.emoji else {}
+        said = ask(recipe.teachers, {text: text for text in comments} | emoji, settings, told)
         with atomic_file(kept) as file:
             write_soft_labels(said, file)
     return kept

@@ -49,6 +49,8 @@ class Recipe:
     #: Most comments of a joined text: besides each by itself, an epoch has all comments of train once more, joined at
     #: random, so that long texts of several feelings are read as well as short ones. 0: none are joined.
     joined: int = 0
+    #: Give emoji and emoticons tokens of their own, and put those that soft labels speak of behind some texts.
+    emoji: bool = False
     #: Tokens of a comment that are read.
     max_tokens: int = 512
     seed: int = 7

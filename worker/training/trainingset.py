@@ -4,22 +4,28 @@ Dev is to judge what comes of the training: no text of it is learned from unless
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
+from worker.training.emoji import symbols
 from worker.training.labelled import Labelled
 from worker.training.recipe import Recipe
 from worker.training.soft_labels import SoftLabels
 from worker.training.targets import Targets
 
+#: Probability of some emotion from which on an emoji is learned: below, models do not know what it means.
+TELLING: Final = 0.25
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSet:
-    """n texts: comments of train, then texts without labels."""
+    """n texts: comments of train, then texts without labels, then emoji."""
 
     texts: list[str]
     targets: Targets
     comments: int
+    emoji: int
     #: Texts of dev, and not of train, that had soft labels, and were dropped.
     of_dev: int
 
@@ -42,15 +48,19 @@ def compose(recipe: Recipe, train: Labelled, dev: Labelled, soft: SoftLabels) ->
         softened[rows] = soft.probabilities[answers]
     beyond_train = at.keys() - set(train.texts)
     of_dev = beyond_train & set(dev.texts)
-    others = [row for text, row in at.items() if text in beyond_train and text not in of_dev]
-    beyond = soft.probabilities[others]
+    # Soft labels of emoji are those of their words: the emoji by themselves are no texts of anybody.
+    emoji = [row for text, row in at.items() if text in symbols() and soft.probabilities[row].max() > TELLING]
+    unlabelled = beyond_train - of_dev - symbols().keys()
+    others = [row for text, row in at.items() if text in unlabelled]
+    beyond = [*others, *emoji] if recipe.emoji else others
     return TrainingSet(
-        texts=[*comments.texts, *(soft.texts[row] for row in others)],
+        texts=[*comments.texts, *(soft.texts[row] for row in beyond)],
         targets=Targets(
-            labels=np.concatenate([labels, beyond]),
-            soft=np.concatenate([softened, beyond]),
+            labels=np.concatenate([labels, soft.probabilities[beyond]]),
+            soft=np.concatenate([softened, soft.probabilities[beyond]]),
             label_share=recipe.label_share,
         ),
         comments=len(comments),
+        emoji=len(beyond) - len(others),
         of_dev=len(of_dev),
     )

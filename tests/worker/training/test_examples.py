@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.worker.architectures import FAMILIES, Family, make_of
+from tests.worker.training.conftest import training_set
 from worker.training.encoder import Encoder, load_encoder
 from worker.training.examples import Curriculum, Examples
 from worker.training.recipe import Recipe
@@ -45,10 +46,12 @@ def test_joined_texts_stand_between_one_pair_of_special_tokens(family: Family, t
     assert found[-1] == apart[0][-1]
 
 
-def test_joined_texts_are_cut_at_the_limit(encoder: Encoder) -> None:
+def test_joined_texts_are_cut_at_the_limit_before_the_last(encoder: Encoder) -> None:
     examples = Examples(encoder, TEXTS, Targets.hard(LABELS))
-    assert len(examples[0, 1, 2, 0, 1]["input_ids"]) == 12
-    assert examples.length((0, 1, 2, 0, 1)) == 10
+    ids = examples[0, 1, 0, 1, 2]["input_ids"]
+    assert len(ids) == 12
+    assert examples.length((0, 1, 0, 1, 2)) == 10
+    assert ids[-2:] == examples[2]["input_ids"][-2:]
 
 
 def test_joined_texts_have_the_labels_of_all_and_the_soft_labels_of_any(encoder: Encoder) -> None:
@@ -69,7 +72,7 @@ def test_labels_united_are_their_maximum() -> None:
 
 
 def test_each_epoch_has_all_texts_alone_and_all_comments_joined() -> None:
-    curriculum = Curriculum(1_200, comments=1_000, joined=16, seed=1)
+    curriculum = Curriculum(training_set(1_000, others=200), joined=16, seed=1)
     for number in (0, 1):
         epoch = curriculum.epoch(number)
         assert len(epoch) == len(curriculum)
@@ -78,14 +81,14 @@ def test_each_epoch_has_all_texts_alone_and_all_comments_joined() -> None:
 
 
 def test_an_epoch_is_the_same_each_time_and_unlike_the_others() -> None:
-    first = Curriculum(500, comments=500, joined=16, seed=1)
-    assert first.epoch(3) == Curriculum(500, comments=500, joined=16, seed=1).epoch(3)
+    first = Curriculum(training_set(500), joined=16, seed=1)
+    assert first.epoch(3) == Curriculum(training_set(500), joined=16, seed=1).epoch(3)
     assert first.epoch(3) != first.epoch(4)
-    assert first.epoch(3) != Curriculum(500, comments=500, joined=16, seed=2).epoch(3)
+    assert first.epoch(3) != Curriculum(training_set(500), joined=16, seed=2).epoch(3)
 
 
 def test_most_joined_texts_are_short_and_some_are_long() -> None:
-    sizes = Counter(len(rows) for rows in Curriculum(20_000, comments=20_000, joined=16, seed=1).epoch(0)[20_000:])
+    sizes = Counter(len(rows) for rows in Curriculum(training_set(20_000), joined=16, seed=1).epoch(0)[20_000:])
     assert max(sizes) == 16
     assert all(sizes[size] for size in range(2, 17))
     joined = sizes.total()
@@ -95,8 +98,33 @@ def test_most_joined_texts_are_short_and_some_are_long() -> None:
 
 @pytest.mark.parametrize("joined", [2, 3])
 def test_no_joined_text_is_of_more_comments_than_asked_for(joined: int) -> None:
-    assert max(map(len, Curriculum(100, comments=100, joined=joined, seed=1).epoch(0))) == joined
+    assert max(map(len, Curriculum(training_set(100), joined=joined, seed=1).epoch(0))) == joined
 
 
 def test_nothing_is_joined_unless_asked_for() -> None:
-    assert Curriculum(5, comments=5, joined=0, seed=1).epoch(2) == [(0,), (1,), (2,), (3,), (4,)]
+    assert Curriculum(training_set(5), joined=0, seed=1).epoch(2) == [(0,), (1,), (2,), (3,), (4,)]
+
+
+def test_some_texts_of_each_epoch_get_an_emoji_or_are_one() -> None:
+    curriculum = Curriculum(training_set(8_000, others=2_000, emoji=3), joined=0, seed=1)
+    epoch = curriculum.epoch(0)
+    assert len(epoch) == len(curriculum) == 10_000
+    emoji = range(10_000, 10_003)
+    with_emoji = [rows for rows in epoch if rows[-1] in emoji]
+    assert len(with_emoji) == 500
+    assert {row for rows in with_emoji for row in rows} > {*emoji}
+    assert all(len({row for row in rows if row in emoji}) == 1 for rows in with_emoji)
+    assert {sum(row in emoji for row in rows) for rows in with_emoji} == {1, 2, 3}
+    alone = [rows for rows in with_emoji if rows[0] in emoji]
+    assert len(alone) / len(with_emoji) == pytest.approx(0.3, abs=0.06)
+    assert all(len(rows) == 1 for rows in epoch if rows[-1] not in emoji)
+    assert epoch != curriculum.epoch(1)
+
+
+def test_a_text_with_an_emoji_learns_of_both_alike(encoder: Encoder) -> None:
+    # given a comment whose labels count for a half, and an emoji that only models know
+    emoji = np.full(27, 0.8, dtype=np.float32)
+    targets = Targets(labels=np.stack([LABELS[0], emoji]), soft=np.stack([SOFT[0], emoji]), label_share=0.5)
+    examples = Examples(encoder, TEXTS[:2], targets)
+    alone = examples[0]["labels"]
+    assert examples[0, 1, 1, 1]["labels"] == pytest.approx(1 - (1 - alone) * (1 - 0.8))

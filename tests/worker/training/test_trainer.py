@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.worker.training.conftest import training_set
 from worker.training.encoder import BIAS, Encoder, load_encoder, output_layer
 from worker.training.examples import Curriculum, Examples
 from worker.training.labelled import read_split
@@ -19,12 +20,12 @@ LENGTHS = np.random.default_rng(0).integers(1, 200, 1_000)
 def trainer_for(encoder: Encoder, recipe: Recipe, data: Path, folder: Path) -> EmotionTrainer:
     dev = read_split(str(data), "dev").first(8)
     examples = Examples(encoder, dev.texts, Targets.hard(dev.targets))
-    curriculum = Curriculum(len(dev), len(dev), recipe.joined, recipe.seed)
+    curriculum = Curriculum(training_set(len(dev)), recipe.joined, recipe.seed)
     return EmotionTrainer(encoder, recipe, curriculum, examples, examples, folder, cpu=True, bf16=False)
 
 
 def by_length(seed: int) -> ByLength:
-    curriculum = Curriculum(len(LENGTHS), len(LENGTHS), joined=0, seed=seed)
+    curriculum = Curriculum(training_set(len(LENGTHS)), joined=0, seed=seed)
     return ByLength(curriculum, lambda rows: int(LENGTHS[rows[0]]), 32, seed)
 
 

@@ -51,6 +51,15 @@ def test_comments_beyond_the_limit_are_not_learned_from_by_their_soft_labels_eit
     assert compose(Recipe(limit=1), TRAIN, DEV, soft(one=0.4, two=0.4)).texts == ["one"]
 
 
+def test_emoji_of_which_models_say_something_are_learned_from_where_they_are_tokens() -> None:
+    said = soft(**{"😂": 0.7, "🪑": 0.1, "other": 0.1, ":)": 0.5})
+    found = compose(Recipe(emoji=True), TRAIN, DEV, said)
+    assert found.texts == ["one", "two", "three", "other", "😂", ":)"]
+    assert (found.comments, found.emoji) == (3, 2)
+    assert learned(found, "😂") == pytest.approx([0.7, 0.7])
+    assert compose(Recipe(), TRAIN, DEV, said).texts == ["one", "two", "three", "other"]
+
+
 def test_without_soft_labels_the_labels_are_learned() -> None:
     found = compose(Recipe(), TRAIN, DEV, soft())
     assert found.texts == TRAIN.texts
