@@ -57,6 +57,12 @@ _COUNT = click.IntRange(1)
 @click.option(
     "--layer-decay", type=_SHARE, metavar="D", help="Each layer's share of the rate of the one above.  [default: 1]"
 )
+@click.option(
+    "--frozen-layers",
+    type=click.IntRange(0),
+    metavar="N",
+    help="The embeddings and the N lowest layers learn nothing: faster.  [default: 0]",
+)
 @click.option("--warmup", type=_SHARE, metavar="P", help="Share of the steps in which the rates grow.  [default: 0.06]")
 @click.option("--weight-decay", type=click.FloatRange(0), metavar="W", help="[default: 0.01]")
 @click.option("--hidden-tokens", type=_SHARE, metavar="P", help="Share of the tokens hidden in training.  [default: 0]")

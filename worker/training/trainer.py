@@ -1,6 +1,5 @@
 """The training itself, on the Trainer of transformers: the loss, the learning rates, and what a step sees."""
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ from transformers import DataCollatorWithPadding, EvalPrediction, Trainer, Train
 
 from worker.training.encoder import Encoder
 from worker.training.examples import Curriculum, Examples, Rows
+from worker.training.layers import count_layers, layer_of
 from worker.training.recipe import Recipe
 from worker.training.thresholds import cross_tuned_f1
 
@@ -25,8 +25,6 @@ CHECKPOINT_STEPS: Final = 500
 LOG_STEPS: Final = 25
 #: Comments of a forward pass on dev.
 EVALUATION_BATCH: Final = 64
-#: Where the number of an encoder's layer stands in the names of its parameters.
-_LAYER: Final = re.compile(r"\.layers?\.(\d+)\.")
 
 
 class ByLength(Sampler[Rows]):
@@ -112,7 +110,8 @@ class EmotionTrainer(Trainer):
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Give the head its own rate, and each layer a share of the rate of the one above it."""
         named = list(self._encoder.model.named_parameters())
-        layers = 1 + max((int(found[1]) for name, _ in named if (found := _LAYER.search(name))), default=-1)
+        layers = count_layers(name for name, _ in named)
+        named = [(name, parameter) for name, parameter in named if parameter.requires_grad]
         groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
         for name, parameter in named:
             decay = self._recipe.weight_decay if parameter.ndim > 1 else 0.0
@@ -126,8 +125,7 @@ class EmotionTrainer(Trainer):
     def _rate(self, name: str, layers: int) -> float:
         if name in self._encoder.fresh:
             return self._recipe.head_rate
-        found = _LAYER.search(name)
-        below_top = layers - 1 - int(found[1]) if found else layers if "embed" in name else 0
+        below_top = max(0, layers - 1 - layer_of(name, layers))
         return self._recipe.rate * self._recipe.layer_decay**below_top
 
     def compute_loss(

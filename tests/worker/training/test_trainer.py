@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from db.errors import SettingError
 from tests.worker.training.conftest import training_set
 from worker.training.encoder import BIAS, Encoder, load_encoder, output_layer
 from worker.training.examples import Curriculum, Examples
@@ -63,6 +64,23 @@ def test_each_layer_learns_slower_than_the_one_above_it(tiny_model: Path, data: 
     assert found["bert.encoder.layer.1.output.dense.weight"] == 1e-3
     assert found["bert.encoder.layer.0.output.dense.weight"] == pytest.approx(5e-4)
     assert found["bert.embeddings.word_embeddings.weight"] == pytest.approx(2.5e-4)
+
+
+def test_the_embeddings_and_the_lowest_layers_can_be_frozen(tiny_model: Path, data: Path, tmp_path: Path) -> None:
+    recipe = Recipe(encoder=str(tiny_model), frozen_layers=1, epochs=4, emoji=True)
+    encoder = load_encoder(recipe)
+    before = {name: one.detach().clone() for name, one in encoder.model.named_parameters()}
+    trainer_for(encoder, recipe, data, tmp_path).train()
+    same = {name for name, one in encoder.model.named_parameters() if torch.equal(one, before[name])}
+    frozen = {name for name in before if name.startswith(("bert.embeddings.", "bert.encoder.layer.0."))}
+    assert frozen <= same
+    assert not {name for name in same - frozen if name.endswith("weight")}
+
+
+def test_no_more_layers_can_be_frozen_than_there_are(tiny_model: Path) -> None:
+    load_encoder(Recipe(encoder=str(tiny_model), frozen_layers=2))
+    with pytest.raises(SettingError, match="frozen_layers is 3: the encoder has 2 layers"):
+        load_encoder(Recipe(encoder=str(tiny_model), frozen_layers=3))
 
 
 def test_norms_and_biases_do_not_decay(tiny_model: Path, data: Path, tmp_path: Path) -> None:
