@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 
 from db.emotions import EMOTIONS
 from db.errors import SettingError
-from tests.support import clean_environment, make_model, wait_until
+from tests.support import ROOT, clean_environment, make_model, wait_until
 from tests.worker.builders import plain_probabilities, settings_for
 from tests.worker.training.conftest import write_soft, write_split
-from worker.repository import find_model
+from worker.repository import BUNDLED, find_model
 from worker.training.checkpoints import CHECKPOINTS, KEPT
 from worker.training.fine_tuning import fine_tune
 from worker.training.labelled import read_split
@@ -153,9 +153,8 @@ def start(recipe: Recipe, out: Path) -> subprocess.Popen[bytes]:
         "from worker.training.recipe import read_recipe\n"
         "fine_tune(read_recipe(Path(sys.argv[1])), Path(sys.argv[2]), WorkerSettings(), lambda _: None)\n"
     )
-    root = Path(__file__).resolve().parents[3]
     return subprocess.Popen(
-        [sys.executable, "-c", program, str(file), str(out)], env=clean_environment(PYTHONPATH=str(root))
+        [sys.executable, "-c", program, str(file), str(out)], env=clean_environment(PYTHONPATH=str(ROOT))
     )
 
 
@@ -248,3 +247,8 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path, content: str, said: str) -
     file.write_text(content)
     with pytest.raises(SettingError, match=said):
         read_recipe(file)
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("worker/training/recipes/*.json"), BUNDLED / "recipe.json"], ids=str)
+def test_every_recipe_that_make_trains_by_is_one(path: Path) -> None:
+    assert read_recipe(path).hidden_tokens > 0
