@@ -44,9 +44,10 @@ def soft_labels(
     folds, no soft label is a memory.
 
     \b
-    for fold in 1/2 2/2; do moodmill train teacher-${fold%/2} --encoder bert-base-uncased --rate 3e-5 --fold $fold; done
-    moodmill soft-labels soft.parquet --data google-research-datasets/go_emotions --model teacher-1 --model teacher-2
-    moodmill train student --soft-labels soft.parquet
+    moodmill train first --data goemotions --encoder bert-base-uncased --rate 3e-5 --fold 1/2
+    moodmill train second --data goemotions --encoder bert-base-uncased --rate 3e-5 --fold 2/2
+    moodmill soft-labels soft.parquet --data goemotions --model first --model second
+    moodmill train student --data goemotions --soft-labels soft.parquet
     """
     from db.settings import read_settings
     from producers.texts import read_texts
@@ -68,7 +69,9 @@ def soft_labels(
         comments = read_split(data, "train").texts if data else []
         if sources:
             comments = [*comments, *read_texts(sources, reading)]
-        texts = {text: text for text in comments} | (symbols() if emoji else {})
+        texts = {text: text for text in comments}
+        if emoji:
+            texts |= symbols()
 
         def told(step: int, steps: int) -> None:
             watcher(Progress(stage="asking the models", step=step, steps=steps))

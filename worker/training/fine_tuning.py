@@ -117,9 +117,10 @@ def _asked(recipe: Recipe, train: Labelled, settings: WorkerSettings, work: Path
         def told(step: int, steps: int) -> None:
             watcher(Progress(stage="asking the teachers", step=step, steps=steps))
 
-        comments = chosen(recipe, train).texts
-        emoji = symbols() if recipe.emoji else {}
-        said = ask(recipe.teachers, {text: text for text in comments} | emoji, settings, told)
+        asked = {text: text for text in chosen(recipe, train).texts}
+        if recipe.emoji:
+            asked |= symbols()
+        said = ask(recipe.teachers, asked, settings, told)
         with atomic_file(kept) as file:
             write_soft_labels(said, file)
     return kept

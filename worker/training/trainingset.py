@@ -57,11 +57,11 @@ def compose(recipe: Recipe, train: Labelled, dev: Labelled, soft: SoftLabels) ->
     if known:
         rows, answers = np.array(known).T
         softened[rows] = soft.probabilities[answers]
-    beyond_train = at.keys() - set(train.texts)
-    of_dev = beyond_train & set(dev.texts)
     # Soft labels of emoji are those of their words: the emoji by themselves are no texts of anybody.
     emoji = [row for text, row in at.items() if text in symbols() and soft.probabilities[row].max() > TELLING]
-    unlabelled = beyond_train - of_dev - symbols().keys()
+    beyond_train = at.keys() - set(train.texts) - symbols().keys()
+    of_dev = beyond_train & set(dev.texts)
+    unlabelled = beyond_train - of_dev
     others = [row for text, row in at.items() if text in unlabelled]
     beyond = [*others, *emoji] if recipe.emoji else others
     return TrainingSet(

@@ -19,7 +19,8 @@ def soft(**said: float) -> SoftLabels:
 
 def learned(found: TrainingSet, text: str) -> list[float]:
     """What is learned of the first two emotions."""
-    return found.targets.united([found.texts.index(text)])[:2].tolist()
+    first, second = found.targets.united([found.texts.index(text)])[:2]
+    return [float(first), float(second)]
 
 
 def test_a_comment_with_soft_labels_learns_from_both_in_their_shares() -> None:
