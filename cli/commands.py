@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "report": "cli.report",
     "classify": "cli.classify",
     "train": "cli.train",
+    "soft-labels": "cli.soft_labels",
     "evaluate": "cli.evaluate",
     "bench": "cli.bench",
     "db": "cli.store",
@@ -47,7 +48,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         module = COMMANDS.get(cmd_name)
-        return None if module is None else getattr(import_module(module), cmd_name)
+        return None if module is None else getattr(import_module(module), cmd_name.replace("-", "_"))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

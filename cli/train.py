@@ -39,6 +39,7 @@ _COUNT = click.IntRange(1)
     help="A dataset of the Hub, or a folder with train and dev.  [default: google-research-datasets/go_emotions]",
 )
 @click.option("--limit", type=_COUNT, metavar="N", help="Only the first N comments of train.")
+@click.option("--fold", metavar="K/N", help="Leave the Kth of N shares of train out: see `moodmill soft-labels`.")
 @click.option("--epochs", type=_COUNT, metavar="N", help="[default: 4]")
 @click.option("--batch", type=_COUNT, metavar="N", help="Comments of a step.  [default: 32]")
 @click.option(
@@ -56,6 +57,12 @@ _COUNT = click.IntRange(1)
 @click.option(
     "--layer-decay", type=_SHARE, metavar="D", help="Each layer's share of the rate of the one above.  [default: 1]"
 )
+@click.option(
+    "--frozen-layers",
+    type=click.IntRange(0),
+    metavar="N",
+    help="The embeddings and the N lowest layers learn nothing: faster.  [default: 0]",
+)
 @click.option("--warmup", type=_SHARE, metavar="P", help="Share of the steps in which the rates grow.  [default: 0.06]")
 @click.option("--weight-decay", type=click.FloatRange(0), metavar="W", help="[default: 0.01]")
 @click.option("--hidden-tokens", type=_SHARE, metavar="P", help="Share of the tokens hidden in training.  [default: 0]")
@@ -67,10 +74,29 @@ _COUNT = click.IntRange(1)
     help="A model to learn from besides the labels; may be repeated.",
 )
 @click.option(
-    "--label-share", type=_SHARE, metavar="P", help="With teachers: the labels' share of the target.  [default: 0.5]"
+    "--soft-labels",
+    multiple=True,
+    metavar="FILE",
+    help="What models said, of `moodmill soft-labels`, to learn from besides the labels; may be repeated.",
 )
 @click.option(
+    "--label-share",
+    type=_SHARE,
+    metavar="P",
+    help="With teachers or soft labels: the labels' share of the target.  [default: 0.5]",
+)
+@click.option(
+    "--joined",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Learn from the comments joined to texts of up to N, too.  [default: 0]",
+)
+@click.option("--emoji", is_flag=True, default=None, help="Give emoji and emoticons tokens of their own.")
+@click.option(
     "--max-tokens", type=click.IntRange(8), metavar="N", help="Tokens of a comment that are read.  [default: 512]"
+)
+@click.option(
+    "--segment-tokens", type=click.IntRange(8), metavar="N", help="Long texts are read in segments of N tokens later."
 )
 @click.option("--seed", type=int, metavar="N", help="[default: 7]")
 @click.option("--half", is_flag=True, default=None, help="Store the weights as fp16.")
@@ -96,7 +122,7 @@ def train(out: Path, file: Path | None, as_json: bool, **given: Any) -> None:
     named = {name: value for name, value in given.items() if value not in (None, ())}
     recipe = replace(read_recipe(file) if file else Recipe(), **named)
     try:
-        with stoppable(), _shown(REMARKS) as watcher:
+        with stoppable(), shown_training(REMARKS) as watcher:
             report = fine_tune(recipe, out, read_settings(WorkerSettings), watcher)
     except KeyboardInterrupt:
         REMARKS.print(f"interrupted; the same command goes on where the last checkpoint in {out} is", soft_wrap=True)
@@ -112,7 +138,7 @@ def train(out: Path, file: Path | None, as_json: bool, **given: Any) -> None:
 
 
 @contextmanager
-def _shown(console: Console) -> Iterator["Watcher"]:
+def shown_training(console: Console) -> Iterator["Watcher"]:
     """Show a bar with the loss, macro-F1 on dev and an ETA; where no terminal is, a line an epoch."""
     columns = (
         SpinnerColumn(),
@@ -128,6 +154,8 @@ def _shown(console: Console) -> Iterator["Watcher"]:
         task = bar.add_task("reading", total=None, figures="")
 
         def watch(progress: "Progress") -> None:
+            if progress.remark:
+                console.print(progress.remark, soft_wrap=True)
             loss = "" if progress.loss is None else f"loss {progress.loss:.4f}"
             score = "" if progress.macro_f1 is None else f"dev macro-F1 {progress.macro_f1:.3f}"
             figures = ", ".join(filter(None, (loss, score)))

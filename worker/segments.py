@@ -10,7 +10,7 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -42,6 +42,10 @@ class Segmentation:
     #: Tokens of a segment at most, special ones included.
     tokens: int = MAX_SEGMENT
     pooling: Pooling = "noisy-or"
+
+
+def write_segmentation(segmentation: Segmentation, folder: Path) -> None:
+    (folder / FILE).write_text(json.dumps(asdict(segmentation)) + "\n", encoding="utf-8")
 
 
 def read_segmentation(folder: Path) -> Segmentation:

@@ -38,7 +38,7 @@ Binary cross-entropy, AdamW, linear warm-up and decay, by this recipe:
 | | |
 | --- | --- |
 {_making(recipe)}
-
+{_remarks(recipe)}
 `moodmill train FOLDER --recipe recipe.json` makes it again. The last epoch is the one that is kept: none was picked
 by its figure on dev. `curves.png` shows the training.
 
@@ -98,9 +98,24 @@ of different things. The share is the sum of all probabilities over the number o
 
 def _making(recipe: Recipe) -> str:
     given = {name: value for name, value in json.loads(recipe.as_json()).items() if value not in (None, [])}
-    if not recipe.teachers:
+    if not (recipe.teachers or recipe.soft_labels):
         del given["label_share"]
     return "\n".join(f"| {name.replace('_', ' ')} | {_shown(value)} |" for name, value in given.items())
+
+
+def _remarks(recipe: Recipe) -> str:
+    """Return what the table of the recipe does not explain by itself, as paragraphs."""
+    said = []
+    if recipe.teachers or recipe.soft_labels:
+        said.append("It learned from the labels of people and from the probabilities of other models (soft labels).")
+    if recipe.joined:
+        said.append(
+            f"Each epoch had all comments once more, joined at random to texts of up to {recipe.joined}, which have "
+            "the emotions of all their comments."
+        )
+    if recipe.emoji:
+        said.append("Emoji and emoticons are tokens of their own, which began as the means of their words.")
+    return "".join(f"\n{one}\n" for one in said)
 
 
 def _shown(value: object) -> str:

@@ -13,6 +13,8 @@ from db.errors import ModelError
 from worker.model import positions
 from worker.model_folder import require_encoder
 from worker.repository import FILES, fetch
+from worker.training.emoji import add_symbols
+from worker.training.layers import freeze
 from worker.training.recipe import MINILM, Recipe
 
 #: logit(0.04), where the head's bias begins: 4 % of GoEmotions' comments carry a given emotion, so that the first steps
@@ -35,7 +37,10 @@ class Encoder:
 
 
 def load_encoder(recipe: Recipe) -> Encoder:
-    """Load the recipe's encoder in fp32, the head drawn by its seed. Raises ModelError when that cannot be."""
+    """Load the recipe's encoder in fp32, the head drawn by its seed. Raises ModelError when that cannot be.
+
+    Raises SettingError where it has fewer layers than the recipe freezes.
+    """
     folder = _folder(recipe)
     require_encoder(folder, recipe.encoder)
     torch.manual_seed(recipe.seed)
@@ -62,6 +67,10 @@ def load_encoder(recipe: Recipe) -> Encoder:
     outputs = {
         name for name, parameter in model.named_parameters() if parameter is head.weight or parameter is head.bias
     }
+    if recipe.emoji:
+        add_symbols(model, tokenizer)
+    if recipe.frozen_layers:
+        freeze(model, recipe.frozen_layers)
     return Encoder(
         model=model,
         tokenizer=tokenizer,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from transformers import PrinterCallback
 from transformers.utils.logging import set_verbosity_error
 
@@ -18,19 +17,28 @@ from db.atomicfile import atomic_file
 from db.emotions import EMOTIONS
 from db.errors import ModelError
 from worker.model import choose_device, choose_precision
+from worker.segments import Segmentation, write_segmentation
 from worker.settings import WorkerSettings
+from worker.tokens import TextTokenizer
 from worker.training.calibration import fit_calibration, fold
 from worker.training.card import model_card
 from worker.training.checkpoints import Keeper, begin, end, last_checkpoint, refuse_other
+from worker.training.emoji import symbols
 from worker.training.encoder import Encoder, load_encoder
+from worker.training.evaluation import Answers
+from worker.training.examples import Curriculum, Examples
+from worker.training.joining import to_fit
 from worker.training.labelled import Labelled, read_split
 from worker.training.pictures import draw_curves, draw_reliability
 from worker.training.progress import Progress, Reporter, Watcher
 from worker.training.recipe import Recipe
 from worker.training.report import Report, judge
-from worker.training.teachers import softened
+from worker.training.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
+from worker.training.targets import Targets
+from worker.training.teachers import ask
 from worker.training.thresholds import cross_tuned_f1, tune_thresholds
-from worker.training.trainer import EmotionTrainer, Examples, sigmoid
+from worker.training.trainer import EmotionTrainer
+from worker.training.trainingset import chosen, compose
 
 
 def fine_tune(recipe: Recipe, out: Path, settings: WorkerSettings, watcher: Watcher) -> Report:
@@ -42,16 +50,21 @@ def fine_tune(recipe: Recipe, out: Path, settings: WorkerSettings, watcher: Watc
     refuse_other(out)
     watcher(Progress(stage="reading"))
     train, dev = read_split(recipe.data, "train"), read_split(recipe.data, "dev")
-    train = train.first(recipe.limit or len(train))
-    work = begin(out, _description(recipe, train, dev))
-    targets = _targets(recipe, train, settings, work, watcher)
+    files = [Path(name) for name in recipe.soft_labels]
+    work = begin(out, _description(recipe, train, dev, read_soft_labels(files)))
+    if recipe.teachers:
+        files.append(_asked(recipe, train, settings, work, watcher))
+    learned = compose(recipe, train, dev, read_soft_labels(files))
+    if learned.of_dev:
+        watcher(Progress(stage="reading", remark=f"not learned from: {learned.of_dev:,} texts of dev with soft labels"))
     encoder = load_encoder(recipe)
     device = choose_device(settings.moodmill_device)
     trainer = EmotionTrainer(
         encoder,
         recipe,
-        Examples(encoder, train.texts, targets),
-        Examples(encoder, dev.texts, dev.targets),
+        Curriculum(learned, recipe.joined, recipe.seed),
+        Examples(encoder, learned.texts, learned.targets),
+        Examples(encoder, dev.texts, Targets.hard(dev.targets)),
         work,
         cpu=device.type == "cpu",
         bf16=choose_precision(settings.moodmill_precision, device) == "bf16",
@@ -69,27 +82,43 @@ def fine_tune(recipe: Recipe, out: Path, settings: WorkerSettings, watcher: Watc
 
 
 def _finish(recipe: Recipe, encoder: Encoder, trainer: Any, dev: Labelled, out: Path) -> Report:
-    logits = np.asarray(trainer.predict(trainer.eval_dataset).predictions, dtype=np.float32)
-    if not np.isfinite(logits).all():
-        raise ModelError(f"the training diverged, its logits are not finite: try a rate below {recipe.rate:g}")
-    calibration = fit_calibration(dev.targets, logits)
+    """Write the model, calibrated and with thresholds: fitted on joined comments, too, where it learned from such."""
+    out.mkdir()
+    encoder.tokenizer.save_pretrained(out)
+    if recipe.segment_tokens is not None:
+        write_segmentation(Segmentation(tokens=recipe.segment_tokens), out)
+    fitted = to_fit(dev, np.random.default_rng(recipe.seed)) if recipe.joined else dev
+    said = _said(recipe, encoder, trainer, fitted.texts, out)
+    calibration = fit_calibration(fitted.targets, said.logits, said.counts)
     fold(calibration, encoder.model)
-    probabilities = sigmoid(calibration.applied(logits))
-    tuned = tune_thresholds(dev.targets, probabilities)
+    tuned = tune_thresholds(fitted.targets, said.probabilities(calibration))
     thresholds = {name: round(float(one), 3) for name, one in zip(EMOTIONS, tuned, strict=True)}
-    report = judge(dev.targets, probabilities, thresholds)
+    singly, _ = said.parted([len(dev), len(fitted) - len(dev)])
+    report = judge(dev.targets, singly.probabilities(calibration), thresholds)
     parameters = sum(one.numel() for one in encoder.model.parameters())
 
     model = encoder.model.cpu()
     (model.half() if recipe.half else model.float()).save_pretrained(out)
-    encoder.tokenizer.save_pretrained(out)
     (out / "thresholds.json").write_text(json.dumps(thresholds, indent=2) + "\n")
     (out / "recipe.json").write_text(recipe.as_json())
     _draw(trainer.state.log_history, report, out)
     # Before the calibration, which has seen both halves.
-    card = model_card(recipe, report, cross_tuned_f1(dev.targets, sigmoid(logits)), parameters)
+    card = model_card(recipe, report, cross_tuned_f1(dev.targets, singly.probabilities()), parameters)
     (out / "README.md").write_text(card, encoding="utf-8")
     return report
+
+
+def _said(recipe: Recipe, encoder: Encoder, trainer: Any, texts: list[str], folder: Path) -> Answers:
+    """Return what the model says of texts, segment by segment; its tokenizer is in the folder."""
+    tokenizer = TextTokenizer(folder, encoder.max_tokens)
+    cut = tokenizer.cut(texts)
+    segments = [segment for parts in cut for segment in parts]
+    nothing = Targets.hard(np.zeros((len(segments), len(EMOTIONS)), dtype=np.float32))
+    logits = np.asarray(trainer.predict(Examples(encoder, segments, nothing)).predictions, dtype=np.float32)
+    if not np.isfinite(logits).all():
+        raise ModelError(f"the training diverged, its logits are not finite: try a rate below {recipe.rate:g}")
+    counts = np.array([*map(len, cut)], dtype=np.int32)
+    return Answers(logits=logits, counts=counts, pooling=tokenizer.segmentation.pooling)
 
 
 def _draw(history: list[dict[str, float]], report: Report, out: Path) -> None:
@@ -100,29 +129,31 @@ def _draw(history: list[dict[str, float]], report: Report, out: Path) -> None:
     draw_reliability(report, out / "reliability.png")
 
 
-def _targets(
-    recipe: Recipe, train: Labelled, settings: WorkerSettings, work: Path, watcher: Watcher
-) -> NDArray[np.float32]:
-    """Return what to learn; what teachers say is kept, so that a resumed training need not ask them again."""
-    if not recipe.teachers:
-        return train.targets
-    kept = work / "targets.npy"
+def _asked(recipe: Recipe, train: Labelled, settings: WorkerSettings, work: Path, watcher: Watcher) -> Path:
+    """Return a file of what the teachers say, which is kept, so that a resumed training need not ask them again."""
+    kept = work / "soft-labels.parquet"
     if not kept.exists():
 
         def told(step: int, steps: int) -> None:
             watcher(Progress(stage="asking the teachers", step=step, steps=steps))
 
-        learned = softened(train, recipe, settings, told)
+        asked = {text: text for text in chosen(recipe, train).texts}
+        if recipe.emoji:
+            asked |= symbols()
+        said = ask(recipe.teachers, asked, settings, told)
         with atomic_file(kept) as file:
-            np.save(file, learned)
-    found: NDArray[np.float32] = np.load(kept)
-    return found
+            write_soft_labels(said, file)
+    return kept
 
 
-def _description(recipe: Recipe, *parts: Labelled) -> dict[str, Any]:
+def _description(recipe: Recipe, train: Labelled, dev: Labelled, soft: SoftLabels) -> dict[str, Any]:
     """Return what tells a training from others: its recipe, and a digest of its data."""
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update("\0".join(part.texts).encode("utf-8", "surrogatepass"))
-        digest.update(part.targets.tobytes())
+    for texts, numbers in (
+        (train.texts, train.targets),
+        (dev.texts, dev.targets),
+        (soft.texts, soft.probabilities),
+    ):
+        digest.update("\0".join(texts).encode("utf-8", "surrogatepass"))
+        digest.update(numbers.tobytes())
     return {"recipe": json.loads(recipe.as_json()), "data": digest.hexdigest()}

@@ -22,7 +22,8 @@ def sized(labelled: Labelled, texts: int, dice: np.random.Generator) -> dict[int
     """Return labelled texts by their number of comments, SIZES: all comments, and so many joined ones of each size."""
     found = {1: labelled}
     for size in SIZES[1:]:
-        rows = np.array([dice.choice(len(labelled), size, replace=False) for _ in range(texts)])
+        few = len(labelled) < size
+        rows = np.array([dice.choice(len(labelled), size, replace=few) for _ in range(texts)])
         joined = [" ".join(labelled.texts[row] for row in some) for some in rows]
         found[size] = Labelled(texts=joined, targets=labelled.targets[rows].max(axis=1))
     return found

@@ -129,17 +129,22 @@ def _read_parquet(path: Path) -> Labelled:
 
 
 def _of_table(table: pa.Table, path: Path) -> Labelled:
+    texts, targets = read_columns(table, path)
+    if not np.isin(targets, (0, 1)).all():
+        raise SourceError(f"{path}: expected 0 and 1 in the columns of the emotions, and no cell empty")
+    return Labelled(texts=texts, targets=targets)
+
+
+def read_columns(table: pa.Table, path: Path) -> tuple[list[str], NDArray[np.float32]]:
+    """Return the texts of a table and the numbers of its 27 emotions, NaN for an empty cell. Raises SourceError."""
     missing = [name for name in EMOTIONS if name not in table.column_names]
     if missing:
         raise SourceError(f"{path} has no column for {len(missing)} of the 27 emotions: {', '.join(missing)}")
     try:
-        flags = [table[name].cast(pa.float32()).to_numpy() for name in EMOTIONS]
+        numbers = [table[name].cast(pa.float32()).to_numpy() for name in EMOTIONS]
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise SourceError(f"{path}: expected 0 and 1 in the columns of the emotions: {error}") from error
-    targets = np.stack(flags, axis=1)
-    if not np.isin(targets, (0, 1)).all():
-        raise SourceError(f"{path}: expected 0 and 1 in the columns of the emotions, and no cell empty")
-    return Labelled(texts=_texts(table, path), targets=targets)
+        raise SourceError(f"{path}: expected numbers in the columns of the emotions: {error}") from error
+    return _texts(table, path), np.stack(numbers, axis=1)
 
 
 def _texts(table: pa.Table, path: Path) -> list[str]:

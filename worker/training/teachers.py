@@ -1,34 +1,57 @@
-"""What models that can do it already say of the comments to learn from."""
+"""What models that can do it already say of the texts to learn from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence, Set
+from functools import cache
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from db.emotions import EMOTIONS
+from db.errors import SettingError
 from worker.repository import find_model
 from worker.settings import WorkerSettings
 from worker.training.evaluation import classify_all
-from worker.training.labelled import Labelled
-from worker.training.recipe import Recipe
+from worker.training.labelled import Labelled, Split, read_split
+from worker.training.recipe import read_recipe
+from worker.training.soft_labels import SoftLabels
+from worker.training.trainingset import chosen
 
 
-def softened(
-    labelled: Labelled, recipe: Recipe, settings: WorkerSettings, told: Callable[[int, int], None]
-) -> NDArray[np.float32]:
-    """Return the targets [n, 27] of a recipe with teachers: labels mixed with the teachers' mean probabilities.
+def ask(
+    models: Sequence[str], texts: Mapping[str, str], settings: WorkerSettings, told: Callable[[int, int], None]
+) -> SoftLabels:
+    """Return the mean of what models say of texts, each of which is given with what is read instead of it.
 
-    Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, with probabilities where it has softened
-    logits: the answers of one sigmoid per emotion need no temperature. `told` gets how many answers are there, of how
-    many. Raises ModelError when a teacher cannot be had or fails.
+    A model of a fold is not asked for what it has learned. `told` gets how many answers are there, of how many. Raises
+    ModelError when a model cannot be had or fails, SettingError when no model may be asked for some text.
     """
-    n = len(labelled)
-    answers = []
-    for number, teacher in enumerate(recipe.teachers):
-        chosen = settings.model_copy(update={"hf_model_repo": teacher, "hf_model_revision": None})
+    n = len(texts)
+    read = cache(read_split)
+    total = np.zeros((n, len(EMOTIONS)), dtype=np.float64)
+    voices = np.zeros((n, 1), dtype=np.int64)
+    for number, name in enumerate(models):
 
         def tell(done: int, before: int = number * n) -> None:
-            told(before + done, n * len(recipe.teachers))
+            told(before + done, n * len(models))
 
-        answers.append(classify_all(find_model(chosen), chosen, labelled.texts, tell))
-    share = recipe.label_share
-    return np.asarray(share * labelled.targets + (1 - share) * np.mean(answers, axis=0), dtype=np.float32)
+        model = settings.model_copy(update={"hf_model_repo": name, "hf_model_revision": None})
+        files = find_model(model)
+        learned = _learned(files.folder, read)
+        rows = [row for row, text in enumerate(texts) if text not in learned]
+        if rows:
+            asked = [*texts.values()]
+            total[rows] += classify_all(files, model, [asked[row] for row in rows], tell)
+            voices[rows] += 1
+    unheard = int((voices == 0).sum())
+    if unheard:
+        raise SettingError(f"each model has learned {unheard:,} of the texts: name the models of the other folds, too")
+    return SoftLabels(texts=[*texts], probabilities=(total / voices).astype(np.float32))
+
+
+def _learned(folder: Path, read: Callable[[str, Split], Labelled]) -> Set[str]:
+    """Return the texts that a model of a fold learned from; none of others, which are asked for whatever there is."""
+    made_by = folder / "recipe.json"
+    if not made_by.exists() or '"fold"' not in made_by.read_text(encoding="utf-8"):
+        return frozenset()
+    recipe = read_recipe(made_by)
+    return frozenset(chosen(recipe, read(recipe.data, "train")).texts) if recipe.fold else frozenset()

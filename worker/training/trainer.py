@@ -1,7 +1,6 @@
 """The training itself, on the Trainer of transformers: the loss, the learning rates, and what a step sees."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,10 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn.functional import binary_cross_entropy_with_logits
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Sampler
 from transformers import DataCollatorWithPadding, EvalPrediction, Trainer, TrainingArguments
 
 from worker.training.encoder import Encoder
+from worker.training.examples import Curriculum, Examples, Rows
+from worker.training.layers import count_layers, layer_of
 from worker.training.recipe import Recipe
 from worker.training.thresholds import cross_tuned_f1
 
@@ -24,63 +25,55 @@ CHECKPOINT_STEPS: Final = 500
 LOG_STEPS: Final = 25
 #: Comments of a forward pass on dev.
 EVALUATION_BATCH: Final = 64
-#: Where the number of an encoder's layer stands in the names of its parameters.
-_LAYER: Final = re.compile(r"\.layers?\.(\d+)\.")
 
 
-class Examples(Dataset[dict[str, Any]]):
-    """n comments as token ids, with what to learn of each: targets are [n, 27] from 0 to 1."""
+class ByLength(Sampler[Rows]):
+    """The examples of an epoch in a random order that puts texts of like length into one batch."""
 
-    def __init__(self, encoder: Encoder, texts: Sequence[str], targets: NDArray[np.float32]) -> None:
-        self._ids = encoder.tokenizer(list(texts), truncation=True, max_length=encoder.max_tokens)["input_ids"]
-        self._targets = targets
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def __getitem__(self, row: int) -> dict[str, Any]:
-        return {"input_ids": self._ids[row], "labels": self._targets[row]}
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        return np.array([len(one) for one in self._ids])
-
-
-class ByLength(Sampler[int]):
-    """Rows in a random order that puts comments of like length into one batch; another order each epoch."""
-
-    def __init__(self, lengths: NDArray[np.int64], batch: int, seed: int) -> None:
-        self._lengths, self._batch, self._seed, self._epoch = lengths, batch, seed, 0
+    def __init__(self, curriculum: Curriculum, length: Callable[[Rows], int], batch: int, seed: int) -> None:
+        self._curriculum, self._length, self._batch, self._seed, self._epoch = curriculum, length, batch, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return len(self._curriculum)
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[Rows]:
+        examples = self._curriculum.epoch(self._epoch)
+        lengths = np.array([self._length(rows) for rows in examples])
         random_rows = np.random.default_rng((self._seed, self._epoch))
-        order = random_rows.permutation(len(self._lengths))
+        order = random_rows.permutation(len(examples))
         bucket = self._batch * BUCKET_BATCHES
         batches: list[NDArray[np.int64]] = []
         for start in range(0, len(order), bucket):
-            rows = order[start : start + bucket]
-            rows = rows[np.argsort(self._lengths[rows], kind="stable")]
-            batches.extend(rows[at : at + self._batch] for at in range(0, len(rows), self._batch))
+            some = order[start : start + bucket]
+            some = some[np.argsort(lengths[some], kind="stable")]
+            batches.extend(some[at : at + self._batch] for at in range(0, len(some), self._batch))
         # The short batch goes last: elsewhere it would shift the borders of those after it.
         batches, short = ([one for one in batches if (len(one) == self._batch) is full] for full in (True, False))
         random_rows.shuffle(batches)
-        for rows in (*batches, *short):
-            yield from rows.tolist()
+        for batch in (*batches, *short):
+            yield from (examples[at] for at in batch)
 
 
 class EmotionTrainer(Trainer):
     """One sigmoid per emotion under binary cross-entropy, AdamW, linear warm-up and decay."""
 
     def __init__(
-        self, encoder: Encoder, recipe: Recipe, train: Examples, dev: Examples, folder: Path, *, cpu: bool, bf16: bool
+        self,
+        encoder: Encoder,
+        recipe: Recipe,
+        curriculum: Curriculum,
+        train: Examples,
+        dev: Examples,
+        folder: Path,
+        *,
+        cpu: bool,
+        bf16: bool,
     ) -> None:
-        self._recipe, self._encoder, self._rows = recipe, encoder, ByLength(train.lengths, recipe.batch, recipe.seed)
+        self._recipe, self._encoder = recipe, encoder
+        self._order = ByLength(curriculum, train.length, recipe.batch, recipe.seed)
         super().__init__(
             model=encoder.model,
             args=TrainingArguments(
@@ -111,13 +104,14 @@ class EmotionTrainer(Trainer):
             compute_metrics=_figures,
         )
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        return self._rows
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[Any]:
+        return self._order
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Give the head its own rate, and each layer a share of the rate of the one above it."""
         named = list(self._encoder.model.named_parameters())
-        layers = 1 + max((int(found[1]) for name, _ in named if (found := _LAYER.search(name))), default=-1)
+        layers = count_layers(name for name, _ in named)
+        named = [(name, parameter) for name, parameter in named if parameter.requires_grad]
         groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
         for name, parameter in named:
             decay = self._recipe.weight_decay if parameter.ndim > 1 else 0.0
@@ -131,8 +125,7 @@ class EmotionTrainer(Trainer):
     def _rate(self, name: str, layers: int) -> float:
         if name in self._encoder.fresh:
             return self._recipe.head_rate
-        found = _LAYER.search(name)
-        below_top = layers - 1 - int(found[1]) if found else layers if "embed" in name else 0
+        below_top = max(0, layers - 1 - layer_of(name, layers))
         return self._recipe.rate * self._recipe.layer_decay**below_top
 
     def compute_loss(

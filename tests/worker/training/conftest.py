@@ -2,11 +2,17 @@
 
 import random
 import string
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from db.emotions import EMOTIONS
+from worker.training.soft_labels import SoftLabels, write_soft_labels
+from worker.training.targets import Targets
+from worker.training.trainingset import TrainingSet
 
 _SYMBOLS = string.ascii_lowercase + string.digits
 
@@ -30,3 +36,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_split(folder / "train.tsv", 1_200, seed=1)
     write_split(folder / "dev.tsv", 400, seed=2)
     return folder
+
+
+def write_soft(path: Path, said: Mapping[str, float | NDArray[np.float32]]) -> Path:
+    """Write a file of soft labels: the probabilities of each text, or one for all its emotions."""
+    rows = [np.broadcast_to(np.float32(probabilities), len(EMOTIONS)) for probabilities in said.values()]
+    with path.open("wb") as file:
+        write_soft_labels(SoftLabels(texts=[*said], probabilities=np.stack(rows)), file)
+    return path
+
+
+def training_set(comments: int, others: int = 0, emoji: int = 0) -> TrainingSet:
+    """So many texts, of which nothing is learned."""
+    texts = [str(number) for number in range(comments + others + emoji)]
+    targets = Targets.hard(np.zeros((len(texts), len(EMOTIONS)), dtype=np.float32))
+    return TrainingSet(texts=texts, targets=targets, comments=comments, emoji=emoji, of_dev=0)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,15 +30,16 @@ def test_a_model_made_of_each_family_is_classified_by_as_plain_transformers_does
     encoder = make_of(family, tmp_path / "encoder", labels=[f"star {number}" for number in range(5)])
 
     # when
-    recipe = Recipe(encoder=str(encoder), data=str(data), limit=32, epochs=1, layer_decay=0.5, hidden_tokens=0.1)
+    others: dict[str, Any] = {"layer_decay": 0.5, "hidden_tokens": 0.1, "joined": 4, "emoji": True}
+    recipe = Recipe(encoder=str(encoder), data=str(data), limit=32, epochs=1, **others)
     out = tmp_path / "model"
     fine_tune(recipe, out, settings_for(out), lambda _: None)
 
     # then
-    settings = settings_for(out)
+    settings, texts = settings_for(out), [*TEXTS, "i love it 😂 :)"]
     with load_classifier(find_model(settings), settings) as classifier:
-        found = classifier.classify(TEXTS).probabilities
-    np.testing.assert_allclose(found, plain_probabilities(out, TEXTS), atol=1e-5, rtol=0)
+        found = classifier.classify(texts).probabilities
+    np.testing.assert_allclose(found, plain_probabilities(out, texts), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.name)

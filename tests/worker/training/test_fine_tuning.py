@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 
 from db.emotions import EMOTIONS
 from db.errors import SettingError
-from tests.support import clean_environment, make_model, wait_until
+from tests.support import ROOT, clean_environment, make_model, wait_until
 from tests.worker.builders import plain_probabilities, settings_for
-from tests.worker.training.conftest import write_split
-from worker.repository import find_model
+from tests.worker.training.conftest import write_soft, write_split
+from worker.repository import BUNDLED, find_model
 from worker.training.checkpoints import CHECKPOINTS, KEPT
 from worker.training.fine_tuning import fine_tune
 from worker.training.labelled import read_split
@@ -153,9 +153,8 @@ def start(recipe: Recipe, out: Path) -> subprocess.Popen[bytes]:
         "from worker.training.recipe import read_recipe\n"
         "fine_tune(read_recipe(Path(sys.argv[1])), Path(sys.argv[2]), WorkerSettings(), lambda _: None)\n"
     )
-    root = Path(__file__).resolve().parents[3]
     return subprocess.Popen(
-        [sys.executable, "-c", program, str(file), str(out)], env=clean_environment(PYTHONPATH=str(root))
+        [sys.executable, "-c", program, str(file), str(out)], env=clean_environment(PYTHONPATH=str(ROOT))
     )
 
 
@@ -164,22 +163,22 @@ def checkpoints(out: Path) -> Sequence[Path]:
 
 
 def test_a_killed_training_goes_on_and_ends_as_if_nothing_had_happened(recipe: Recipe, tmp_path: Path) -> None:
-    longer = replace(recipe, hidden_tokens=0.1)
-    undisturbed = train(longer, tmp_path / "undisturbed")
+    varied = replace(recipe, limit=300, hidden_tokens=0.1, joined=4)
+    undisturbed = train(varied, tmp_path / "undisturbed")
 
-    # when it is killed in the middle of an epoch, and its newest checkpoint was only half written
+    # when it is killed in the middle of the third epoch, and its newest checkpoint was only half written
     out = tmp_path / "killed"
-    process = start(longer, out)
+    process = start(varied, out)
     wait_until(lambda: len(checkpoints(out)) == 2, timeout=120)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     steps = max(int(path.parent.name.split("-")[1]) for path in checkpoints(out))
-    assert steps < 200
+    assert 40 <= steps < 68
     torn = out / CHECKPOINTS / f"checkpoint-{steps + 20}"
     torn.mkdir(exist_ok=True)
     (torn / "model.safetensors").write_text("")
     told: list[Progress] = []
-    fine_tune(longer, out, settings_for(out), told.append)
+    fine_tune(varied, out, settings_for(out), told.append)
 
     # then
     assert next(one.step for one in told if one.step) == steps + 1
@@ -192,21 +191,44 @@ def test_a_folder_with_something_else_is_refused(trained: Trained, recipe: Recip
         train(recipe, out)
 
 
-def test_an_unfinished_training_of_another_recipe_is_refused(recipe: Recipe, data: Path, tmp_path: Path) -> None:
-    class StoppedError(Exception):
-        pass
+class StoppedError(Exception):
+    """What stops a training in these tests."""
+
+
+def begin(recipe: Recipe, out: Path) -> list[Progress]:
+    """Train for a step, and return what was told until then."""
+    told: list[Progress] = []
 
     def stop(at: Progress) -> None:
+        told.append(at)
         if at.stage == "training":
             raise StoppedError
 
-    out = tmp_path / "begun"
     with pytest.raises(StoppedError):
         fine_tune(recipe, out, settings_for(out), stop)
+    return told
+
+
+def test_an_unfinished_training_of_another_recipe_is_refused(recipe: Recipe, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "begun"
+    begin(recipe, out)
     with pytest.raises(SettingError, match="has not ended, with another epochs, seed: repeat its own settings"):
         train(replace(recipe, epochs=5, seed=1), out)
     with pytest.raises(SettingError, match="has not ended, with another limit"):
         train(replace(recipe, limit=100), out)
+
+
+def test_soft_labels_of_dev_are_told_and_other_ones_are_another_training(
+    recipe: Recipe, data: Path, tmp_path: Path
+) -> None:
+    train_texts, dev_texts = (read_split(str(data), split).texts for split in ("train", "dev"))
+    of_dev = next(text for text in dev_texts if text not in train_texts)
+    file = write_soft(tmp_path / "soft.parquet", {of_dev: 0.5, "other": 0.5})
+    told = begin(replace(recipe, soft_labels=(str(file),)), tmp_path / "begun")
+    assert [one.remark for one in told if one.remark] == ["not learned from: 1 texts of dev with soft labels"]
+    write_soft(file, {"other": 0.4})
+    with pytest.raises(SettingError, match="has not ended, with another content of the data"):
+        train(replace(recipe, soft_labels=(str(file),)), tmp_path / "begun")
 
 
 @pytest.mark.parametrize(
@@ -214,6 +236,7 @@ def test_an_unfinished_training_of_another_recipe_is_refused(recipe: Recipe, dat
     [
         ('{"epochs": 0}', "epochs is 0: expected 1 or more"),
         ('{"warmup": 2}', "warmup is 2: expected a share from 0 to 1"),
+        ('{"joined": 1}', "joined is 1: expected 2 or more"),
         ('{"epoch": 1}', "names epoch, which no recipe has"),
         ("[]", "is no recipe"),
         ("{", "is no recipe"),
@@ -224,3 +247,8 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path, content: str, said: str) -
     file.write_text(content)
     with pytest.raises(SettingError, match=said):
         read_recipe(file)
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("worker/training/recipes/*.json"), BUNDLED / "recipe.json"], ids=str)
+def test_every_recipe_that_make_trains_by_is_one(path: Path) -> None:
+    assert read_recipe(path).hidden_tokens > 0

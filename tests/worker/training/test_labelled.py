@@ -130,7 +130,7 @@ def test_goemotions_of_the_hub_is_read_from_a_warm_cache(tmp_path: Path) -> None
         ("a.csv", ",".join(EMOTIONS) + "\n" + ",".join("0" * 27) + "\n", "has no column `text`"),
         ("a.csv", ",".join(["text", *EMOTIONS]) + "\na," + ",".join("0" * 26) + ",2\n", "expected 0 and 1"),
         ("a.csv", ",".join(["text", *EMOTIONS]) + "\na," + ",".join("0" * 26) + ",\n", "no cell empty"),
-        ("a.csv", ",".join(["text", *EMOTIONS]) + "\na," + ",".join("0" * 26) + ",yes\n", "expected 0 and 1"),
+        ("a.csv", ",".join(["text", *EMOTIONS]) + "\na," + ",".join("0" * 26) + ",yes\n", "expected numbers"),
         ("a.csv", ",".join(["text", *EMOTIONS]) + "\na,0\n", "cannot be read"),
         ("a.parquet", "no parquet", "cannot be read"),
         ("a.txt", "text", r"expected labelled comments as \.tsv, \.csv or \.parquet"),

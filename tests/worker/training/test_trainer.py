@@ -6,32 +6,42 @@ import numpy as np
 import pytest
 import torch
 
+from db.errors import SettingError
+from tests.worker.training.conftest import training_set
 from worker.training.encoder import BIAS, Encoder, load_encoder, output_layer
+from worker.training.examples import Curriculum, Examples
 from worker.training.labelled import read_split
 from worker.training.recipe import Recipe
-from worker.training.trainer import ByLength, EmotionTrainer, Examples
+from worker.training.targets import Targets
+from worker.training.trainer import ByLength, EmotionTrainer
 
 LENGTHS = np.random.default_rng(0).integers(1, 200, 1_000)
 
 
 def trainer_for(encoder: Encoder, recipe: Recipe, data: Path, folder: Path) -> EmotionTrainer:
     dev = read_split(str(data), "dev").first(8)
-    examples = Examples(encoder, dev.texts, dev.targets)
-    return EmotionTrainer(encoder, recipe, examples, examples, folder, cpu=True, bf16=False)
+    examples = Examples(encoder, dev.texts, Targets.hard(dev.targets))
+    curriculum = Curriculum(training_set(len(dev)), recipe.joined, recipe.seed)
+    return EmotionTrainer(encoder, recipe, curriculum, examples, examples, folder, cpu=True, bf16=False)
+
+
+def by_length(seed: int) -> ByLength:
+    curriculum = Curriculum(training_set(len(LENGTHS)), joined=0, seed=seed)
+    return ByLength(curriculum, lambda rows: int(LENGTHS[rows[0]]), 32, seed)
 
 
 def test_every_comment_comes_once_an_epoch_in_another_order_each() -> None:
-    rows = ByLength(LENGTHS, 32, seed=1)
-    first = list(rows)
-    assert sorted(first) == list(range(len(LENGTHS)))
-    assert list(rows) == first
-    rows.set_epoch(1)
-    assert sorted(rows) == list(range(len(LENGTHS)))
-    assert list(rows) != first
+    order = by_length(seed=1)
+    first = list(order)
+    assert sorted(first) == [(row,) for row in range(len(LENGTHS))]
+    assert list(order) == first
+    order.set_epoch(1)
+    assert sorted(order) == sorted(first)
+    assert list(order) != first
 
 
 def test_a_batch_holds_comments_of_like_length() -> None:
-    order = np.array(list(ByLength(LENGTHS, 32, seed=1)))
+    order = np.array([row for (row,) in by_length(seed=1)])
     batches = [LENGTHS[order[at : at + 32]] for at in range(0, len(order), 32)]
     padded = sum(len(one) * one.max() for one in batches)
     assert padded / LENGTHS.sum() < 1.1
@@ -40,7 +50,7 @@ def test_a_batch_holds_comments_of_like_length() -> None:
 
 
 def test_the_seed_decides_the_order() -> None:
-    assert list(ByLength(LENGTHS, 32, seed=1)) != list(ByLength(LENGTHS, 32, seed=2))
+    assert list(by_length(seed=1)) != list(by_length(seed=2))
 
 
 def test_each_layer_learns_slower_than_the_one_above_it(tiny_model: Path, data: Path, tmp_path: Path) -> None:
@@ -54,6 +64,23 @@ def test_each_layer_learns_slower_than_the_one_above_it(tiny_model: Path, data: 
     assert found["bert.encoder.layer.1.output.dense.weight"] == 1e-3
     assert found["bert.encoder.layer.0.output.dense.weight"] == pytest.approx(5e-4)
     assert found["bert.embeddings.word_embeddings.weight"] == pytest.approx(2.5e-4)
+
+
+def test_the_embeddings_and_the_lowest_layers_can_be_frozen(tiny_model: Path, data: Path, tmp_path: Path) -> None:
+    recipe = Recipe(encoder=str(tiny_model), frozen_layers=1, epochs=4, emoji=True)
+    encoder = load_encoder(recipe)
+    before = {name: one.detach().clone() for name, one in encoder.model.named_parameters()}
+    trainer_for(encoder, recipe, data, tmp_path).train()
+    same = {name for name, one in encoder.model.named_parameters() if torch.equal(one, before[name])}
+    frozen = {name for name in before if name.startswith(("bert.embeddings.", "bert.encoder.layer.0."))}
+    assert frozen <= same
+    assert not {name for name in same - frozen if name.endswith("weight")}
+
+
+def test_no_more_layers_can_be_frozen_than_there_are(tiny_model: Path) -> None:
+    load_encoder(Recipe(encoder=str(tiny_model), frozen_layers=2))
+    with pytest.raises(SettingError, match="frozen_layers is 3: the encoder has 2 layers"):
+        load_encoder(Recipe(encoder=str(tiny_model), frozen_layers=3))
 
 
 def test_norms_and_biases_do_not_decay(tiny_model: Path, data: Path, tmp_path: Path) -> None:
