@@ -103,5 +103,6 @@ def test_rows_of_an_older_schema_stay_and_say_nothing_of_how_their_texts_were_re
     store.upgrade()
     assert add_rows(store, classified(comments(range(3)))) == 1
     assert [row["segments"] for row in rows(store)] == [None, None, 3]
+    assert {row["unsupported"] for row in rows(store)} == {None}
     assert [row["tokens"] for row in rows(store)] == [3, 4, 5]
     store.close()

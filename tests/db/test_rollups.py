@@ -56,6 +56,8 @@ def count(*_):
         os.kill(os.getpid(), signal.SIGKILL)
 refresh(store)
 """
+#: Columns that rows did not always have.
+ADDED = ("text_hash", "segments", "unsupported")
 
 
 @pytest.fixture
@@ -80,8 +82,8 @@ def everything(store: Store, table: Table) -> list[dict[str, Any]]:
 
 
 def older_rows(store: Store) -> list[tuple[Any, ...]]:
-    """Return the result rows as they were before texts had hashes."""
-    kept = [column for column in comment_emotion.c if column.name != "text_hash"]
+    """Return the result rows as they were before columns were added to them."""
+    kept = [column for column in comment_emotion.c if column.name not in ADDED]
     with store.reading() as connection:
         return [tuple(row) for row in connection.execute(select(*kept).order_by(comment_emotion.c.comment_id))]
 
@@ -282,7 +284,7 @@ def test_an_upgrade_adds_up_the_rows_that_are_there(old: Store) -> None:
     before = older_rows(old)
     old.upgrade()
     assert older_rows(old) == before
-    assert {row["text_hash"] for row in everything(old, comment_emotion)} == {None}
+    assert {row[name] for row in everything(old, comment_emotion) for name in ADDED} == {None}
     assert shown_model(old) == "m"
     assert len(everything(old, rollup_mark)) == len({day(row) for row in everything(old, comment_emotion)})
     refresh(old)
