@@ -195,11 +195,9 @@ def _peer(name: str, files: ModelFiles, device: str, texts: Sequence[str]) -> tu
     """Time one peer on texts, which it is given in the model's segments; return its probabilities too."""
     classify = PEERS[name](files, choose_device(device))
     tokenizer = TextTokenizer(files.folder, MAX_SEGMENT)
-    cut = tokenizer.cut(texts)
-    segments = [segment for segments in cut for segment in segments]
+    segments, counts = tokenizer.cut(texts)
     classify(segments[:WARM_UP])
     begun = time.perf_counter()
-    counts = np.array([*map(len, cut)], dtype=np.int32)
     found = pool(classify(segments), counts, tokenizer.segmentation.pooling)
     seconds = time.perf_counter() - begun
     return Figures(name=name, comments=len(texts), seconds=seconds, memory_mib=peak_memory_mib()), found

@@ -152,7 +152,7 @@ def onnx_sorted(*, int8: bool = False) -> Prepare:
         tokenizer = TextTokenizer(files.folder, MAX_SEGMENT)
 
         def classify(texts: Sequence[str]) -> NDArray[np.float32]:
-            encoded = [text.segments[0] for text in tokenizer.encode(texts)]
+            encoded = [text.segments[0] for text in tokenizer.encode(texts)]  # peers are given segments
             rows = {id(one): row for row, one in enumerate(encoded)}
             found = np.empty((len(texts), len(columns)), dtype=np.float32)
             for batch in cut(encoded, SORTED_TOKENS):

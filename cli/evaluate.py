@@ -92,7 +92,7 @@ def evaluate(
     from worker.repository import find_model
     from worker.settings import WorkerSettings
     from worker.training.card import evaluation_section, joined_section
-    from worker.training.crossfit import by_size, differences
+    from worker.training.crossfit import Figures, by_size, differences
     from worker.training.evaluation import classify_all
     from worker.training.labelled import read_labelled
     from worker.training.pictures import draw_reliability
@@ -108,7 +108,7 @@ def evaluate(
         probabilities = classify_all(files, settings, labelled.texts, lambda done: told(done, len(labelled)))
     report = judge(labelled.targets, probabilities, files.thresholds)
     halves = cross_tuned_f1(labelled.targets, probabilities) if cross_tuned else None
-    own = _by_own_thresholds(files, settings, labelled, texts) if joined else {}
+    own = {1: Figures.of(report)} | _joined(files, settings, labelled, texts) if joined else {}
     fitted = _cross_fitted(files, settings, labelled, texts) if joined and cross_tuned else []
     apart = {}
     if against:
@@ -159,17 +159,16 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
-def _by_own_thresholds(
-    files: "ModelFiles", settings: "WorkerSettings", labelled: "Labelled", texts: int
-) -> dict[int, "Figures"]:
+def _joined(files: "ModelFiles", settings: "WorkerSettings", labelled: "Labelled", texts: int) -> dict[int, "Figures"]:
+    """Judge so many joined texts of each size by the model's own thresholds."""
     import numpy as np
 
     from worker.training.crossfit import Figures
     from worker.training.evaluation import ask_segments
-    from worker.training.joining import sized, together
+    from worker.training.joining import joined, together
     from worker.training.report import judge
 
-    parts = sized(labelled, texts, np.random.default_rng(0))
+    parts = joined(labelled, texts, np.random.default_rng(0))
     with _progress("classifying joined comments") as told:
         answers = ask_segments(files, settings, together([*parts.values()]).texts, told)
     said = answers.parted([len(part) for part in parts.values()])

@@ -156,14 +156,17 @@ class Classifier:
             unsupported = [self._suitability.lacks(text, ids.unknown) for text, ids in zip(texts, encoded, strict=True)]
         counts = np.array([len(text.segments) for text in encoded], dtype=np.int32)
         ticket = self._wait([segment for text in encoded for segment in text.segments])
-        owners = np.repeat(np.arange(len(texts)), counts)
+        owners = np.repeat(np.arange(len(texts)), counts).tolist()
+        errors: dict[int, str] = {}
+        for row, error in sorted(ticket.errors.items()):
+            errors.setdefault(owners[row], error)  # of several segments the first one's
         return Outcome(
             probabilities=pool(ticket.probabilities, counts, self._tokenizer.segmentation.pooling),
             tokens=np.array([text.length for text in encoded], dtype=np.int32),
             segments=counts,
             truncated=np.array([text.truncated for text in encoded], dtype=np.bool_),
             unsupported=unsupported,
-            errors={int(owners[row]): error for row, error in sorted(ticket.errors.items(), reverse=True)},
+            errors=errors,
         )
 
     def _wait(self, segments: Sequence[Segment]) -> _Ticket:

@@ -16,6 +16,8 @@ from worker.watchdog import LIMIT_S
 #: Names the bundled model, and the embedded broker, as a setting that is given: over one in `.env`, say.
 BUNDLED_MODEL: Final = "bundled"
 EMBEDDED_BROKER: Final = "embedded"
+#: The most tokens of a text that are classified, special ones included.
+MAX_TOKENS: Final = 8_192
 #: No metrics, as a setting that is given.
 NO_METRICS: Final = "off"
 #: Who may see metrics where a port alone is named: this machine.
@@ -40,7 +42,7 @@ class WorkerSettings(BaseSettings):
     #: Names of the outputs of a model that does not name them: with commas between, a file, or "goemotions".
     moodmill_labels: str | None = None
     #: Tokens of a text that are read at most, special ones included; a text that is longer is marked as truncated.
-    moodmill_max_tokens: PositiveInt = 8_192
+    moodmill_max_tokens: PositiveInt = MAX_TOKENS
     #: The one language that the model reads: texts mostly in another are marked as unsupported. "auto" is what the
     #: model's card says; "any": none is marked.
     moodmill_language: Literal["auto", "en", "any"] = "auto"

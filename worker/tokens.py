@@ -6,15 +6,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from db.errors import ModelError
 from worker.segments import MAX_SEGMENT, read_segmentation, segments
+from worker.settings import MAX_TOKENS
 
-#: The most tokens of a text that are classified where no setting says otherwise, special ones included: all of 99.99 %
-#: of real comments.
-MAX_TOKENS: Final = 8_192
 #: Characters of a text that are tokenized: a tokenizer goes through all of it, at up to 400 bytes and 5 µs a character,
 #: before it keeps MAX_TOKENS tokens. Real comments have up to 40,000.
 MAX_CHARACTERS: Final = 100_000
@@ -87,15 +87,17 @@ class TextTokenizer:
         """Return the token ids of each text, of MAX_CHARACTERS at most, cut at the limit of tokens."""
         return [ids for batch in _batches(texts) for ids in self._encode(batch)]
 
-    def cut(self, texts: Sequence[str]) -> list[list[str]]:
-        """Return the segments of each text as texts, for what does not take token ids."""
-        cut = []
+    def cut(self, texts: Sequence[str]) -> tuple[list[str], NDArray[np.int32]]:
+        """Return the segments of n texts as texts, for what takes no token ids, and how many each text has, [n]."""
+        found: list[str] = []
+        counts = []
         for text, encoding in self._encodings(texts):
             offsets = self._own(encoding.offsets)
             firsts = [offsets[part.start][0] for part in self._slices(text, offsets)[1:]]
             borders = [0, *firsts, offsets[-1][1] if offsets else 0]
-            cut.append([text[start:stop] for start, stop in pairwise(borders)])
-        return cut
+            found += [text[start:stop] for start, stop in pairwise(borders)]
+            counts.append(len(borders) - 1)
+        return found, np.array(counts, dtype=np.int32)
 
     def _encode(self, texts: Sequence[str]) -> Iterator[TokenIds]:
         for text, encoding in self._encodings(texts):

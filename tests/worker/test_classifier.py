@@ -64,8 +64,8 @@ def test_a_text_fails_where_one_of_its_segments_does(tiny_model: Path) -> None:
     model = load_as(Allergic, tiny_model)
     model.bad_token = plain_tokenizer(tiny_model).get_vocab()[POISON]
     with running(model, tiny_model) as classifier:
-        outcome = classifier.classify(["thanks", "love " * 600 + POISON, "thanks " * 600])
-    assert [*outcome.errors] == [1]
+        outcome = classifier.classify(["thanks", "love " * 600 + POISON, "thanks " * 600, POISON])
+    assert [*outcome.errors] == [1, 3]
     close(outcome.probabilities[[0, 2]], plain_probabilities(tiny_model, ["thanks", "thanks " * 600]))
 
 

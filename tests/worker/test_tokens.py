@@ -10,7 +10,8 @@ import pytest
 from db.errors import ModelError
 from tests.worker.builders import TEXTS, plain_tokenizer, tokenizer_for
 from worker import tokens
-from worker.tokens import MAX_CHARACTERS, MAX_TOKENS, TextTokenizer, TokenIds
+from worker.settings import MAX_TOKENS
+from worker.tokens import MAX_CHARACTERS, TextTokenizer, TokenIds
 
 
 def words_of(tokens: int) -> str:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import logsigmoid
 
+from worker.segments import Pooling
 from worker.training.encoder import output_layer
 
 #: Weight of the squared distance from "no change", in positive examples: a rare emotion's scale stays near 1.
@@ -32,15 +33,25 @@ class Calibration:
         return logits * self.scale + self.shift
 
 
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probabilities of logits, of any shape."""
+    return (1 / (1 + np.exp(-logits.astype(np.float32)))).astype(np.float32)
+
+
 def fit_calibration(
-    targets: NDArray[np.float32], logits: NDArray[np.float32], counts: NDArray[np.int32] | None = None
+    targets: NDArray[np.float32],
+    logits: NDArray[np.float32],
+    counts: NDArray[np.int32] | None = None,
+    pooling: Pooling = "noisy-or",
 ) -> Calibration:
     """Fit scales and shifts by likelihood on [n, 27] targets and the logits of n texts, drawn towards 1 and 0.
 
-    `counts`: how many segments each of the texts has; the logits are those of the segments then.
+    `counts`: how many segments each of the texts has; the logits are those of the segments then, which are pooled.
     """
     wanted, found = torch.from_numpy(targets).double(), torch.from_numpy(logits).double()
     owners = None if counts is None else torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
+    #: log(1 - p) of a text, from those of its segments.
+    reduce = "sum" if pooling == "noisy-or" else "amin"
     scale = torch.ones(logits.shape[1], dtype=torch.float64, requires_grad=True)
     shift = torch.zeros(logits.shape[1], dtype=torch.float64, requires_grad=True)
     solver = torch.optim.LBFGS([scale, shift], max_iter=200, line_search_fn="strong_wolfe")
@@ -49,7 +60,7 @@ def fit_calibration(
         solver.zero_grad()
         lacking = logsigmoid(-(found * scale + shift))  # log(1 - p) of each segment
         if owners is not None:
-            lacking = torch.zeros_like(wanted).index_add(0, owners, lacking)
+            lacking = torch.zeros_like(wanted).scatter_reduce(0, owners[:, None].expand_as(lacking), lacking, reduce)
         having = torch.log(-torch.expm1(lacking.clamp(max=-_LEAST)))
         total = -(wanted * having + (1 - wanted) * lacking).sum()
         total = total + SHRINK / 2 * ((scale - 1) ** 2 + shift**2).sum()

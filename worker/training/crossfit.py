@@ -79,7 +79,7 @@ def cross_fit(labelled: Labelled, texts: int, ask: Ask, *, halves: int = HALVING
 
 def _judged(fitted: Labelled, judged: Mapping[int, Labelled], answers: Iterator[Answers]) -> Iterator[Judged]:
     said = next(answers)
-    calibration = fit_calibration(fitted.targets, said.logits, said.counts)
+    calibration = fit_calibration(fitted.targets, said.logits, said.counts, said.pooling)
     tuned = tune_thresholds(fitted.targets, said.probabilities(calibration))
     thresholds = {name: float(one) for name, one in zip(EMOTIONS, tuned, strict=True)}
     for size, part in judged.items():

@@ -14,7 +14,7 @@ from worker.repository import ModelFiles
 from worker.segments import MAX_SEGMENT, Pooling, pool
 from worker.settings import WorkerSettings
 from worker.tokens import TextTokenizer
-from worker.training.calibration import Calibration
+from worker.training.calibration import Calibration, sigmoid
 
 #: Comments handed to the classifier at once; it sorts them by length.
 SLICE: Final = 2_048
@@ -35,7 +35,7 @@ class Answers:
     def probabilities(self, calibration: Calibration | None = None) -> NDArray[np.float32]:
         """Return those of the texts, [n, 27]."""
         logits = self.logits if calibration is None else calibration.applied(self.logits)
-        return pool((1 / (1 + np.exp(-logits))).astype(np.float32), self.counts, self.pooling)
+        return pool(sigmoid(logits), self.counts, self.pooling)
 
     def parted(self, sizes: Sequence[int]) -> list["Answers"]:
         """Return those of so many texts after so many others."""
@@ -74,12 +74,11 @@ def ask_segments(
 ) -> Answers:
     """Return what a model says of each segment of n texts; `told` gets how many segments are done, and of how many."""
     tokenizer = TextTokenizer(files.folder, MAX_SEGMENT)
-    cut = tokenizer.cut(texts)
-    segments = [segment for parts in cut for segment in parts]
+    segments, counts = tokenizer.cut(texts)
     answers = classify_all(files, settings, segments, lambda done: told(done, len(segments)))
     clipped = np.clip(answers, _LEAST, 1 - _LEAST)
     return Answers(
         logits=np.log(clipped) - np.log1p(-clipped),
-        counts=np.array([*map(len, cut)], dtype=np.int32),
+        counts=counts,
         pooling=tokenizer.segmentation.pooling,
     )

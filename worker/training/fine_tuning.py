@@ -89,7 +89,7 @@ def _finish(recipe: Recipe, encoder: Encoder, trainer: Any, dev: Labelled, out: 
         write_segmentation(Segmentation(tokens=recipe.segment_tokens), out)
     fitted = to_fit(dev, np.random.default_rng(recipe.seed)) if recipe.joined else dev
     said = _said(recipe, encoder, trainer, fitted.texts, out)
-    calibration = fit_calibration(fitted.targets, said.logits, said.counts)
+    calibration = fit_calibration(fitted.targets, said.logits, said.counts, said.pooling)
     fold(calibration, encoder.model)
     tuned = tune_thresholds(fitted.targets, said.probabilities(calibration))
     thresholds = {name: round(float(one), 3) for name, one in zip(EMOTIONS, tuned, strict=True)}
@@ -111,13 +111,11 @@ def _finish(recipe: Recipe, encoder: Encoder, trainer: Any, dev: Labelled, out: 
 def _said(recipe: Recipe, encoder: Encoder, trainer: Any, texts: list[str], folder: Path) -> Answers:
     """Return what the model says of texts, segment by segment; its tokenizer is in the folder."""
     tokenizer = TextTokenizer(folder, encoder.max_tokens)
-    cut = tokenizer.cut(texts)
-    segments = [segment for parts in cut for segment in parts]
+    segments, counts = tokenizer.cut(texts)
     nothing = Targets.hard(np.zeros((len(segments), len(EMOTIONS)), dtype=np.float32))
     logits = np.asarray(trainer.predict(Examples(encoder, segments, nothing)).predictions, dtype=np.float32)
     if not np.isfinite(logits).all():
         raise ModelError(f"the training diverged, its logits are not finite: try a rate below {recipe.rate:g}")
-    counts = np.array([*map(len, cut)], dtype=np.int32)
     return Answers(logits=logits, counts=counts, pooling=tokenizer.segmentation.pooling)
 
 

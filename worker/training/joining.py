@@ -11,22 +11,27 @@ import numpy as np
 
 from worker.training.labelled import Labelled
 
-#: Comments of a text: one, as they are labelled, and joined.
-SIZES: Final = (1, 2, 4, 8)
+#: Comments of a joined text.
+SIZES: Final = (2, 4, 8)
 #: For so many comments one text of each size is joined where calibration and thresholds are fitted on both: short texts
 #: are what most people write.
 COMMENTS_A_JOIN: Final = 6
 
 
-def sized(labelled: Labelled, texts: int, dice: np.random.Generator) -> dict[int, Labelled]:
-    """Return labelled texts by their number of comments, SIZES: all comments, and so many joined ones of each size."""
-    found = {1: labelled}
-    for size in SIZES[1:]:
+def joined(labelled: Labelled, texts: int, dice: np.random.Generator) -> dict[int, Labelled]:
+    """Return so many joined texts of each of the SIZES."""
+    found = {}
+    for size in SIZES:
         few = len(labelled) < size
         rows = np.array([dice.choice(len(labelled), size, replace=few) for _ in range(texts)])
-        joined = [" ".join(labelled.texts[row] for row in some) for some in rows]
-        found[size] = Labelled(texts=joined, targets=labelled.targets[rows].max(axis=1))
+        merged = [" ".join(labelled.texts[row] for row in some) for some in rows]
+        found[size] = Labelled(texts=merged, targets=labelled.targets[rows].max(axis=1))
     return found
+
+
+def sized(labelled: Labelled, texts: int, dice: np.random.Generator) -> dict[int, Labelled]:
+    """Return texts by their number of comments: all comments, and so many joined texts of each of the SIZES."""
+    return {1: labelled} | joined(labelled, texts, dice)
 
 
 def to_fit(labelled: Labelled, dice: np.random.Generator) -> Labelled:

@@ -11,6 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import Sampler
 from transformers import DataCollatorWithPadding, EvalPrediction, Trainer, TrainingArguments
 
+from worker.training.calibration import sigmoid
 from worker.training.encoder import Encoder
 from worker.training.examples import Curriculum, Examples, Rows
 from worker.training.layers import count_layers, layer_of
@@ -151,8 +152,3 @@ class EmotionTrainer(Trainer):
 
 def _figures(prediction: EvalPrediction) -> dict[str, float]:
     return {"macro_f1": cross_tuned_f1(np.asarray(prediction.label_ids), sigmoid(np.asarray(prediction.predictions)))}
-
-
-def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the probabilities of logits, of any shape."""
-    return (1 / (1 + np.exp(-logits.astype(np.float32)))).astype(np.float32)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from worker.segments import Pooling
 from worker.training import crossfit
 from worker.training.calibration import fit_calibration
 from worker.training.crossfit import Ask, by_size, cross_fit, differences
@@ -70,13 +71,14 @@ def test_texts_that_are_read_in_segments_are_calibrated_as_they_are_read() -> No
         assert figures.ece < 0.04, size
 
 
-def test_the_calibration_of_segments_undoes_what_was_done_to_them() -> None:
+@pytest.mark.parametrize("pooling", ["noisy-or", "max"])
+def test_the_calibration_of_segments_undoes_what_was_done_to_them(pooling: Pooling) -> None:
     random = np.random.default_rng(3)
     true = random.normal(-2, 1.5, (12_000, 27)).astype(np.float32)
     counts = np.tile(np.array([1, 2, 3], dtype=np.int32), 2_000)
-    says = Answers(logits=true, counts=counts, pooling="noisy-or").probabilities()
+    says = Answers(logits=true, counts=counts, pooling=pooling).probabilities()
     labels = (random.random(says.shape) < says).astype(np.float32)
-    found = fit_calibration(labels, 2 * true + 1, counts)
+    found = fit_calibration(labels, 2 * true + 1, counts, pooling)
     np.testing.assert_allclose(found.scale, 0.5, atol=0.08)
     np.testing.assert_allclose(found.shift, -0.5, atol=0.2)
 
