@@ -81,7 +81,7 @@ def test_a_tokenizer_of_another_model_is_a_model_error(tiny_model: Path, tmp_pat
     folder = make_model(tmp_path / "mixed")
     shutil.copy(BUNDLED / "tokenizer.json", folder)
     settings = settings_for(folder)
-    with pytest.raises(ModelError, match=r"has ids up to 30521, the model knows \d+: are they of one model"):
+    with pytest.raises(ModelError, match=r"has ids up to \d{5}, the model knows \d+: are they of one model"):
         load_classifier(find_model(settings), settings)
 
 

@@ -57,10 +57,13 @@ def test_without_positives_a_threshold_is_half_the_best_f1_that_the_probabilitie
 
 def test_a_cross_tuned_figure_is_not_flattered_by_thresholds_that_fit_noise() -> None:
     # given probabilities that know nothing, and few positives, for which some threshold always looks good
-    targets = (RANDOM.random((400, 27)) < 0.02).astype(np.float32)
-    probabilities = RANDOM.random(targets.shape).astype(np.float32)
-    own = macro_f1(targets, probabilities > tune_thresholds(targets, probabilities))
-    assert cross_tuned_f1(targets, probabilities) < own
+    own, cross_tuned = [], []
+    for _ in range(20):
+        targets = (RANDOM.random((400, 27)) < 0.02).astype(np.float32)
+        probabilities = RANDOM.random(targets.shape).astype(np.float32)
+        own.append(macro_f1(targets, probabilities > tune_thresholds(targets, probabilities)))
+        cross_tuned.append(cross_tuned_f1(targets, probabilities))
+    assert np.mean(cross_tuned) < np.mean(own)
 
 
 def test_a_cross_tuned_figure_is_1_where_every_half_tells_the_same() -> None:
