@@ -48,7 +48,10 @@ def _to_draw(_context: click.Context, _parameter: click.Parameter, path: Path | 
     help="Also judge each half of the data by thresholds (with --joined: and by a calibration) fitted on the other.",
 )
 @click.option(
-    "--texts", type=click.IntRange(1), metavar="N", default=1_000, show_default=True, help="Joined texts of a size."
+    "--texts",
+    type=click.IntRange(1),
+    metavar="N",
+    help="With --joined: so many joined texts of each size.  [default: 1000, or one for each comment]",
 )
 @click.option(
     "--against",
@@ -70,7 +73,7 @@ def evaluate(
     data: Path,
     joined: bool,
     cross_tuned: bool,
-    texts: int,
+    texts: int | None,
     against: str | None,
     picture: Path | None,
     as_card: bool,
@@ -94,6 +97,7 @@ def evaluate(
     from worker.training.card import evaluation_section, joined_section
     from worker.training.crossfit import Figures, by_size, differences
     from worker.training.evaluation import classify_all
+    from worker.training.joining import judged_texts
     from worker.training.labelled import read_labelled
     from worker.training.pictures import draw_reliability
     from worker.training.report import judge
@@ -101,8 +105,11 @@ def evaluate(
 
     if against and not (joined and cross_tuned):
         raise click.UsageError("--against goes with --joined and --cross-tuned")
+    if texts and not joined:
+        raise click.UsageError("--texts goes with --joined")
     settings = read_settings(WorkerSettings)
     labelled = read_labelled(data)
+    texts = texts or judged_texts(labelled)
     files = find_model(settings)
     with _progress("classifying") as told:
         probabilities = classify_all(files, settings, labelled.texts, lambda done: told(done, len(labelled)))
@@ -163,19 +170,15 @@ def _joined(files: "ModelFiles", settings: "WorkerSettings", labelled: "Labelled
     """Judge so many joined texts of each size by the model's own thresholds."""
     import numpy as np
 
-    from worker.training.crossfit import Figures
+    from worker.training.crossfit import by_own_thresholds
     from worker.training.evaluation import ask_segments
     from worker.training.joining import joined, together
-    from worker.training.report import judge
 
     parts = joined(labelled, texts, np.random.default_rng(0))
     with _progress("classifying joined comments") as told:
         answers = ask_segments(files, settings, together([*parts.values()]).texts, told)
     said = answers.parted([len(part) for part in parts.values()])
-    return {
-        size: Figures.of(judge(part.targets, of.probabilities(), files.thresholds))
-        for (size, part), of in zip(parts.items(), said, strict=True)
-    }
+    return by_own_thresholds(parts, [of.probabilities() for of in said], files.thresholds)
 
 
 def _cross_fitted(files: "ModelFiles", settings: "WorkerSettings", labelled: "Labelled", texts: int) -> list["Judged"]:

@@ -80,8 +80,6 @@ def test_joined_comments_are_judged_by_its_own_thresholds_and_by_what_half_of_th
 
     card = moodmill_here("evaluate", tiny_model, *joined, "--card", cwd=labelled.parent)
     assert "### Long texts" in card.stdout
-    refused = moodmill_here("evaluate", tiny_model, *joined, "--against", tiny_model, cwd=labelled.parent)
-    assert (refused.returncode, "--against goes with" in refused.stderr) == (2, True)
 
 
 def test_the_bundled_model_is_judged_where_none_is_named(labelled: Path) -> None:
@@ -95,6 +93,11 @@ def test_the_bundled_model_is_judged_where_none_is_named(labelled: Path) -> None
     [
         ((), "Missing option '--data'"),
         (("--data", "nowhere.tsv"), "nowhere.tsv cannot be read"),
+        (("--data", "labelled.tsv", "--texts", "5"), "--texts goes with --joined"),
+        (
+            ("--data", "labelled.tsv", "--joined", "--against", "bundled"),
+            "--against goes with --joined and --cross-tuned",
+        ),
         (("--data", "labelled.tsv", "--picture", "a.jpg"), "expected a name that ends in .png"),
         (("--data", "labelled.tsv", "--picture", "nowhere/a.png"), "the folder nowhere does not exist"),
         (("./nowhere", "--data", "labelled.tsv"), "names the folder ./nowhere, which does not exist"),

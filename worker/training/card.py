@@ -13,8 +13,11 @@ from worker.training.thresholds import HALVINGS
 _COLUMNS: Final = ("precision", "recall", "F1", "average precision")
 
 
-def model_card(recipe: Recipe, report: Report, cross_tuned: float, parameters: int) -> str:
-    """Return the README.md of a trained model: what it is, how it was made, how it does on dev, and its limits."""
+def model_card(recipe: Recipe, report: Report, long_texts: str, cross_tuned: float, parameters: int) -> str:
+    """Return the README.md of a trained model: what it is, how it was made, how it does on dev, and its limits.
+
+    `long_texts`: the section on joined comments.
+    """
     base = "sentence-transformers/all-MiniLM-L6-v2" if recipe.encoder == MINILM else recipe.encoder
     # An English encoder. What others read, whoever trains them knows.
     language = "language: en\n" if recipe.encoder == MINILM else ""
@@ -47,6 +50,8 @@ by its figure on dev. `curves.png` shows the training.
 These thresholds were tuned on the very comments that judge them here. With each half of dev judged by thresholds tuned
 on the other half, macro-F1 is **{cross_tuned:.3f}** (mean of {HALVINGS} random halvings): expect that
 of other text of this kind. `reliability.png` shows how far probabilities and observed shares agree.
+
+{long_texts}
 
 ## Limits
 

@@ -68,6 +68,16 @@ class Judged:
         return Figures.of(judge(self.targets[rows], self.probabilities[rows], self.thresholds))
 
 
+def by_own_thresholds(
+    parts: Mapping[int, Labelled], probabilities: Sequence[NDArray[np.float32]], thresholds: Mapping[str, float]
+) -> dict[int, Figures]:
+    """Return the figures of texts of each size by what a model says of them, and by its own thresholds."""
+    return {
+        size: Figures.of(judge(part.targets, said, thresholds))
+        for (size, part), said in zip(parts.items(), probabilities, strict=True)
+    }
+
+
 def cross_fit(labelled: Labelled, texts: int, ask: Ask, *, halves: int = HALVINGS) -> list[Judged]:
     """Judge so many joined texts of each size, and all comments, of each half of `halves` random halvings."""
     dice = np.random.default_rng(1)

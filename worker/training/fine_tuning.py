@@ -21,13 +21,14 @@ from worker.segments import Segmentation, write_segmentation
 from worker.settings import WorkerSettings
 from worker.tokens import TextTokenizer
 from worker.training.calibration import fit_calibration, fold
-from worker.training.card import model_card
+from worker.training.card import joined_section, model_card
 from worker.training.checkpoints import Keeper, begin, end, last_checkpoint, refuse_other
+from worker.training.crossfit import Figures, by_own_thresholds
 from worker.training.emoji import symbols
 from worker.training.encoder import Encoder, load_encoder
 from worker.training.evaluation import Answers
 from worker.training.examples import Curriculum, Examples
-from worker.training.joining import to_fit
+from worker.training.joining import joined, judged_texts, to_fit, together
 from worker.training.labelled import Labelled, read_split
 from worker.training.pictures import draw_curves, draw_reliability
 from worker.training.progress import Progress, Reporter, Watcher
@@ -88,13 +89,16 @@ def _finish(recipe: Recipe, encoder: Encoder, trainer: Any, dev: Labelled, out: 
     if recipe.segment_tokens is not None:
         write_segmentation(Segmentation(tokens=recipe.segment_tokens), out)
     fitted = to_fit(dev, np.random.default_rng(recipe.seed)) if recipe.joined else dev
-    said = _said(recipe, encoder, trainer, fitted.texts, out)
-    calibration = fit_calibration(fitted.targets, said.logits, said.counts, said.pooling)
+    long = joined(dev, judged_texts(dev), np.random.default_rng(0))  # those that `moodmill evaluate --joined` draws
+    said = _said(recipe, encoder, trainer, together([fitted, *long.values()]).texts, out)
+    of_fitted, *of_long = said.parted([len(fitted), *map(len, long.values())])
+    calibration = fit_calibration(fitted.targets, of_fitted.logits, of_fitted.counts, of_fitted.pooling)
     fold(calibration, encoder.model)
-    tuned = tune_thresholds(fitted.targets, said.probabilities(calibration))
+    tuned = tune_thresholds(fitted.targets, of_fitted.probabilities(calibration))
     thresholds = {name: round(float(one), 3) for name, one in zip(EMOTIONS, tuned, strict=True)}
-    singly, _ = said.parted([len(dev), len(fitted) - len(dev)])
+    singly, _ = of_fitted.parted([len(dev), len(fitted) - len(dev)])
     report = judge(dev.targets, singly.probabilities(calibration), thresholds)
+    sizes = by_own_thresholds(long, [one.probabilities(calibration) for one in of_long], thresholds)
     parameters = sum(one.numel() for one in encoder.model.parameters())
 
     model = encoder.model.cpu()
@@ -103,7 +107,9 @@ def _finish(recipe: Recipe, encoder: Encoder, trainer: Any, dev: Labelled, out: 
     (out / "recipe.json").write_text(recipe.as_json())
     _draw(trainer.state.log_history, report, out)
     # Before the calibration, which has seen both halves.
-    card = model_card(recipe, report, cross_tuned_f1(dev.targets, singly.probabilities()), parameters)
+    cross_tuned = cross_tuned_f1(dev.targets, singly.probabilities())
+    long_texts = joined_section({1: Figures.of(report)} | sizes, judged_texts(dev))
+    card = model_card(recipe, report, long_texts, cross_tuned, parameters)
     (out / "README.md").write_text(card, encoding="utf-8")
     return report
 

@@ -16,6 +16,8 @@ SIZES: Final = (2, 4, 8)
 #: For so many comments one text of each size is joined where calibration and thresholds are fitted on both: short texts
 #: are what most people write.
 COMMENTS_A_JOIN: Final = 6
+#: Joined texts of each size by which a model is judged, at most: where nobody says otherwise.
+_JUDGED_TEXTS: Final = 1_000
 
 
 def joined(labelled: Labelled, texts: int, dice: np.random.Generator) -> dict[int, Labelled]:
@@ -27,6 +29,11 @@ def joined(labelled: Labelled, texts: int, dice: np.random.Generator) -> dict[in
         merged = [" ".join(labelled.texts[row] for row in some) for some in rows]
         found[size] = Labelled(texts=merged, targets=labelled.targets[rows].max(axis=1))
     return found
+
+
+def judged_texts(labelled: Labelled) -> int:
+    """Return how many joined texts of each size a model is judged by where nobody says otherwise."""
+    return min(_JUDGED_TEXTS, len(labelled))
 
 
 def sized(labelled: Labelled, texts: int, dice: np.random.Generator) -> dict[int, Labelled]:

@@ -95,6 +95,9 @@ def test_the_folder_holds_all_that_a_reader_wants(trained: Trained, recipe: Reci
     card = (out / "README.md").read_text()
     assert f"{report.macro.f1:.3f}" in card
     assert "Binary cross-entropy" in card
+    assert [line[:4] for line in card.partition("### Long texts")[2].splitlines() if line[2:3].isdigit()] == [
+        f"| {size} " for size in (1, 2, 4, 8)
+    ]
 
 
 def test_a_watcher_sees_loss_and_score(trained: Trained) -> None:
