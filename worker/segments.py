@@ -8,7 +8,7 @@ it, up to how many tokens it is to be given at once, and how the answers become 
 
 import json
 import re
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -22,7 +22,8 @@ from db.errors import ModelError
 
 #: How the probabilities of a text's segments become those of the text, an emotion at a time. "noisy-or": that at least
 #: one segment carries it, as if they were independent: 1 - (1 - p1)(1 - p2)… (Pearl, "Probabilistic Reasoning in
-#: Intelligent Systems", 1988). "max": the largest.
+#: Intelligent Systems", 1988), of a text of more than INDEPENDENT segments that so many such ones would. "max": the
+#: largest.
 Pooling = Literal["noisy-or", "max"]
 
 #: Beside a model's weights.
@@ -31,8 +32,11 @@ FILE: Final = "segments.json"
 MAX_SEGMENT: Final = 512
 #: The fewest that can be declared.
 MIN_SEGMENT: Final = 8
+#: Segments of a text that count as independent. A page speaks of one thing, and small doubts of fifty segments would
+#: add up to certainties; calibration, which is fitted on up to eight comments joined, has not seen more.
+INDEPENDENT: Final = 8
 #: Where a sentence ends: after its mark, and what closes with it, or where a line does.
-_END: Final = re.compile(r"""[.!?…]["'\u201d\u2019)\]]*\s+|\s*\n\s*""")
+_END: Final = re.compile(r"""[.!?…]["'\u201d\u2019)\]]*\s+|\n\s*""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +87,16 @@ def segments(text: str, offsets: Sequence[tuple[int, int]], most: int) -> list[s
 
 def _sentences(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Yield the first token of each sentence, and the one after its last."""
-    firsts = [first for first, _ in offsets]
+    ends = [
+        end for _, end in offsets
+    ]  # some tokenizers count the blank before a word in, which is the sentence's before
     begun = 0
-    for end in _END.finditer(text, 0, offsets[-1][1]):
-        at = bisect_left(firsts, end.end())
-        if begun < at < len(firsts):
+    for end in _END.finditer(text, 0, ends[-1]):
+        at = bisect_right(ends, end.end())
+        if begun < at < len(ends):
             yield begun, at
             begun = at
-    yield begun, len(firsts)
+    yield begun, len(ends)
 
 
 def _parts(sentences: Iterator[tuple[int, int]], most: int) -> Iterator[tuple[int, int]]:
@@ -101,6 +107,11 @@ def _parts(sentences: Iterator[tuple[int, int]], most: int) -> Iterator[tuple[in
         yield from pairwise(borders)
 
 
+def independence(counts: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return [n]: which share of the segments of each of n texts counts, of log(1 - p)."""
+    return np.minimum(1.0, INDEPENDENT / np.maximum(counts, 1))
+
+
 def pool(probabilities: NDArray[np.float32], counts: NDArray[np.int32], pooling: Pooling) -> NDArray[np.float32]:
     """Return [n, k] probabilities of n texts from those of their segments, [m, k]: `counts` says how many each has."""
     if len(counts) == len(probabilities):
@@ -109,7 +120,7 @@ def pool(probabilities: NDArray[np.float32], counts: NDArray[np.int32], pooling:
     if pooling == "max":
         return np.maximum.reduceat(probabilities, firsts, axis=0)
     none_of_them = np.multiply.reduceat(1 - probabilities.astype(np.float64), firsts, axis=0)
-    pooled = (1 - none_of_them).astype(np.float32)
+    pooled = (1 - none_of_them ** independence(counts)[:, None]).astype(np.float32)
     alone = counts == 1  # to the last bit what the model says
     pooled[alone] = probabilities[firsts[alone]]
     return pooled

@@ -41,7 +41,8 @@ class WorkerSettings(BaseSettings):
     hf_model_revision: str | None = None
     #: Names of the outputs of a model that does not name them: with commas between, a file, or "goemotions".
     moodmill_labels: str | None = None
-    #: Tokens of a text that are read at most, special ones included; a text that is longer is marked as truncated.
+    #: Tokens of a text that are read at most, special ones included, and never more than 100,000 characters; a text
+    #: that is longer is marked as truncated.
     moodmill_max_tokens: PositiveInt = MAX_TOKENS
     #: The one language that the model reads: texts mostly in another are marked as unsupported. "auto" is what the
     #: model's card says; "any": none is marked.

@@ -93,8 +93,9 @@ class TextTokenizer:
         counts = []
         for text, encoding in self._encodings(texts):
             offsets = self._own(encoding.offsets)
-            firsts = [offsets[part.start][0] for part in self._slices(text, offsets)[1:]]
-            borders = [0, *firsts, offsets[-1][1] if offsets else 0]
+            # By their ends: a blank belongs to the token behind it, where it belongs to one at all.
+            ends = [offsets[part.stop - 1][1] for part in self._slices(text, offsets)] if offsets else [0]
+            borders = [0, *ends]
             found += [text[start:stop] for start, stop in pairwise(borders)]
             counts.append(len(borders) - 1)
         return found, np.array(counts, dtype=np.int32)

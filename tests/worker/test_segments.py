@@ -43,6 +43,11 @@ def test_a_segment_holds_as_many_whole_sentences_as_there_is_room_for(
         assert read_in(text, most) == expected
 
 
+def test_a_token_with_the_blank_before_it_belongs_to_its_own_sentence() -> None:
+    offsets = [(0, 3), (3, 7), (7, 8), (8, 14), (14, 19), (19, 20)]
+    assert segments("One two. Three four.", offsets, 4) == [slice(0, 3), slice(3, 6)]
+
+
 def test_a_text_has_an_emotion_where_one_of_its_segments_has_it() -> None:
     probabilities = np.array([[0.5, 0.0], [0.1, 0.3], [0.2, 0.4], [0.9, 0.123456789]], dtype=np.float32)
     counts = np.array([1, 2, 1], dtype=np.int32)
@@ -52,6 +57,23 @@ def test_a_text_has_an_emotion_where_one_of_its_segments_has_it() -> None:
         "what is read at once is what the model says, to the last bit"
     )
     assert pool(probabilities, counts, "max").tolist() == probabilities[[0, 2, 3]].tolist()
+
+
+def test_a_text_of_many_segments_says_what_a_few_of_its_kind_would() -> None:
+    doubtful = np.full((8 + 80, 1), 0.1, dtype=np.float32)
+    few, many = pool(doubtful, np.array([8, 80], dtype=np.int32), "noisy-or")
+    np.testing.assert_allclose(few, 1 - 0.9**8, rtol=1e-6)
+    np.testing.assert_allclose(many, few, rtol=1e-6)
+    # and one that is sure among them is not lost
+    some = np.array([[0.99], *[[0.0]] * 11], dtype=np.float32)
+    assert pool(some, np.array([12], dtype=np.int32), "noisy-or") > 0.9
+
+
+def test_blanks_without_an_end_are_gone_through_once() -> None:
+    # were each blank tried anew, these would take ten minutes
+    offsets = [(0, 5)] * 60 + [(100_000, 100_004)] * 60
+    for _ in range(30):
+        assert segments(f"blank{' ' * 99_995}text", offsets, 48)[0].stop <= 48
 
 
 def test_a_segment_that_failed_leaves_no_number() -> None:

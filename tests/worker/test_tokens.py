@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from db.emotions import EMOTIONS
 from db.errors import ModelError
+from tests.worker.architectures import FAMILIES, Family, make_of
 from tests.worker.builders import TEXTS, plain_tokenizer, tokenizer_for
 from worker import tokens
 from worker.settings import MAX_TOKENS
@@ -39,6 +41,17 @@ def test_a_long_text_is_read_in_segments_of_the_model_s_limit(tiny_model: Path) 
     assert [segment.length for segment in long.segments] == [401, 401, 402]
     [plain] = plain_tokenizer(tiny_model)([words_of(1_200)], add_special_tokens=False)["input_ids"]
     assert [token for segment in long.segments for token in segment.ids[1:-1]] == plain
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_the_texts_of_segments_have_their_ids(family: Family, tmp_path: Path) -> None:
+    tokenizer = TextTokenizer(make_of(family, tmp_path, EMOTIONS), 40)
+    texts = ["i love this. so much, thanks! i hate the way he said it, and i am sorry for her. " * 3, "thanks", ""]
+    cut, counts = tokenizer.cut(texts)
+    encoded = tokenizer.encode(texts)
+    assert counts.tolist() == [len(one.segments) for one in encoded]
+    assert counts[0] > 2
+    assert [ids_of(one) for one in tokenizer.encode(cut)] == [part.ids for one in encoded for part in one.segments]
 
 
 def test_only_a_text_over_the_limit_of_tokens_is_cut_and_marked(tiny_model: Path) -> None:

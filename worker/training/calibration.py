@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import logsigmoid
 
-from worker.segments import Pooling
+from worker.segments import Pooling, independence
 from worker.training.encoder import output_layer
 
 #: Weight of the squared distance from "no change", in positive examples: a rare emotion's scale stays near 1.
@@ -50,6 +50,7 @@ def fit_calibration(
     """
     wanted, found = torch.from_numpy(targets).double(), torch.from_numpy(logits).double()
     owners = None if counts is None else torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
+    share = 1 if counts is None or pooling == "max" else torch.from_numpy(independence(counts))[:, None]
     #: log(1 - p) of a text, from those of its segments.
     reduce = "sum" if pooling == "noisy-or" else "amin"
     scale = torch.ones(logits.shape[1], dtype=torch.float64, requires_grad=True)
@@ -61,6 +62,7 @@ def fit_calibration(
         lacking = logsigmoid(-(found * scale + shift))  # log(1 - p) of each segment
         if owners is not None:
             lacking = torch.zeros_like(wanted).scatter_reduce(0, owners[:, None].expand_as(lacking), lacking, reduce)
+            lacking = lacking * share
         having = torch.log(-torch.expm1(lacking.clamp(max=-_LEAST)))
         total = -(wanted * having + (1 - wanted) * lacking).sum()
         total = total + SHRINK / 2 * ((scale - 1) ** 2 + shift**2).sum()
