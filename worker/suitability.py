@@ -1,5 +1,6 @@
 """Tells texts that a model was not made for: what it says of them is noise."""
 
+import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -11,6 +12,8 @@ from db.unsupported import Reason
 Language = Literal["en"]
 #: What CLD2 calls English: Scots is mostly slang on Reddit. Where it does not know, it is sure of nothing.
 _ENGLISH: Final = {"en", "sco", "un"}
+#: What is in no language: CLD2 would read the letters of an address.
+_ADDRESS: Final = re.compile(r"(?:https?://|www\.)[^\s)\]>]+")
 #: Bytes of letters, in UTF-8, from which on CLD2 is believed: "Ich bin so glücklich" has as many. Of GoEmotions' 43,410
 #: English comments, 11 pass for another language by this rule, and without a limit 35.
 MIN_BYTES: Final = 20
@@ -37,6 +40,7 @@ class Suitability:
 
 def _is_foreign(text: str) -> bool:
     """Tell whether a text is for sure, and mostly, in another language than English."""
+    text = _ADDRESS.sub(" ", text)
     try:
         is_sure, letters, languages = pycld2.detect(text)
     except pycld2.error:  # of control characters and the like

@@ -104,6 +104,8 @@ def test_a_sentence_of_another_language_is_told(language: str) -> None:
         "HAHAHAHAHA OH MY GOD WHAT IS THIS I LOVE IT SO MUCH",
         "\N{FACE WITH TEARS OF JOY}" * 60,
         "https://example.org/r/de/kommentare/schoene-gruesse-aus-hamburg",
+        "[As am I.](http://imgur.com/EviOiqqWxKjpfVT)",
+        "Ok, [got it](http://i.imgur.com/IufQxzzkXwqPyfr.jpg). See www.qxzvvk.example/wkjzqr-vvyxqz/zzqwkx too",
         "def f(x): return [y ** 2 for y in range(x)]",
         "Lukaku, De Bruyne, Lewandowski and Ibrahimović all scored for their teams",
         "My grandma always said »Morgenstund hat Gold im Mund«, and I never knew what she meant by that",
