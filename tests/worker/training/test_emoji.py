@@ -8,6 +8,7 @@ from transformers import AutoModelForSequenceClassification
 
 from tests.worker.architectures import FAMILIES, Family, make_of
 from tests.worker.builders import plain_tokenizer
+from worker.repository import BUNDLED
 from worker.training.emoji import symbols
 from worker.training.encoder import Encoder, load_encoder
 from worker.training.recipe import Recipe
@@ -61,9 +62,18 @@ def test_symbols_are_found_in_texts(encoder: Encoder, text: str, tokens: list[st
     assert encoder.tokenizer.tokenize(text) == tokens
 
 
-@pytest.mark.parametrize("text", ["https://a.b", "12:30", "foxden", "a:oh", "c:/d"])
-def test_what_looks_like_one_within_a_word_is_none(encoder: Encoder, text: str) -> None:
-    assert not symbols().keys() & set(encoder.tokenizer.tokenize(text))
+@pytest.mark.parametrize(
+    "text",
+    ["https://a.b", "12:30", "foxden", "a:oh", "c:/d", "**Edit:** no", "^^small", "|:|:|", "the D: drive", "2<34"],
+)
+def test_what_looks_like_one_is_none(encoder: Encoder, text: str) -> None:
+    for tokenizer in (encoder.tokenizer, plain_tokenizer(BUNDLED)):
+        assert not symbols().keys() & set(tokenizer.tokenize(text))
+
+
+def test_the_bundled_model_knows_the_same_symbols() -> None:
+    tokenizer = plain_tokenizer(BUNDLED)
+    assert [symbol for symbol in symbols() if tokenizer.tokenize(symbol) != [symbol]] == []
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.name)
