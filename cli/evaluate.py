@@ -100,7 +100,7 @@ def evaluate(
     from worker.training.joining import judged_texts
     from worker.training.labelled import read_labelled
     from worker.training.pictures import draw_reliability
-    from worker.training.report import judge
+    from worker.training.report import judge, without_nan
     from worker.training.thresholds import HALVINGS, cross_tuned_f1
 
     if against and not (joined and cross_tuned):
@@ -120,7 +120,9 @@ def evaluate(
     apart = {}
     if against:
         others = settings.model_copy(update={"hf_model_repo": against, "hf_model_revision": None})
-        apart = differences(fitted, _cross_fitted(find_model(others), others, labelled, texts))
+        theirs = _cross_fitted(find_model(others), others, labelled, texts)
+        with _progress("comparing") as told:
+            apart = differences(fitted, theirs, told)
     if picture:
         draw_reliability(report, picture)
     if as_json:
@@ -128,8 +130,8 @@ def evaluate(
         print_json(
             {"model": files.name, "data": str(data), "cross_tuned_macro_f1": halves}
             | report.as_json()
-            | {name: {size: asdict(figures) for size, figures in of.items()} for name, of in sizes.items() if of}
-            | ({"differences": apart} if apart else {})
+            | without_nan({name: {size: asdict(one) for size, one in of.items()} for name, of in sizes.items() if of})
+            | ({"differences": without_nan(apart)} if apart else {})
         )
         return
     if as_card:

@@ -82,6 +82,15 @@ def test_joined_comments_are_judged_by_its_own_thresholds_and_by_what_half_of_th
     assert "### Long texts" in card.stdout
 
 
+def test_what_is_undefined_is_null_where_nothing_is_labelled(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "neutral.tsv").write_text("It rains\t27\tc0\nIt pours\t27\tc1\n" * 4)
+    options = ("--data", "neutral.tsv", "--joined", "--cross-tuned", "--texts", "2", "--json")
+    done = moodmill_here("evaluate", tiny_model, *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert told["joined"]["2"]["share"] is told["joined_cross_tuned"]["1"]["share"] is None
+
+
 def test_the_bundled_model_is_judged_where_none_is_named(labelled: Path) -> None:
     done = moodmill_here("evaluate", "--data", labelled, "--json", cwd=labelled.parent)
     assert done.returncode == 0, done.stderr
@@ -93,6 +102,7 @@ def test_the_bundled_model_is_judged_where_none_is_named(labelled: Path) -> None
     [
         ((), "Missing option '--data'"),
         (("--data", "nowhere.tsv"), "nowhere.tsv cannot be read"),
+        (("--data", "alone.tsv", "--joined", "--cross-tuned"), "a single labelled comment has no halves"),
         (("--data", "labelled.tsv", "--texts", "5"), "--texts goes with --joined"),
         (
             ("--data", "labelled.tsv", "--joined", "--against", "bundled"),
@@ -104,6 +114,7 @@ def test_the_bundled_model_is_judged_where_none_is_named(labelled: Path) -> None
     ],
 )
 def test_bad_input_is_one_line(labelled: Path, arguments: tuple[str, ...], said: str) -> None:
+    (labelled.parent / "alone.tsv").write_text("I love it\t18\tc0\n")
     done = moodmill_here("evaluate", *arguments, cwd=labelled.parent)
     assert done.returncode in (1, 2)
     assert said in done.stderr

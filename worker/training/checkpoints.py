@@ -73,7 +73,9 @@ def begin(out: Path, wanted: dict[str, Any]) -> Path:
 
 def _require_same(out: Path, was: dict[str, Any], wanted: dict[str, Any]) -> None:
     if was != wanted:
-        other = [name for name, value in wanted["recipe"].items() if was["recipe"].get(name) != value]
+        if was["recipe"].keys() != wanted["recipe"].keys():
+            raise SettingError(f"{out} holds a training that another version of moodmill began: name a new folder")
+        other = [name for name, value in wanted["recipe"].items() if was["recipe"][name] != value]
         raise SettingError(
             f"{out} holds a training that has not ended, with another {', '.join(other) or 'content of the data'}: "
             "repeat its own settings to go on with it, or name a new folder"

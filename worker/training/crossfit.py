@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.emotions import EMOTIONS
+from db.errors import SourceError
 from worker.training.calibration import fit_calibration
 from worker.training.evaluation import Answers
 from worker.training.joining import halvings, sized, to_fit, together
@@ -79,7 +80,12 @@ def by_own_thresholds(
 
 
 def cross_fit(labelled: Labelled, texts: int, ask: Ask, *, halves: int = HALVINGS) -> list[Judged]:
-    """Judge so many joined texts of each size, and all comments, of each half of `halves` random halvings."""
+    """Judge so many joined texts of each size, and all comments, of each half of `halves` random halvings.
+
+    Raises SourceError where there are no two halves.
+    """
+    if len(labelled) < 2:
+        raise SourceError("a single labelled comment has no halves: two are needed to judge one by the other")
     dice = np.random.default_rng(1)
     pairs = [(to_fit(fitted, dice), sized(judged, texts, dice)) for fitted, judged in halvings(labelled, halves)]
     sets = [one for fitted, judged in pairs for one in (fitted, *judged.values())]
@@ -103,18 +109,24 @@ def by_size(judged: Sequence[Judged]) -> dict[int, Figures]:
     return {size: Figures.mean([one.figures() for one in judged if one.size == size]) for size in sizes}
 
 
-def differences(ours: Sequence[Judged], theirs: Sequence[Judged]) -> dict[int, dict[str, tuple[float, float]]]:
+def differences(
+    ours: Sequence[Judged], theirs: Sequence[Judged], told: Callable[[int, int], None] = lambda *_: None
+) -> dict[int, dict[str, tuple[float, float]]]:
     """Return the interval of 95 % of each figure's difference, ours less theirs, by size: a paired bootstrap.
+
+    `told` gets how many resamples are judged, and of how many: a second each.
 
     Of both judged on the same texts, by the first halving: texts are drawn with replacement, the same for both (Efron,
     "Bootstrap Methods: Another Look at the Jackknife", 1979).
     """
     dice = np.random.default_rng(2)
     found: dict[int, dict[str, tuple[float, float]]] = {}
-    for size in dict.fromkeys(one.size for one in ours):
+    sizes = dict.fromkeys(one.size for one in ours)
+    for number, size in enumerate(sizes):
         pairs = [both for both in zip(ours, theirs, strict=True) if both[0].size == size][:2]
         drawn = []
-        for _ in range(RESAMPLES):
+        for resample in range(RESAMPLES):
+            told(number * RESAMPLES + resample, len(sizes) * RESAMPLES)
             rows = [dice.integers(0, len(one.targets), len(one.targets)) for one, _ in pairs]
             us, them = (
                 Figures.mean([both[side].figures(some) for both, some in zip(pairs, rows, strict=True)])

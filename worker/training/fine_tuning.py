@@ -86,8 +86,7 @@ def _finish(recipe: Recipe, encoder: Encoder, trainer: Any, dev: Labelled, out: 
     """Write the model, calibrated and with thresholds: fitted on joined comments, too, where it learned from such."""
     out.mkdir()
     encoder.tokenizer.save_pretrained(out)
-    if recipe.segment_tokens is not None:
-        write_segmentation(Segmentation(tokens=recipe.segment_tokens), out)
+    write_segmentation(Segmentation(tokens=recipe.segment_tokens or encoder.max_tokens), out)
     fitted = to_fit(dev, np.random.default_rng(recipe.seed)) if recipe.joined else dev
     long = joined(dev, judged_texts(dev), np.random.default_rng(0))  # those that `moodmill evaluate --joined` draws
     said = _said(recipe, encoder, trainer, together([fitted, *long.values()]).texts, out)

@@ -62,7 +62,7 @@ class Recipe:
     #: Tokens of a comment that are read in training.
     max_tokens: int = 512
     #: Tokens that the model reads of a text at once when it is used, special ones included: a longer text is read in
-    #: segments of whole sentences (worker.segments). None: as many as it has positions.
+    #: segments of whole sentences (worker.segments). None: as many as it read in training.
     segment_tokens: int | None = None
     seed: int = 7
     #: Store the weights as fp16, half the size: probabilities move by about 0.001 at the most.
@@ -70,11 +70,13 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raise SettingError for what cannot be meant."""
-        for name in ("epochs", "batch", "max_tokens"):
-            if getattr(self, name) < 1:
-                raise SettingError(f"{name} is {getattr(self, name)}: expected 1 or more")
-        if self.segment_tokens is not None and self.segment_tokens < MIN_SEGMENT:
-            raise SettingError(f"segment_tokens is {self.segment_tokens}: expected {MIN_SEGMENT} or more")
+        for name, least in (("epochs", 1), ("batch", 1), ("max_tokens", MIN_SEGMENT)):
+            if getattr(self, name) < least:
+                raise SettingError(f"{name} is {getattr(self, name)}: expected {least} or more")
+        if self.segment_tokens is not None and not MIN_SEGMENT <= self.segment_tokens <= self.max_tokens:
+            raise SettingError(
+                f"segment_tokens is {self.segment_tokens}: expected {MIN_SEGMENT} to max_tokens, {self.max_tokens}"
+            )
         if self.frozen_layers < 0:
             raise SettingError(f"frozen_layers is {self.frozen_layers}: expected 0 or more")
         if self.fold is not None:

@@ -67,7 +67,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures for JSON, null where one is undefined."""
-        found: dict[str, Any] = _without_nan(asdict(self))
+        found: dict[str, Any] = without_nan(asdict(self))
         return found
 
 
@@ -155,9 +155,9 @@ def expected_calibration_error(bins: tuple[Bin, ...]) -> float:
     return sum(one.n * abs(one.observed - one.predicted) for one in bins if one.n) / max(total, 1)
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_nan(one) for name, one in value.items()}
+        return {name: without_nan(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(one) for one in value]
+        return [without_nan(one) for one in value]
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -219,6 +219,13 @@ def test_an_unfinished_training_of_another_recipe_is_refused(recipe: Recipe, dat
         train(replace(recipe, epochs=5, seed=1), out)
     with pytest.raises(SettingError, match="has not ended, with another limit"):
         train(replace(recipe, limit=100), out)
+    # by a version whose recipes had no joined comments
+    begun = out / CHECKPOINTS / "begun.json"
+    was = json.loads(begun.read_text())
+    del was["recipe"]["joined"]
+    begun.write_text(json.dumps(was))
+    with pytest.raises(SettingError, match="that another version of moodmill began: name a new folder"):
+        train(recipe, out)
 
 
 def test_soft_labels_of_dev_are_told_and_other_ones_are_another_training(
