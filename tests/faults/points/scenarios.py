@@ -90,8 +90,12 @@ class Scenario(ABC):
         found = np.array([[rows[self._id(n)][name] for name in EMOTIONS] for n in range(len(TEXTS))], dtype=np.float32)
         np.testing.assert_allclose(found, _probabilities(self._setup.model), atol=1e-3, rtol=0)
 
-    def _check_run(self, *, skipped: int, dead: Sequence[int]) -> None:
-        (mine,) = self.runs()
+    def _only_run(self) -> str:
+        runs = self.runs()
+        assert len(runs) == 1, runs
+        return runs[0]
+
+    def _check_run(self, mine: str, *, skipped: int, dead: Sequence[int]) -> None:
         found = status(self._setup.store, mine)
         assert found.finished, found
         assert found.adds_up, found
@@ -122,7 +126,7 @@ class Label(Scenario):
         return None if found.finished and not found.source_errors else ["resume", runs[0]]
 
     def check(self) -> None:
-        self._check_run(skipped=len(GONE), dead=[4])
+        self._check_run(self._only_run(), skipped=len(GONE), dead=[4])
 
 
 class Work(Label):
@@ -182,7 +186,7 @@ class Replay(Scenario):
         return ["dead", "replay", "--run", mine] if dead_letters(self._setup.store, mine) else None
 
     def check(self) -> None:
-        self._check_run(skipped=0, dead=[])
+        self._check_run(self._only_run(), skipped=0, dead=[])
 
 
 class NightlyJob(Scenario):
@@ -214,7 +218,15 @@ class NightlyJob(Scenario):
         return ["schedule", "run", self.source] if is_left or not self.runs() else None
 
     def check(self) -> None:
-        self._check_run(skipped=len(GONE), dead=[])
+        runs = self.runs()
+        assert runs, "no run was opened"
+        for given_up in runs[:-1]:  # what was kept of the table could not be read: its rows are, once more
+            found = status(self._setup.store, given_up)
+            assert found.finished, found
+            assert found.adds_up, found
+            assert all("given up" in error for error in found.source_errors.values()), found
+            assert found.source_errors, found
+        self._check_run(runs[-1], skipped=len(GONE), dead=[])
         assert not any((self._setup.folder / "spool").glob("*/*")), "what was kept of the table is needed no more"
 
 

@@ -1,8 +1,8 @@
-"""A warm process: it has imported the libraries, and forks a process for each command that it is asked to start.
+"""A warm process: it has imported all modules, and forks a process for each command that it is asked to start.
 
-Hundreds of commands are started by a sweep, and their imports would be most of its time. Only libraries are imported
-beforehand: a command reads its settings and imports our modules as ever. `python -m tests.faults.points.warm` is what
-`Warm` talks to, a JSON line for each question and each answer.
+Thousands of commands are started by a sweep, and their imports would be most of its time. Modules of ours that read
+settings when they are imported read those of the warm process, which each command has as well. `Warm` talks to
+`python -m tests.faults.points.warm`, a JSON line for each question and each answer.
 """
 
 import gc
@@ -27,12 +27,14 @@ OF_COMMANDS: Final = (
     "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "pydantic_settings", "redis", "rich.console",
     "rich.progress", "rich.table", "sqlalchemy", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite",
     "sqlalchemy.orm", "sqlite3",
+    "cli.dead", "cli.export", "cli.label", "cli.schedule", "db.export", "db.jobs", "db.letters", "producers.labelling",
+    "producers.newrows", "producers.nightly", "worker.health",
 )  # fmt: skip
 #: What workers do, besides.
 OF_WORKERS: Final = (
     "celery.apps.worker", "celery.bin.worker", "celery.concurrency.thread", "celery.worker.consumer",
     "celery.worker.worker", "huggingface_hub", "tokenizers", "torch", "transformers",
-    "transformers.models.bert.modeling_bert",
+    "transformers.models.bert.modeling_bert", "worker.task",
 )  # fmt: skip
 
 
