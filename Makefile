@@ -22,11 +22,11 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## Label a bundled sample of comments, and show the emotions found
 	@$(BIN)/moodmill demo
 
-# Tests wait half of their time: six at once fill two cores, with a thread of torch each. One Redis serves four.
+# Tests wait half of their time: four at once fill two cores, with a thread of torch each. One Redis serves four.
 test: $(READY) ## Lint, check types, and run the whole test suite against real servers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(if $(REDIS_URL),4,6) --dist loadgroup -m 'not long'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 4 --dist loadgroup -m 'not long'
 
 # Processes that faults strike at each of their operations wait most of the time: four at once fill two cores.
 faults: $(READY) ## Put each fault into a run, and one at every operation of each process; print what came of it (two hours)
