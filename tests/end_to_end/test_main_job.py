@@ -44,7 +44,8 @@ def plain_transformers(texts: list[str], folder: Path) -> np.ndarray[Any, Any]:
         encoded = [tokenizer(segment, return_tensors="pt") for segment in segments]
         said = np.stack([torch.sigmoid(model(**segment).logits[0, columns]).numpy() for segment in encoded])
     firsts = np.cumsum(counts) - counts
-    return np.asarray(1 - np.multiply.reduceat(1 - said, firsts, axis=0))
+    lacking = np.multiply.reduceat(1 - said, firsts, axis=0)
+    return np.asarray(1 - lacking ** np.minimum(1, 8 / counts)[:, None])  # of more than 8 segments 8 of their kind
 
 
 @pytest.mark.real_data

@@ -64,7 +64,8 @@ def plain_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 def plain_probabilities(folder: Path, texts: Sequence[str], segment: int = 512) -> NDArray[np.float32]:
     """What transformers says by itself: a sigmoid, columns looked up by their label, one text at a time.
 
-    A text of more tokens than a segment holds, of one sentence, is read in equal parts: it has what any of them has.
+    A text of more tokens than a segment holds, of one sentence, is read in equal parts: it has what any of them has, of
+    more than 8 what 8 of their kind would have.
     """
     model: Any = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = plain_tokenizer(folder)
@@ -80,7 +81,7 @@ def plain_probabilities(folder: Path, texts: Sequence[str], segment: int = 512) 
             with torch.no_grad():
                 found = torch.sigmoid(model(part).logits[0])
             lacking *= [1 - float(found[outputs[name]]) for name in EMOTIONS]
-        rows.append(1 - lacking)
+        rows.append(1 - lacking ** min(1, 8 / count))
     return np.array(rows, dtype=np.float32)
 
 
