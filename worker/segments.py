@@ -11,7 +11,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -72,12 +71,13 @@ def read_segmentation(folder: Path) -> Segmentation:
 def segments(text: str, offsets: Sequence[tuple[int, int]], most: int) -> list[slice]:
     """Return which of a text's tokens make a segment, `most` at most: whole sentences, as many as there is room for.
 
-    `offsets`: where each token begins and ends in the text. A longer sentence is cut into parts of about equal length.
+    `offsets`: where each token begins and ends in the text. A longer sentence is cut between words, into parts of about
+    equal length; a longer word is cut too.
     """
     if len(offsets) <= most:
         return [slice(0, len(offsets))]
     found: list[slice] = []
-    for start, stop in _parts(_sentences(text, offsets), most):
+    for start, stop in _parts(text, offsets, most):
         if found and stop - found[-1].start <= most:
             found[-1] = slice(found[-1].start, stop)
         else:
@@ -87,9 +87,8 @@ def segments(text: str, offsets: Sequence[tuple[int, int]], most: int) -> list[s
 
 def _sentences(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Yield the first token of each sentence, and the one after its last."""
-    ends = [
-        end for _, end in offsets
-    ]  # some tokenizers count the blank before a word in, which is the sentence's before
+    # By their ends: some tokenizers count the blank before a word in, which is the sentence's before.
+    ends = [end for _, end in offsets]
     begun = 0
     for end in _END.finditer(text, 0, ends[-1]):
         at = bisect_right(ends, end.end())
@@ -99,12 +98,22 @@ def _sentences(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[tuple[
     yield begun, len(ends)
 
 
-def _parts(sentences: Iterator[tuple[int, int]], most: int) -> Iterator[tuple[int, int]]:
-    """Cut sentences that are longer than a segment."""
-    for start, stop in sentences:
-        count = -(-(stop - start) // most)
-        borders = [start + (stop - start) * number // count for number in range(count + 1)]
-        yield from pairwise(borders)
+def _parts(text: str, offsets: Sequence[tuple[int, int]], most: int) -> Iterator[tuple[int, int]]:
+    """Yield sentences, those that are longer than a segment in parts."""
+    for start, stop in _sentences(text, offsets):
+        begun = start
+        while stop - begun > most:
+            left = -(-(stop - begun) // most)
+            border = begun + -(-(stop - begun) // left)  # rounded up: what is left fits into one part less
+            at = next((token for token in range(border, begun, -1) if _begins_word(text, offsets[token][0])), border)
+            yield begun, at
+            begun = at
+        yield begun, stop
+
+
+def _begins_word(text: str, at: int) -> bool:
+    """Tell whether a token that begins there does; some tokenizers count the blank before a word in."""
+    return any(character.isspace() for character in text[at - 1 : at + 1])
 
 
 def independence(counts: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ def read_in(text: str, most: int) -> list[str]:
         ("One two. Three four. Five.", 6, ["One two. Three four.", "Five."]),
         ("One two! Three? “Four five.” Six", 5, ["One two! Three?", "“Four five.”", "Six"]),
         ("no marks\nbut lines\n\nthree of them", 4, ["no marks\nbut lines", "three of them"]),
-        ("a b c d e f g", 4, ["a b c", "d e f g"]),
+        ("a b c d e f g", 4, ["a b c d", "e f g"]),
         ("Short. a b c d e f g. Short.", 4, ["Short.", "a b c d", "e f g.", "Short."]),
         ("v1.2 is out... at 3.30 pm", 9, ["v1.2 is out...", "at 3.30 pm"]),
         ("!!! ??? ...", 4, ["!!!", "???", "..."]),
@@ -46,6 +46,23 @@ def test_a_segment_holds_as_many_whole_sentences_as_there_is_room_for(
 def test_a_token_with_the_blank_before_it_belongs_to_its_own_sentence() -> None:
     offsets = [(0, 3), (3, 7), (7, 8), (8, 14), (14, 19), (19, 20)]
     assert segments("One two. Three four.", offsets, 4) == [slice(0, 3), slice(3, 6)]
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "expected"),
+    [
+        ("The unbelievable happened again and again", 8, ["The unbelievable", "happened", "again and again"]),
+        ("so unbelievable", 6, ["so", "unbelievable"]),
+        ("unbelievably", 2, ["unbe", "liev", "ably"]),
+    ],
+)
+@pytest.mark.parametrize("counted_in", ["", " ?"], ids=["blanks apart", "blanks with the word behind them"])
+def test_a_sentence_longer_than_a_segment_is_cut_between_words_where_it_can_be(
+    text: str, most: int, expected: list[str], counted_in: str
+) -> None:
+    offsets = [match.span() for match in re.finditer(counted_in + r"\w\w?", text)]
+    parts = segments(text, offsets, most)
+    assert [text[offsets[part.start][0] : offsets[part.stop - 1][1]].strip() for part in parts] == expected
 
 
 def test_a_text_has_an_emotion_where_one_of_its_segments_has_it() -> None:
