@@ -57,13 +57,14 @@ def test_an_interrupted_training_says_how_to_go_on(tiny_model: Path, tmp_path: P
 
     # when
     try:
-        wait_until(lambda: "training, epoch 2: " in said.read_text())
+        wait_until(lambda: "training, epoch 2: " in said.read_text(), timeout=150)
         process.send_signal(signal.SIGINT)
 
         # then
         assert process.wait(60) == 130
     finally:
         process.kill()
+        process.wait()
     assert "interrupted; the same command goes on where the last checkpoint in out is" in said.read_text()
     assert "Traceback" not in said.read_text()
 

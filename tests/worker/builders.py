@@ -64,8 +64,8 @@ def plain_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 def plain_probabilities(folder: Path, texts: Sequence[str], segment: int = 512) -> NDArray[np.float32]:
     """What transformers says by itself: a sigmoid, columns looked up by their label, one text at a time.
 
-    A text of more tokens than a segment holds, of one sentence, is read in equal parts: it has what any of them has, of
-    more than 8 what 8 of their kind would have.
+    A text of more tokens than a segment holds, of one sentence whose words are tokens, is read in equal parts: it has
+    what any of them has, of more than 8 what 8 of their kind would have.
     """
     model: Any = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = plain_tokenizer(folder)
@@ -74,7 +74,9 @@ def plain_probabilities(folder: Path, texts: Sequence[str], segment: int = 512) 
     for text in texts:
         ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         count = max(1, math.ceil(len(ids) / (segment - 2)))
-        borders = [len(ids) * number // count for number in range(count + 1)]
+        borders = [0]
+        for left in range(count, 0, -1):
+            borders.append(borders[-1] + math.ceil((len(ids) - borders[-1]) / left))
         lacking = np.ones(len(EMOTIONS))
         for start, stop in pairwise(borders):
             part = torch.tensor([[tokenizer.cls_token_id, *ids[start:stop], tokenizer.sep_token_id]])
