@@ -26,7 +26,7 @@ FROM build AS build-producer
 COPY --from=wheel /wheels /wheels
 RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[traces,report]"
 # The model is the workers'.
-RUN rm -r /opt/moodmill/lib/python3.*/site-packages/worker/bundled
+RUN rm -r /opt/moodmill/lib/python3.*/site-packages/moodmill/worker/bundled
 
 # PyPI's torch for Linux brings CUDA: some gigabytes that a CPU has no use for.
 FROM build AS build-cpu

@@ -42,7 +42,7 @@ storm: $(READY) ## Put faults into runs in random order for MINUTES (10), and pr
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.storm --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 scale: $(READY) ## Fill PostgreSQL with ROWS (5000000) made-up rows, and time the dashboards' queries
-	@$(BIN)/python -W ignore -m bench.scale --rows $(or $(ROWS),5000000)
+	@$(BIN)/python -W ignore -m moodmill.bench.scale --rows $(or $(ROWS),5000000)
 
 check: $(READY) ## Lint and check types
 	$(BIN)/ruff check .

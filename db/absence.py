@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
-from db.filters import rows_within
-from db.nearnames import LIMIT, listed, nothing_of
-from db.schema import comment_emotion, rollup_mark, rollup_subreddit_month
+from moodmill.db.filters import rows_within
+from moodmill.db.nearnames import LIMIT, listed, nothing_of
+from moodmill.db.schema import comment_emotion, rollup_mark, rollup_subreddit_month
 
 
 def why_nothing(connection: Connection, *, models: Collection[str], subreddits: Collection[str], of_days: bool) -> str:

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds without an answer after which that is said, once a wait.
 SAID_AFTER_S: Final = 15.0
-#: Ends transactions of the same role that have waited so many seconds for the rows of a COPY (db.copy).
+#: Ends transactions of the same role that have waited so many seconds for the rows of a COPY (moodmill.db.copy).
 _END_COPIES: Final = """
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and usename = current_user and state = 'active' and wait_event = 'ClientRead'

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from sqlalchemy import case, func, literal_column, select
 
-from db.rollups import stale
-from db.schema import chunk, dead_letter, note, run, source
-from db.store import Store
-from db.unsupported import NOTES
+from moodmill.db.rollups import stale
+from moodmill.db.schema import chunk, dead_letter, note, run, source
+from moodmill.db.store import Store
+from moodmill.db.unsupported import NOTES
 
 #: Over so long comments/s are counted, so that they follow the present speed.
 SPEED_WINDOW: Final = timedelta(minutes=2)

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from db.comment import Comment, Ids, text_hash
-from db.emotions import EMOTIONS
-from db.unsupported import Reason
+from moodmill.db.comment import Comment, Ids, text_hash
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.unsupported import Reason
 
 
 @dataclass(frozen=True, kw_only=True)

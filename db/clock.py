@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select
 
-from db.schema import UtcDateTime
+from moodmill.db.schema import UtcDateTime
 
 
 def shared_now(connection: Connection) -> datetime:

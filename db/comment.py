@@ -30,7 +30,7 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     #: Number of the record in its source, from 0: with the source it names where the comment came from.
     position: int
-    #: Bare names (db.names): no u/ before them, no blanks around them.
+    #: Bare names (moodmill.db.names): no u/ before them, no blanks around them.
     subreddit: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] | None = None
     author: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] | None = None
     #: UTC.

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Integer, case, literal, select
 
-from db.emotions import EMOTIONS, GROUPS, Group
-from db.models import is_above
-from db.scope import Scope, in_batches
+from moodmill.db.emotions import EMOTIONS, GROUPS, Group
+from moodmill.db.models import is_above
+from moodmill.db.scope import Scope, in_batches
 
 #: The bit of each emotion in a comment's set of emotions.
 _BITS: Final = np.int64(1) << np.arange(len(EMOTIONS))

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, text
 
-from db.classified import Classified
-from db.emotions import EMOTIONS
+from moodmill.db.classified import Classified
+from moodmill.db.emotions import EMOTIONS
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _TRAILER = struct.pack(">h", -1)

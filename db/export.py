@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 from sqlalchemy import Select, select
 
-from db.absence import why_nothing
-from db.emotions import EMOTIONS
-from db.export_mark import COLUMNS, MARK
-from db.filters import rows_within
-from db.schema import comment_emotion
-from db.store import Store
+from moodmill.db.absence import why_nothing
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.export_mark import COLUMNS, MARK
+from moodmill.db.filters import rows_within
+from moodmill.db.schema import comment_emotion
+from moodmill.db.store import Store
 
 Form = Literal["parquet", "csv", "ndjson"]
 #: Hears how many rows are written so far.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from db.emotions import EMOTIONS
+from moodmill.db.emotions import EMOTIONS
 
 #: The columns of the first form of an export.
 _FIRST: Final = (

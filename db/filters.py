@@ -1,6 +1,6 @@
 """Which comments are asked for: of a source, to be classified, and of the store, to be read.
 
-Names are compared by their keys (db.names) in both, whatever they came as.
+Names are compared by their keys (moodmill.db.names) in both, whatever they came as.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,12 +11,12 @@ from typing import Any, Final, Protocol
 import msgspec
 from sqlalchemy import ColumnElement, Table, func
 
-from db.comment import Comment
-from db.errors import SettingError
-from db.lowered import lowered
-from db.namefile import read_names
-from db.names import Key, author_key, spellings, split_names, subreddit_key
-from db.text import is_visible
+from moodmill.db.comment import Comment
+from moodmill.db.errors import SettingError
+from moodmill.db.lowered import lowered
+from moodmill.db.namefile import read_names
+from moodmill.db.names import Key, author_key, spellings, split_names, subreddit_key
+from moodmill.db.text import is_visible
 
 
 class Candidate(Protocol):

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection
 
-from db.classified import Classified
+from moodmill.db.classified import Classified
 
 _SQLITE: Final = "select text_hash from comment_emotion where comment_id = ? and model = ? and created_at is ?"
 # A lookup by the key for each comment, in the part of its month. "limit 1" keeps the planner from making a join of it,

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import func, inspect, select, text
 
-from db.emotions import EMOTIONS
-from db.errors import SettingError
-from db.schema import comment_emotion, model_threshold
-from db.store import Store
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import SettingError
+from moodmill.db.schema import comment_emotion, model_threshold
+from moodmill.db.store import Store
 
 
 def index_emotions(store: Store, emotions: Sequence[str]) -> list[str]:

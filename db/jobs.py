@@ -9,9 +9,9 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Update, case, delete, exists, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from db.clock import shared_now
-from db.schema import chunk, dead_letter, job_label, job_run, run, source
-from db.store import Store
+from moodmill.db.clock import shared_now
+from moodmill.db.schema import chunk, dead_letter, job_label, job_run, run, source
+from moodmill.db.store import Store
 
 State = Literal["running", "succeeded", "failed", "stopped", "lost"]
 STATES: Final[tuple[State, ...]] = get_args(State)

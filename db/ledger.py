@@ -10,12 +10,12 @@ import msgspec
 from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from db.entries import Chunk, Cut, Note, Owner, Run, SourceFile, Waiting
-from db.errors import RunError, StoreError
-from db.letters import bury
-from db.schema import chunk, dead_letter, job_label, note, run, skipped, source
-from db.store import Store
-from db.written import read_layout, read_written_names, written_example, written_layout, written_names
+from moodmill.db.entries import Chunk, Cut, Note, Owner, Run, SourceFile, Waiting
+from moodmill.db.errors import RunError, StoreError
+from moodmill.db.letters import bury
+from moodmill.db.schema import chunk, dead_letter, job_label, note, run, skipped, source
+from moodmill.db.store import Store
+from moodmill.db.written import read_layout, read_written_names, written_example, written_layout, written_names
 
 #: Processes that began a chunk, of which the ledger keeps the names.
 MAX_NAMES: Final = 64

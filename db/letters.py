@@ -9,11 +9,11 @@ import msgspec
 from sqlalchemy import Column, Connection, Row, Select, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from db.comment import Comment
-from db.entries import DeadLetter
-from db.payload import kept_payload
-from db.schema import dead_letter, source
-from db.store import Store
+from moodmill.db.comment import Comment
+from moodmill.db.entries import DeadLetter
+from moodmill.db.payload import kept_payload
+from moodmill.db.schema import dead_letter, source
+from moodmill.db.store import Store
 
 #: Rows fetched at once.
 _PAGE: Final = 1_000

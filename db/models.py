@@ -6,11 +6,11 @@ import numpy as np
 from sqlalchemy import REAL, ColumnElement, Connection, cast, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from db.emotions import EMOTIONS, GROUP_OF
-from db.errors import SettingError, StoreError
-from db.schema import comment_emotion, model_threshold, rollup_day
-from db.schema import model as models
-from db.store import Store
+from moodmill.db.emotions import EMOTIONS, GROUP_OF
+from moodmill.db.errors import SettingError, StoreError
+from moodmill.db.schema import comment_emotion, model_threshold, rollup_day
+from moodmill.db.schema import model as models
+from moodmill.db.store import Store
 
 
 def register_model(store: Store, model: str, thresholds: Mapping[str, float]) -> None:

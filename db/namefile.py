@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from db.errors import SettingError
+from moodmill.db.errors import SettingError
 
 #: Bytes that a file of names has at most: some five million names.
 MAX_BYTES: Final = 100_000_000

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from heapq import nlargest
 from typing import Final, Literal
 
-from db.names import author_key
+from moodmill.db.names import author_key
 
 Kind = Literal["subreddit", "author"]
 

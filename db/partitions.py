@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from db.schema import comment_emotion
+from moodmill.db.schema import comment_emotion
 
 #: The first and the last year whose months have a part each. Times of a dump may be anything: those before and after
 #: share one part, so that no dump makes a million of them.

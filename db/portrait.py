@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
-from db.absence import why_nothing
-from db.cooccurrence import CoOccurrence, count_together
-from db.emotions import EMOTIONS, GROUP_OF
-from db.errors import SettingError
-from db.models import thresholds_of
-from db.rollups import Grain, sums_of
-from db.schema import comment_emotion
-from db.scope import Scope
-from db.store import Store
-from db.strongest import Example, strongest
-from db.unsupported import REASONS, Reason
+from moodmill.db.absence import why_nothing
+from moodmill.db.cooccurrence import CoOccurrence, count_together
+from moodmill.db.emotions import EMOTIONS, GROUP_OF
+from moodmill.db.errors import SettingError
+from moodmill.db.models import thresholds_of
+from moodmill.db.rollups import Grain, sums_of
+from moodmill.db.schema import comment_emotion
+from moodmill.db.scope import Scope
+from moodmill.db.store import Store
+from moodmill.db.strongest import Example, strongest
+from moodmill.db.unsupported import REASONS, Reason
 
 #: Days from the first to the last up to which time is shown by day: more are shown by month.
 BY_DAY: Final = 184

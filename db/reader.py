@@ -5,8 +5,8 @@ from typing import Any, Final
 from psycopg.sql import SQL, Identifier, Literal
 from sqlalchemy import inspect, text
 
-from db.errors import StoreError
-from db.store import Store
+from moodmill.db.errors import StoreError
+from moodmill.db.store import Store
 
 #: Milliseconds that a query of the role may take: nobody waits longer for a dashboard.
 STATEMENT_MS: Final = 60_000

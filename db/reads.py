@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Double, bindparam, case, cast, func, select, text
 
-from db.emotions import GROUP_OF, Group
-from db.entries import Note
-from db.errors import RunError
-from db.models import is_above
-from db.schema import chunk, comment_emotion, dead_letter, model_threshold, note, run, skipped, source
-from db.store import Store
-from db.written import read_layout, read_written_names
+from moodmill.db.emotions import GROUP_OF, Group
+from moodmill.db.entries import Note
+from moodmill.db.errors import RunError
+from moodmill.db.models import is_above
+from moodmill.db.schema import chunk, comment_emotion, dead_letter, model_threshold, note, run, skipped, source
+from moodmill.db.store import Store
+from moodmill.db.written import read_layout, read_written_names
 
 # What a run's status takes is built once: it is asked for again and again while a run goes on.
 _RUN: Final = select(run).where(run.c.id == bindparam("run"))

@@ -13,9 +13,9 @@ import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from db.classified import Classified
-from db.faults import Fault, fault_of
-from db.store import Store
+from moodmill.db.classified import Classified
+from moodmill.db.faults import Fault, fault_of
+from moodmill.db.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,8 @@ def find_refused(store: Store, classified: Classified, write: Write) -> dict[int
     """Return the rows that the database refuses, each with the reason; nothing is written.
 
     Halves are tried until single rows are left, so few of many cost little. Where a harmless row is refused as well, it
-    is not the rows that are at fault: none is returned. The months of all rows must have their parts (db.partitions).
+    is not the rows that are at fault: none is returned. The months of all rows must have their parts
+    (moodmill.db.partitions).
     """
     refused: dict[int, str] = {}
     with store.writing() as connection:

@@ -13,21 +13,21 @@ import msgspec
 from psycopg.errors import CheckViolation
 from sqlalchemy import Connection, bindparam, delete
 
-from db import ledger
-from db.classified import Classified
-from db.comment import ANOTHER_ID, ANOTHER_TEXT, Comment, other_id
-from db.copy import copy_rows
-from db.emotions import EMOTIONS
-from db.entries import DeadLetter, Note
-from db.faults import Fault, fault_of
-from db.identity import find_other_texts, sqlite_time
-from db.letters import bury, unclassified
-from db.partitions import UNDATED, make_months
-from db.refusals import find_refused
-from db.rollups import mark_days
-from db.schema import dead_letter
-from db.store import Store
-from db.unsupported import NOTES
+from moodmill.db import ledger
+from moodmill.db.classified import Classified
+from moodmill.db.comment import ANOTHER_ID, ANOTHER_TEXT, Comment, other_id
+from moodmill.db.copy import copy_rows
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.entries import DeadLetter, Note
+from moodmill.db.faults import Fault, fault_of
+from moodmill.db.identity import find_other_texts, sqlite_time
+from moodmill.db.letters import bury, unclassified
+from moodmill.db.partitions import UNDATED, make_months
+from moodmill.db.refusals import find_refused
+from moodmill.db.rollups import mark_days
+from moodmill.db.schema import dead_letter
+from moodmill.db.store import Store
+from moodmill.db.unsupported import NOTES
 
 #: Tries to store a chunk, but for the last: one may find that a month is missing, another that rows are refused.
 _TRIES: Final = 2

@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime, time
 
 from sqlalchemy import delete, func, select, text
 
-from db.clock import shared_now
-from db.partitions import EARLY, FIRST_YEAR, LAST_YEAR, LATE, begin_change, months_there, next_month, part_of
-from db.rollups import be_alone, close_days, refresh
-from db.schema import comment_emotion
-from db.store import Store
+from moodmill.db.clock import shared_now
+from moodmill.db.partitions import EARLY, FIRST_YEAR, LAST_YEAR, LATE, begin_change, months_there, next_month, part_of
+from moodmill.db.rollups import be_alone, close_days, refresh
+from moodmill.db.schema import comment_emotion
+from moodmill.db.store import Store
 
 
 def today(store: Store) -> date:

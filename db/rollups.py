@@ -3,7 +3,7 @@
 Whoever adds rows marks their days, in the same transaction. `refresh` takes the marks of a day away and then, in the
 same transaction, adds up the day anew: the rows of a mark that it took are there, and a mark that comes later stays. So
 the sums are exact after late and repeated comments and after a kill. Those of a day of which comments were let go
-(db.retention) stay as they were: the day is closed.
+(moodmill.db.retention) stay as they were: the day is closed.
 """
 
 import logging
@@ -32,9 +32,9 @@ from sqlalchemy import (
     union,
 )
 
-from db.emotions import EMOTIONS
-from db.models import is_above, thresholds_of
-from db.schema import (
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.models import is_above, thresholds_of
+from moodmill.db.schema import (
     closed_day,
     comment_emotion,
     rollup_day,
@@ -42,7 +42,7 @@ from db.schema import (
     rollup_subreddit_day,
     rollup_subreddit_month,
 )
-from db.store import Store
+from moodmill.db.store import Store
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-from db.emotions import EMOTIONS
+from moodmill.db.emotions import EMOTIONS
 
 metadata = MetaData()
 #: Of chunks: what is left to do.
@@ -175,7 +175,7 @@ model_threshold = Table(
 )
 
 #: A row a comment and model: the 27 probabilities as the model gave them. In PostgreSQL partitioned by the month of
-#: `created_at` (db.partitions): so the time is part of what tells rows apart, in SQLite as well.
+#: `created_at` (moodmill.db.partitions): so the time is part of what tells rows apart, in SQLite as well.
 comment_emotion = Table(
     "comment_emotion",
     metadata,
@@ -192,11 +192,11 @@ comment_emotion = Table(
     Column("truncated", Boolean, nullable=False),
     #: Kept only if the run asked for it.
     Column("text", Text),
-    #: Tells another text under the same id (db.comment.text_hash); null of rows older than this column.
+    #: Tells another text under the same id (moodmill.db.comment.text_hash); null of rows older than this column.
     Column("text_hash", Integer),
     #: Parts that the text was read in, each up to the model's limit; null of rows older than this column.
     Column("segments", Integer),
-    #: Why the model is not to be trusted on the text (db.unsupported); null where nothing speaks against it.
+    #: Why the model is not to be trusted on the text (moodmill.db.unsupported); null where nothing speaks against it.
     Column("unsupported", Text),
     Index(
         "comment_emotion_key",

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_
 
-from db.filters import rows_within
-from db.schema import comment_emotion, rollup_day, rollup_subreddit_day, rollup_subreddit_month
+from moodmill.db.filters import rows_within
+from moodmill.db.schema import comment_emotion, rollup_day, rollup_subreddit_day, rollup_subreddit_month
 
 #: Rows read at once: some 20 MB.
 BATCH: Final = 20_000

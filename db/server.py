@@ -5,8 +5,8 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from db.errors import StoreError
-from db.schema import comment_emotion
+from moodmill.db.errors import StoreError
+from moodmill.db.schema import comment_emotion
 
 #: What holds any comment.
 ENCODING: Final = "UTF8"

@@ -8,8 +8,8 @@ import platformdirs
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, create_model, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from db.errors import SettingError
-from db.urls import ENCODED, tidied
+from moodmill.db.errors import SettingError
+from moodmill.db.urls import ENCODED, tidied
 
 #: Where every wing's settings come from.
 SOURCES = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)

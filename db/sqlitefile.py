@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from sqlalchemy.engine import URL
 
-from db.errors import SettingError
+from moodmill.db.errors import SettingError
 
 #: Milliseconds a connection waits for another's write before it gives up.
 BUSY_MS: Final = 60_000

@@ -21,15 +21,15 @@ from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from db.answers import limit_answers
-from db.errors import SettingError, StoreAwayError, StoreError
-from db.faults import Fault, fault_of
-from db.lowered import add_lowered
-from db.schema import metadata
-from db.server import durability, require_encoding, rights_needed, try_writing, warn_of_loss
-from db.sqlitefile import BUSY_MS, is_read_only, open_sqlite, sqlite_url
-from db.urls import read_database_url
-from db.views import create_views
+from moodmill.db.answers import limit_answers
+from moodmill.db.errors import SettingError, StoreAwayError, StoreError
+from moodmill.db.faults import Fault, fault_of
+from moodmill.db.lowered import add_lowered
+from moodmill.db.schema import metadata
+from moodmill.db.server import durability, require_encoding, rights_needed, try_writing, warn_of_loss
+from moodmill.db.sqlitefile import BUSY_MS, is_read_only, open_sqlite, sqlite_url
+from moodmill.db.urls import read_database_url
+from moodmill.db.views import create_views
 
 if TYPE_CHECKING:
     from alembic.config import Config

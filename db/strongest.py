@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from sqlalchemy import REAL, Connection, Row, cast, or_, select
 
-from db.emotions import EMOTIONS
-from db.schema import comment_emotion
-from db.scope import BATCH, Scope, in_batches
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.schema import comment_emotion
+from moodmill.db.scope import BATCH, Scope, in_batches
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from db.errors import SettingError
+from moodmill.db.errors import SettingError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL

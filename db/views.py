@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from db.emotions import EMOTIONS
+from moodmill.db.emotions import EMOTIONS
 
 #: Later ones read earlier ones.
 VIEWS: Final = (

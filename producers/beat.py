@@ -1,4 +1,4 @@
-"""Celery beat for the schedule's jobs: `celery -A producers.beat beat`.
+"""Celery beat for the schedule's jobs: `celery -A moodmill.producers.beat beat`.
 
 Beat tells when a job is due, and runs it in a thread of its own process: a run may take a night, and the workers are to
 take chunks. When a job was begun last is in the store, not in a file and not in the broker: so beat catches up on what
@@ -17,24 +17,24 @@ from typing import Any, Final
 
 from celery.beat import ScheduleEntry, Scheduler
 
-from db.errors import BrokerError, MoodmillError, StoreError
-from db.jobs import LEASE, JobLedger, JobRun
-from db.patience import patiently
-from db.settings import StoreSettings, read_settings
-from db.store import Store
-from producers.gauges import OverviewCollector
-from producers.jobs import Job, find_job, read_jobs
-from producers.nightly import StoppedError, ending_told, run_job
-from producers.options import run_defaults
-from producers.overview import Lookout
-from producers.run import Progress
-from producers.settings import ProducerSettings
-from worker.broker import forget, sign_of_life
-from worker.celery_app import app, settings
-from worker.exposition import exposed
-from worker.logs import last_word, set_subject
-from worker.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
-from worker.tracing import traced
+from moodmill.db.errors import BrokerError, MoodmillError, StoreError
+from moodmill.db.jobs import LEASE, JobLedger, JobRun
+from moodmill.db.patience import patiently
+from moodmill.db.settings import StoreSettings, read_settings
+from moodmill.db.store import Store
+from moodmill.producers.gauges import OverviewCollector
+from moodmill.producers.jobs import Job, find_job, read_jobs
+from moodmill.producers.nightly import StoppedError, ending_told, run_job
+from moodmill.producers.options import run_defaults
+from moodmill.producers.overview import Lookout
+from moodmill.producers.run import Progress
+from moodmill.producers.settings import ProducerSettings
+from moodmill.worker.broker import forget, sign_of_life
+from moodmill.worker.celery_app import app, settings
+from moodmill.worker.exposition import exposed
+from moodmill.worker.logs import last_word, set_subject
+from moodmill.worker.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
+from moodmill.worker.tracing import traced
 
 logger = logging.getLogger(__name__)
 

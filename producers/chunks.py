@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from db.comment import Comment
-from db.entries import Cut, DeadLetter, Note
-from db.errors import SourceError
-from db.filters import Filters
-from producers.filtered_names import FilteredNames
-from producers.record import Bad, Parsed, Record
+from moodmill.db.comment import Comment
+from moodmill.db.entries import Cut, DeadLetter, Note
+from moodmill.db.errors import SourceError
+from moodmill.db.filters import Filters
+from moodmill.producers.filtered_names import FilteredNames
+from moodmill.producers.record import Bad, Parsed, Record
 
 #: Records of a chunk at most, so that a filter that passes little still leaves its marks in the ledger.
 MAX_RECORDS: Final = 65_536

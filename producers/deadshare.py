@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from db.errors import SourceError
+from moodmill.db.errors import SourceError
 
 #: Records of a source that are read before it is judged.
 JUDGED_FROM: Final = 1_000

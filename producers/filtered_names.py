@@ -1,8 +1,8 @@
 """The names that filters pass over, as long as they let nothing pass: so that a run can say what is near."""
 
-from db.comment import Comment
-from db.filters import Filters
-from db.nearnames import NearNames, nothing_of
+from moodmill.db.comment import Comment
+from moodmill.db.filters import Filters
+from moodmill.db.nearnames import NearNames, nothing_of
 
 
 class FilteredNames:

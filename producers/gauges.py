@@ -7,9 +7,9 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from db.errors import MoodmillError
-from producers.overview import JobStanding, Lookout, Stored
-from worker.broker import Traffic
+from moodmill.db.errors import MoodmillError
+from moodmill.producers.overview import JobStanding, Lookout, Stored
+from moodmill.worker.broker import Traffic
 
 logger = logging.getLogger(__name__)
 

@@ -23,12 +23,12 @@ from urllib.parse import urlsplit
 import msgspec
 from celery.schedules import ParseException, crontab
 
-from db.errors import SettingError
-from db.filters import Filters, check_period, moment_asked, names_asked
-from db.names import Key, author_key, subreddit_key
-from producers.deadshare import MAX_DEAD
-from producers.options import RunOptions
-from producers.sources import Columns, ReadOptions, checked
+from moodmill.db.errors import SettingError
+from moodmill.db.filters import Filters, check_period, moment_asked, names_asked
+from moodmill.db.names import Key, author_key, subreddit_key
+from moodmill.producers.deadshare import MAX_DEAD
+from moodmill.producers.options import RunOptions
+from moodmill.producers.sources import Columns, ReadOptions, checked
 
 #: Seconds that a file has to be left alone before it counts as whole.
 SETTLED_S: Final = 60.0

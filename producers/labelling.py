@@ -8,28 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from db.entries import Owner
-from db.errors import RunError, StoreAwayError
-from db.jobs import JobLedger
-from db.ledger import Ledger, count_done
-from db.letters import ListedLetter
-from db.patience import patiently
-from db.reads import RunStatus, status
-from db.settings import StoreSettings, read_settings
-from db.store import Store
-from producers.opening import open_run
-from producers.options import RunOptions
-from producers.replay import open_replay
-from producers.run import Feeder, OnProgress
-from producers.settings import ProducerSettings
-from producers.sources import Place
-from producers.sources.spool import forget_spooled, spool
-from worker.broker import check_broker, give_back
-from worker.celery_app import use_broker
-from worker.embedded import embedded_broker
-from worker.logs import about
-from worker.settings import NO_METRICS, WorkerSettings
-from worker.supervisor import local_worker
+from moodmill.db.entries import Owner
+from moodmill.db.errors import RunError, StoreAwayError
+from moodmill.db.jobs import JobLedger
+from moodmill.db.ledger import Ledger, count_done
+from moodmill.db.letters import ListedLetter
+from moodmill.db.patience import patiently
+from moodmill.db.reads import RunStatus, status
+from moodmill.db.settings import StoreSettings, read_settings
+from moodmill.db.store import Store
+from moodmill.producers.opening import open_run
+from moodmill.producers.options import RunOptions
+from moodmill.producers.replay import open_replay
+from moodmill.producers.run import Feeder, OnProgress
+from moodmill.producers.settings import ProducerSettings
+from moodmill.producers.sources import Place
+from moodmill.producers.sources.spool import forget_spooled, spool
+from moodmill.worker.broker import check_broker, give_back
+from moodmill.worker.celery_app import use_broker
+from moodmill.worker.embedded import embedded_broker
+from moodmill.worker.logs import about
+from moodmill.worker.settings import NO_METRICS, WorkerSettings
+from moodmill.worker.supervisor import local_worker
 
 #: Raises when a part of ours that a run needs is gone for good; brings back what can be.
 Check = Callable[[], None]

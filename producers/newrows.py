@@ -12,16 +12,16 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from db.errors import SettingError, SourceError
-from db.jobs import JobLedger
-from db.ledger import Ledger
-from db.settings import read_named, read_settings
-from db.store import Store
-from producers.jobs import Job
-from producers.settings import ProducerSettings
-from producers.sources.spool import spooling
-from producers.sources.sqltable import BATCH, FIELDS, Row, SqlTable
-from producers.sources.watermark import Watermark
+from moodmill.db.errors import SettingError, SourceError
+from moodmill.db.jobs import JobLedger
+from moodmill.db.ledger import Ledger
+from moodmill.db.settings import read_named, read_settings
+from moodmill.db.store import Store
+from moodmill.producers.jobs import Job
+from moodmill.producers.settings import ProducerSettings
+from moodmill.producers.sources.spool import spooling
+from moodmill.producers.sources.sqltable import BATCH, FIELDS, Row, SqlTable
+from moodmill.producers.sources.watermark import Watermark
 
 logger = logging.getLogger(__name__)
 

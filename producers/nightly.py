@@ -12,23 +12,23 @@ from typing import Final
 
 import msgspec
 
-from db.entries import Owner
-from db.errors import MoodmillError, NoSourceError, SourceError, StoreError
-from db.jobs import JobLedger
-from db.reads import RunStatus, status
-from db.retention import first_kept, prune, today
-from db.rollups import refresh
-from db.settings import read_settings
-from db.store import Store
-from producers import labelling
-from producers.jobs import Job
-from producers.labelling import Workplace
-from producers.opening import NO_COMMENTS
-from producers.options import RunOptions
-from producers.run import OnProgress
-from producers.settings import ProducerSettings
-from producers.sources import Place
-from producers.watched import look_at_files
+from moodmill.db.entries import Owner
+from moodmill.db.errors import MoodmillError, NoSourceError, SourceError, StoreError
+from moodmill.db.jobs import JobLedger
+from moodmill.db.reads import RunStatus, status
+from moodmill.db.retention import first_kept, prune, today
+from moodmill.db.rollups import refresh
+from moodmill.db.settings import read_settings
+from moodmill.db.store import Store
+from moodmill.producers import labelling
+from moodmill.producers.jobs import Job
+from moodmill.producers.labelling import Workplace
+from moodmill.producers.opening import NO_COMMENTS
+from moodmill.producers.options import RunOptions
+from moodmill.producers.run import OnProgress
+from moodmill.producers.settings import ProducerSettings
+from moodmill.producers.sources import Place
+from moodmill.producers.watched import look_at_files
 
 logger = logging.getLogger(__name__)
 
@@ -202,7 +202,7 @@ def _new(
         remarks += [f"{_counted(names)} passed over: {reason}" for reason, names in watched.passed_over.items()]
         yield from ((file, Owner(job=name)) for file in watched.files)
         return
-    from producers.newrows import spool_rows  # pyarrow's import takes a while: only its users pay
+    from moodmill.producers.newrows import spool_rows  # pyarrow's import takes a while: only its users pay
 
     try:
         for file, watermark in spool_rows(store, ledger, name, job):

@@ -6,13 +6,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from db.entries import Owner, SourceFile
-from db.errors import NoSourceError, SettingError, SourceError
-from db.ledger import Ledger
-from db.store import Store
-from producers.options import RunOptions
-from producers.record import Source
-from producers.sources import (
+from moodmill.db.entries import Owner, SourceFile
+from moodmill.db.errors import NoSourceError, SettingError, SourceError
+from moodmill.db.ledger import Ledger
+from moodmill.db.store import Store
+from moodmill.producers.options import RunOptions
+from moodmill.producers.record import Source
+from moodmill.producers.sources import (
     KINDS,
     Discovery,
     Layout,
@@ -23,7 +23,7 @@ from producers.sources import (
     of_archive,
     open_source,
 )
-from producers.sources.archive import HIDDEN, is_archive, members, size_of
+from moodmill.producers.sources.archive import HIDDEN, is_archive, members, size_of
 
 #: Why a folder passes over a file that could be opened.
 NO_COMMENTS: Final = "without comments"

@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
-from db.filters import ALL, Filters
-from db.settings import read_settings
-from producers.deadshare import MAX_DEAD
-from producers.settings import ProducerSettings
-from producers.sources.layout import AS_FOUND, ReadOptions
-from worker.labels import read_order
-from worker.settings import BUNDLED_MODEL, WorkerSettings
+from moodmill.db.filters import ALL, Filters
+from moodmill.db.settings import read_settings
+from moodmill.producers.deadshare import MAX_DEAD
+from moodmill.producers.settings import ProducerSettings
+from moodmill.producers.sources.layout import AS_FOUND, ReadOptions
+from moodmill.worker.labels import read_order
+from moodmill.worker.settings import BUNDLED_MODEL, WorkerSettings
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,7 +22,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: Comments of a chunk.
     chunk_comments: int = 512
     keep_text: bool = False
-    #: The share of a source's records that may be dead (producers.deadshare).
+    #: The share of a source's records that may be dead (moodmill.producers.deadshare).
     max_dead: float = MAX_DEAD
     #: The model that a worker of this run's own loads, as the settings name it.
     model_repo: str = BUNDLED_MODEL

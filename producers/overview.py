@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
 
-from db.backlog import Backlog, RunPace, backlog, runs_under_way
-from db.errors import BrokerError, MoodmillError, StoreError
-from db.jobs import ENDED, JobLedger, JobRun
-from db.store import Store
-from producers.jobs import Job
-from worker.broker import Traffic, broker_shown, traffic
+from moodmill.db.backlog import Backlog, RunPace, backlog, runs_under_way
+from moodmill.db.errors import BrokerError, MoodmillError, StoreError
+from moodmill.db.jobs import ENDED, JobLedger, JobRun
+from moodmill.db.store import Store
+from moodmill.producers.jobs import Job
+from moodmill.worker.broker import Traffic, broker_shown, traffic
 
 #: Seconds that an answer is waited for.
 PATIENCE_S: Final = 5.0

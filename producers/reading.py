@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
-from db.comment import Comment
-from db.entries import Chunk, Run, SourceFile
-from db.errors import SourceError
-from db.store import Store
-from producers.chunks import RecordRange
-from producers.options import RunOptions
-from producers.record import Record
-from producers.reopening import open_again
-from producers.replay import letters_in_replay
+from moodmill.db.comment import Comment
+from moodmill.db.entries import Chunk, Run, SourceFile
+from moodmill.db.errors import SourceError
+from moodmill.db.store import Store
+from moodmill.producers.chunks import RecordRange
+from moodmill.producers.options import RunOptions
+from moodmill.producers.record import Record
+from moodmill.producers.reopening import open_again
+from moodmill.producers.replay import letters_in_replay
 
 
 def read_again(

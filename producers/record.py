@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from db.comment import Comment
+from moodmill.db.comment import Comment
 
 if TYPE_CHECKING:
-    from producers.sources.layout import Layout
+    from moodmill.producers.sources.layout import Layout
 
 
 class Parsed(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class Bad:
     position: int
     #: One line: what was expected and what came.
     error: str
-    #: What is kept of the record (db.payload), without NUL or lone surrogates.
+    #: What is kept of the record (moodmill.db.payload), without NUL or lone surrogates.
     payload: str
 
 

@@ -1,13 +1,13 @@
 """The sources of a run, opened again as the run found them to be read."""
 
-from db.entries import Run, SourceFile
-from db.errors import SourceError
-from producers.options import RunOptions
-from producers.record import Source
-from producers.sources import Layout, Place, fingerprint, open_source
-from producers.sources.archive import is_archive
-from producers.sources.layout import Fields
-from producers.sources.registry import kind_of
+from moodmill.db.entries import Run, SourceFile
+from moodmill.db.errors import SourceError
+from moodmill.producers.options import RunOptions
+from moodmill.producers.record import Source
+from moodmill.producers.sources import Layout, Place, fingerprint, open_source
+from moodmill.producers.sources.archive import is_archive
+from moodmill.producers.sources.layout import Fields
+from moodmill.producers.sources.registry import kind_of
 
 
 def open_again(run: Run, file: SourceFile) -> Source:

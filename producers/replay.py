@@ -5,16 +5,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from db.comment import Comment
-from db.entries import Chunk, Run, SourceFile
-from db.errors import SourceError
-from db.ledger import Ledger
-from db.letters import Letter, ListedLetter, dead_letters, set_errors
-from db.payload import is_cut, is_marked
-from db.store import Store
-from producers.options import RunOptions
-from producers.record import Bad, Parsed, Record, Source
-from producers.reopening import check_unchanged, open_for_payloads
+from moodmill.db.comment import Comment
+from moodmill.db.entries import Chunk, Run, SourceFile
+from moodmill.db.errors import SourceError
+from moodmill.db.ledger import Ledger
+from moodmill.db.letters import Letter, ListedLetter, dead_letters, set_errors
+from moodmill.db.payload import is_cut, is_marked
+from moodmill.db.store import Store
+from moodmill.producers.options import RunOptions
+from moodmill.producers.record import Bad, Parsed, Record, Source
+from moodmill.producers.reopening import check_unchanged, open_for_payloads
 
 
 def open_replay(store: Store, letters: Sequence[ListedLetter]) -> list[str]:

@@ -7,28 +7,28 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
-from db.comment import Comment
-from db.entries import Chunk, Note, Run, SourceFile
-from db.errors import BrokerError, SourceError, StoreAwayError
-from db.ledger import Ledger
-from db.note_kinds import NOTHING_PASSED
-from db.patience import patiently
-from db.rollups import refresh
-from db.store import Store
-from producers import metrics
-from producers.chunks import RecordRange, cut_records
-from producers.deadshare import DeadShare
-from producers.filtered_names import FilteredNames
-from producers.options import RunOptions
-from producers.reading import read_again
-from producers.record import Source
-from producers.recovery import Look, Recovery
-from producers.reopening import check_unchanged, open_again
-from producers.settings import ProducerSettings
-from producers.sources import Layout
-from worker.broker import alive, give_back, held_chunks, send_chunk
-from worker.message import ChunkMessage
-from worker.tracing import chunk_span
+from moodmill.db.comment import Comment
+from moodmill.db.entries import Chunk, Note, Run, SourceFile
+from moodmill.db.errors import BrokerError, SourceError, StoreAwayError
+from moodmill.db.ledger import Ledger
+from moodmill.db.note_kinds import NOTHING_PASSED
+from moodmill.db.patience import patiently
+from moodmill.db.rollups import refresh
+from moodmill.db.store import Store
+from moodmill.producers import metrics
+from moodmill.producers.chunks import RecordRange, cut_records
+from moodmill.producers.deadshare import DeadShare
+from moodmill.producers.filtered_names import FilteredNames
+from moodmill.producers.options import RunOptions
+from moodmill.producers.reading import read_again
+from moodmill.producers.record import Source
+from moodmill.producers.recovery import Look, Recovery
+from moodmill.producers.reopening import check_unchanged, open_again
+from moodmill.producers.settings import ProducerSettings
+from moodmill.producers.sources import Layout
+from moodmill.worker.broker import alive, give_back, held_chunks, send_chunk
+from moodmill.worker.message import ChunkMessage
+from moodmill.worker.tracing import chunk_span
 
 logger = logging.getLogger(__name__)
 

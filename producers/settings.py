@@ -5,8 +5,8 @@ from pathlib import Path
 from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings
 
-from db.settings import SOURCES, own_folder
-from worker.message import MAX_COMMENTS
+from moodmill.db.settings import SOURCES, own_folder
+from moodmill.worker.message import MAX_COMMENTS
 
 
 class ProducerSettings(BaseSettings):

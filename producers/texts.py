@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from db.errors import SourceError
-from db.filters import ALL
-from producers.opening import look_into, refuse_idle_options
-from producers.options import RunOptions
-from producers.record import Parsed
-from producers.sources import Discovery, ReadOptions
+from moodmill.db.errors import SourceError
+from moodmill.db.filters import ALL
+from moodmill.producers.opening import look_into, refuse_idle_options
+from moodmill.producers.options import RunOptions
+from moodmill.producers.record import Parsed
+from moodmill.producers.sources import Discovery, ReadOptions
 
 
 def read_texts(sources: Iterable[Path], reading: ReadOptions) -> Iterator[str]:

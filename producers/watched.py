@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from db.errors import SourceError
-from producers.jobs import Job
-from producers.sources import Discovery, Place, discover, fingerprint, of_archive
-from producers.sources.discovery import refuse_unreadable
+from moodmill.db.errors import SourceError
+from moodmill.producers.jobs import Job
+from moodmill.producers.sources import Discovery, Place, discover, fingerprint, of_archive
+from moodmill.producers.sources.discovery import refuse_unreadable
 
 #: Seconds that the clock of a file server, or that of whoever wrote a file, may be ahead. A time beyond tells nothing.
 MOST_AHEAD_S: Final = 86_400.0

@@ -18,7 +18,7 @@ import pytest
 import redis
 from sqlalchemy import create_engine, make_url, text
 
-from db.emotions import EMOTIONS
+from moodmill.db.emotions import EMOTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Settings that a machine's own environment must not lend to a test.
@@ -104,7 +104,7 @@ def moodmill(
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line as a process and return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "cli.main", *map(str, arguments)],
+        [sys.executable, "-m", "moodmill.cli.main", *map(str, arguments)],
         cwd=cwd,
         env=clean_environment(**(settings or {})),
         input=stdin or b"",
@@ -119,7 +119,7 @@ def moodmill_here(
     *arguments: str | Path, cwd: Path, settings: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line as `moodmill` does, but in this process: seconds of imports are saved."""
-    from cli.main import main
+    from moodmill.cli.main import main
 
     said, told = io.StringIO(), io.StringIO()
     before = dict(os.environ), sys.argv, Path.cwd()

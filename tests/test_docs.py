@@ -9,9 +9,9 @@ import click
 import pytest
 from sqlalchemy import text
 
-from cli.commands import moodmill
-from cli.settings import all_settings, to_markdown
-from db.store import Store
+from moodmill.cli.commands import moodmill
+from moodmill.cli.settings import all_settings, to_markdown
+from moodmill.db.store import Store
 from tests.support import moodmill_here
 
 ROOT = Path(__file__).resolve().parents[1]

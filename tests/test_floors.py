@@ -11,7 +11,7 @@ import pytest
 from tests.support import clean_environment, write_dump
 
 ROOT = Path(__file__).resolve().parents[1]
-FLOORS = ("db", "worker", "producers", "bench", "cli")
+FLOORS = ("db", "worker", "producers", "moodmill/bench", "moodmill/cli")
 
 
 def imports(path: Path) -> set[str]:
@@ -34,9 +34,13 @@ def wing_imports(*places: str) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("floor", range(len(FLOORS)))
 def test_imports_go_down_only(floor: int) -> None:
-    above = set(FLOORS[floor + 1 :])
+    above = {Path(place).name for place in FLOORS[floor + 1 :]}
     for file, modules in wing_imports(FLOORS[floor]).items():
-        assert not {module for module in modules if module.split(".")[0] in above}, file
+        assert not {module for module in modules if _package(module) in above}, file
+
+
+def _package(module: str) -> str:
+    return module.removeprefix("moodmill.").split(".")[0]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +65,7 @@ def test_imports_go_down_only(floor: int) -> None:
 )
 def test_rooms_know_only_what_they_need(places: tuple[str, ...], unknown: tuple[str, ...]) -> None:
     for file, modules in wing_imports(*places).items():
-        assert not {module for module in modules if module.split(".")[0] in unknown}, file
+        assert not {module for module in modules if _package(module) in unknown}, file
 
 
 def without_the_extra_worker(program: str, *arguments: str, cwd: Path, redis_url: str) -> str:
@@ -88,12 +92,12 @@ def run_without_the_extra_worker(
 
 def test_a_producer_works_where_the_extra_worker_is_not_installed(own_redis_url: str, tmp_path: Path) -> None:
     dump = write_dump(tmp_path / "RC_x", ["text"])
-    program = "from cli.main import main; main()"
+    program = "from moodmill.cli.main import main; main()"
     assert "waiting" in without_the_extra_worker(program, "enqueue", str(dump), cwd=tmp_path, redis_url=own_redis_url)
 
 
 def test_doctor_finds_nothing_wrong_with_a_producers_host(own_redis_url: str, tmp_path: Path) -> None:
-    program = "from cli.main import main; main()"
+    program = "from moodmill.cli.main import main; main()"
     said = without_the_extra_worker(program, "doctor", "--json", cwd=tmp_path, redis_url=own_redis_url)
     assert [one["found"][:8] for one in json.loads(said) if one["part"] in ("device", "model")] == ["not here"] * 2
 
@@ -101,7 +105,7 @@ def test_doctor_finds_nothing_wrong_with_a_producers_host(own_redis_url: str, tm
 def test_whoever_wants_a_producers_host_to_classify_is_told_in_a_line_what_can(
     own_redis_url: str, tmp_path: Path
 ) -> None:
-    program = "from cli.main import main; main()"
+    program = "from moodmill.cli.main import main; main()"
     for command in (("classify", "text"), ("demo",), ("worker",)):
         done = run_without_the_extra_worker(program, *command, cwd=tmp_path, redis_url=own_redis_url)
         assert done.returncode != 0
@@ -111,5 +115,5 @@ def test_whoever_wants_a_producers_host_to_classify_is_told_in_a_line_what_can(
 
 def test_beat_works_where_the_extra_worker_is_not_installed(own_redis_url: str, tmp_path: Path) -> None:
     (tmp_path / "jobs.toml").write_text("")
-    program = "from producers.beat import app; app.loader.init_worker(); print(app.conf.beat_scheduler)"
+    program = "from moodmill.producers.beat import app; app.loader.init_worker(); print(app.conf.beat_scheduler)"
     assert without_the_extra_worker(program, cwd=tmp_path, redis_url=own_redis_url)

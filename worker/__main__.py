@@ -1,6 +1,6 @@
-"""`python -P -m worker MODULE …`: what `celery -A MODULE …` does, but it looks for no module in the working folder.
+"""`python -P -m moodmill.worker MODULE …`: what `celery -A MODULE …` does, but for modules in the working folder.
 
-There may lie somebody's own `db` or `worker.py`.
+There may lie somebody's own `redis.py` or `celery.py`.
 """
 
 import sys

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
-from db.urls import ENCODED, masked, tidied
-from worker.sentinels import FORM, OPTIONS, SCHEME, Sentinels, part_hosts, read_sentinels
+from moodmill.db.urls import ENCODED, masked, tidied
+from moodmill.worker.sentinels import FORM, OPTIONS, SCHEME, Sentinels, part_hosts, read_sentinels
 
 #: The visibility timeout is per Redis database: keep other programs' keys apart.
 KEY_PREFIX: Final = "moodmill:"

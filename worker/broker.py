@@ -11,15 +11,15 @@ from kombu.exceptions import OperationalError
 from kombu.pools import producers
 from redis.exceptions import RedisError, ResponseError
 
-from db.errors import BrokerError
-from worker.address import KEY_PREFIX
-from worker.celery_app import app
-from worker.envelope import QUEUE, TASK, read_name
-from worker.health import LIFE_S, Part
-from worker.message import ChunkMessage
-from worker.sentinels import reason
-from worker.tracing import carried
-from worker.transport import QUARANTINE
+from moodmill.db.errors import BrokerError
+from moodmill.worker.address import KEY_PREFIX
+from moodmill.worker.celery_app import app
+from moodmill.worker.envelope import QUEUE, TASK, read_name
+from moodmill.worker.health import LIFE_S, Part
+from moodmill.worker.message import ChunkMessage
+from moodmill.worker.sentinels import reason
+from moodmill.worker.tracing import carried
+from moodmill.worker.transport import QUARANTINE
 
 #: Messages read from the broker at once; each holds some 100 KB.
 PAGE: Final = 16

@@ -12,12 +12,12 @@ from celery import Celery
 from celery.loaders.app import AppLoader
 from kombu.entity import Queue
 
-from db.settings import read_settings
-from worker.address import KEY_PREFIX, LOCAL_REDIS, read_address
-from worker.envelope import QUEUE
-from worker.logs import teach_celery
-from worker.settings import WorkerSettings
-from worker.transport import register_transport
+from moodmill.db.settings import read_settings
+from moodmill.worker.address import KEY_PREFIX, LOCAL_REDIS, read_address
+from moodmill.worker.envelope import QUEUE
+from moodmill.worker.logs import teach_celery
+from moodmill.worker.settings import WorkerSettings
+from moodmill.worker.transport import register_transport
 
 #: Seconds after which a chunk that a killed worker took is handed to another. Far above the time a chunk takes, or it
 #: would be classified twice for nothing.
@@ -47,7 +47,7 @@ settings = read_settings(WorkerSettings)
 register_transport()
 teach_celery(settings.moodmill_log)
 
-app: Final = Celery("moodmill", include=["worker.task"], loader=InstalledLoader)
+app: Final = Celery("moodmill", include=["moodmill.worker.task"], loader=InstalledLoader)
 app.conf.update(
     task_default_queue=QUEUE,
     task_queues=[Queue(QUEUE)],  # type: ignore[no-untyped-call]
@@ -85,7 +85,7 @@ use_broker(settings.redis_url or LOCAL_REDIS)
 
 
 def worker_arguments(extra: tuple[str, ...] = ()) -> list[str]:
-    """Return the arguments of `celery -A worker` for one of our workers."""
+    """Return the arguments of `celery -A moodmill.worker` for one of our workers."""
     # Gossip, mingle and heartbeats are for workers that talk to each other: ours meet in the ledger only.
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     return ["worker", "--pool", "threads", "--loglevel", "INFO", *quiet, *extra]
@@ -93,4 +93,4 @@ def worker_arguments(extra: tuple[str, ...] = ()) -> list[str]:
 
 def celery_command(module: str, arguments: Sequence[str]) -> list[str]:
     """Return the command of a process that does what `celery -A MODULE ARGUMENTS` does."""
-    return [sys.executable, "-P", "-m", "worker", module, *arguments]
+    return [sys.executable, "-P", "-m", "moodmill.worker", module, *arguments]

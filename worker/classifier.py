@@ -18,21 +18,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from db.emotions import EMOTIONS
-from db.errors import ModelError
-from db.unsupported import Reason
-from worker import metrics
-from worker.memory import keep_memory, report_memory
-from worker.microbatch import Batcher, cut
-from worker.model import EmotionModel, choose_device
-from worker.repository import ModelFiles
-from worker.segments import pool
-from worker.settings import WorkerSettings
-from worker.suitability import Language, Suitability
-from worker.tokens import Segment, TextTokenizer
-from worker.tracing import part_span
-from worker.tuning import tuned
-from worker.watchdog import Watchdog
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import ModelError
+from moodmill.db.unsupported import Reason
+from moodmill.worker import metrics
+from moodmill.worker.memory import keep_memory, report_memory
+from moodmill.worker.microbatch import Batcher, cut
+from moodmill.worker.model import EmotionModel, choose_device
+from moodmill.worker.repository import ModelFiles
+from moodmill.worker.segments import pool
+from moodmill.worker.settings import WorkerSettings
+from moodmill.worker.suitability import Language, Suitability
+from moodmill.worker.tokens import Segment, TextTokenizer
+from moodmill.worker.tracing import part_span
+from moodmill.worker.tuning import tuned
+from moodmill.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 

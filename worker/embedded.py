@@ -1,6 +1,6 @@
 """An embedded Redis-protocol server for one run on one machine.
 
-    python -P -m worker.embedded FOLDER
+    python -P -m moodmill.worker.embedded FOLDER
 
 serves on the socket FOLDER/redis.sock until standard input ends. It is a process of its own group, so that Ctrl-C in
 a terminal reaches the program that uses it and not the server.
@@ -17,7 +17,7 @@ from pathlib import Path
 from select import select
 from typing import Final
 
-from db.errors import BrokerError
+from moodmill.db.errors import BrokerError
 
 #: Seconds for the server to be up or down; it takes 0.1.
 TIMEOUT_S: Final = 15

@@ -11,9 +11,9 @@ from uuid import uuid4
 import msgspec
 from kombu.utils import json as kombu_json
 
-from db.errors import MoodmillError
-from worker.message import NewerMessageError, decode_message
-from worker.tracing import HEADERS
+from moodmill.db.errors import MoodmillError
+from moodmill.worker.message import NewerMessageError, decode_message
+from moodmill.worker.tracing import HEADERS
 
 #: The queue of chunks, and the task that its messages are for.
 QUEUE: Final = "chunks"

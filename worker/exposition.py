@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from prometheus_client import REGISTRY, disable_created_metrics, start_http_server
 from prometheus_client.registry import Collector
 
-from db.errors import SettingError
+from moodmill.db.errors import SettingError
 
 # A second sample for each counter, when it began, which nobody asks for.
 disable_created_metrics()  # type: ignore[no-untyped-call]

@@ -9,9 +9,9 @@ from typing import Final, Literal
 from redis import Redis
 from redis.exceptions import RedisError
 
-from db.errors import BrokerError
-from worker.address import KEY_PREFIX, LOCAL_REDIS, read_address
-from worker.sentinels import reason
+from moodmill.db.errors import BrokerError
+from moodmill.worker.address import KEY_PREFIX, LOCAL_REDIS, read_address
+from moodmill.worker.sentinels import reason
 
 #: Seconds that a sign of life is good for: some beats of who gives it.
 LIFE_S: Final = 15

@@ -15,13 +15,13 @@ from typing import Final
 
 import numpy as np
 
-from db.emotions import EMOTIONS
-from db.errors import MoodmillError, WorkerError
-from worker.classifier import Outcome, load_classifier
-from worker.logs import logging_as
-from worker.repository import find_model
-from worker.segments import MAX_SEGMENT
-from worker.settings import WorkerSettings
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import MoodmillError, WorkerError
+from moodmill.worker.classifier import Outcome, load_classifier
+from moodmill.worker.logs import logging_as
+from moodmill.worker.repository import find_model
+from moodmill.worker.segments import MAX_SEGMENT
+from moodmill.worker.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from db.emotions import EMOTIONS
-from db.errors import ModelError, SettingError
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import ModelError, SettingError
 
 #: A word for the order of GoEmotions' own files: the emotions by alphabet, then neutral.
 GOEMOTIONS: Final = "goemotions"

@@ -11,7 +11,7 @@ from typing import Final
 
 import torch
 
-from worker.metrics import GPU_MEMORY
+from moodmill.worker.metrics import GPU_MEMORY
 
 #: Options of mallopt(3) by their numbers in malloc.h, and what they are set to.
 _MALLOC_OPTIONS: Final = (

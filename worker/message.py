@@ -4,8 +4,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from db.comment import Comment, Ids
-from db.errors import MoodmillError
+from moodmill.db.comment import Comment, Ids
+from moodmill.db.errors import MoodmillError
 
 #: Raised by one whenever an older worker could misread what a newer producer writes.
 VERSION: Final = 2

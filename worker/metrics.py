@@ -1,6 +1,7 @@
 """What a worker counts and measures for Prometheus: once a chunk or a micro-batch, never once a comment.
 
-In this process alone: `worker.exposition` serves it. Whoever runs the model may count here, for it asks no server.
+In this process alone: `moodmill.worker.exposition` serves it. Whoever runs the model may count here, for it asks no
+server.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,7 @@ from typing import Final, Literal
 
 from prometheus_client import Counter, Gauge, Histogram, Info
 
-from db.unsupported import REASONS, Reason
+from moodmill.db.unsupported import REASONS, Reason
 
 Stage = Literal["tokenise", "wait", "forward", "write"]
 

@@ -10,26 +10,26 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from db.classified import Classified
-from db.entries import DeadLetter
-from db.errors import BrokerError, StoreAwayError, WorkerError
-from db.ledger import Ledger
-from db.letters import unclassified
-from db.models import register_model
-from db.patience import patiently
-from db.results import store_chunk
-from db.settings import StoreSettings
-from db.store import Store
-from worker import metrics
-from worker.broker import missing
-from worker.classifier import Classifier, Outcome, load_classifier
-from worker.isolation import classify_isolated
-from worker.message import ChunkMessage
-from worker.pulse import BEAT_S
-from worker.repository import find_model
-from worker.settings import WorkerSettings
-from worker.tracing import part_span
-from worker.watchdog import Watchdog
+from moodmill.db.classified import Classified
+from moodmill.db.entries import DeadLetter
+from moodmill.db.errors import BrokerError, StoreAwayError, WorkerError
+from moodmill.db.ledger import Ledger
+from moodmill.db.letters import unclassified
+from moodmill.db.models import register_model
+from moodmill.db.patience import patiently
+from moodmill.db.results import store_chunk
+from moodmill.db.settings import StoreSettings
+from moodmill.db.store import Store
+from moodmill.worker import metrics
+from moodmill.worker.broker import missing
+from moodmill.worker.classifier import Classifier, Outcome, load_classifier
+from moodmill.worker.isolation import classify_isolated
+from moodmill.worker.message import ChunkMessage
+from moodmill.worker.pulse import BEAT_S
+from moodmill.worker.repository import find_model
+from moodmill.worker.settings import WorkerSettings
+from moodmill.worker.tracing import part_span
+from moodmill.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 

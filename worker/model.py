@@ -12,12 +12,12 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
-from db.emotions import EMOTIONS
-from db.errors import ModelError, SettingError
-from worker.labels import label_columns
-from worker.linear import prepack
-from worker.packing import FAMILIES, PackedClassifier
-from worker.repository import ModelFiles
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import ModelError, SettingError
+from moodmill.worker.labels import label_columns
+from moodmill.worker.linear import prepack
+from moodmill.worker.packing import FAMILIES, PackedClassifier
+from moodmill.worker.repository import ModelFiles
 
 logger = logging.getLogger(__name__)
 

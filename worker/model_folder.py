@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from db.errors import ModelError
+from moodmill.db.errors import ModelError
 
 #: Any of these is a vocabulary.
 _VOCABULARIES: Final = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")

@@ -4,8 +4,8 @@ import logging
 import threading
 from typing import Final
 
-from db.errors import BrokerError
-from worker.broker import forget, sign_of_life
+from moodmill.db.errors import BrokerError
+from moodmill.worker.broker import forget, sign_of_life
 
 logger = logging.getLogger(__name__)
 

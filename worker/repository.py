@@ -18,12 +18,12 @@ from huggingface_hub.errors import (
 )
 from yaml import YAMLError
 
-from db.emotions import EMOTIONS
-from db.errors import ModelError
-from worker.labels import read_order
-from worker.model_folder import require_model
-from worker.settings import BUNDLED_MODEL, WorkerSettings
-from worker.suitability import Language
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import ModelError
+from moodmill.worker.labels import read_order
+from moodmill.worker.model_folder import require_model
+from moodmill.worker.settings import BUNDLED_MODEL, WorkerSettings
+from moodmill.worker.suitability import Language
 
 BUNDLED: Final = Path(__file__).parent / "bundled"
 #: What a model without thresholds of its own calls present. 0.5 misses most of the rare emotions; F1 on GoEmotions

@@ -17,7 +17,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from db.errors import ModelError
+from moodmill.db.errors import ModelError
 
 #: How the probabilities of a text's segments become those of the text, an emotion at a time. "noisy-or": that at least
 #: one segment carries it, as if they were independent: 1 - (1 - p1)(1 - p2)… (Pearl, "Probabilistic Reasoning in

@@ -7,11 +7,11 @@ from typing import Final, Literal
 from pydantic import PositiveFloat, PositiveInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
-from db.settings import SOURCES, PasswordFile, own_folder, with_password
-from db.urls import tidied
-from worker.address import read_address
-from worker.logs import Style
-from worker.watchdog import LIMIT_S
+from moodmill.db.settings import SOURCES, PasswordFile, own_folder, with_password
+from moodmill.db.urls import tidied
+from moodmill.worker.address import read_address
+from moodmill.worker.logs import Style
+from moodmill.worker.watchdog import LIMIT_S
 
 #: Names the bundled model, and the embedded broker, as a setting that is given: over one in `.env`, say.
 BUNDLED_MODEL: Final = "bundled"

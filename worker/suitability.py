@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import pycld2
 
-from db.unsupported import Reason
+from moodmill.db.unsupported import Reason
 
 #: Languages that can be asked for. Of others it is not measured how often a text passes for another language wrongly.
 Language = Literal["en"]

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from db.errors import BrokerError, WorkerError
-from worker.broker import forget_process
-from worker.celery_app import celery_command, worker_arguments
-from worker.logs import last_word_in
+from moodmill.db.errors import BrokerError, WorkerError
+from moodmill.worker.broker import forget_process
+from moodmill.worker.celery_app import celery_command, worker_arguments
+from moodmill.worker.logs import last_word_in
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Supervisor:
         environment: Mapping[str, str],
         *,
         log: Path | None = None,
-        app: str = "worker",
+        app: str = "moodmill.worker",
         arguments: tuple[str, ...] = (),
         count_done: Callable[[], int] = lambda: 0,
         on_death: Callable[[], None] = lambda: None,
@@ -156,7 +156,7 @@ class Supervisor:
 def local_worker(
     environment: Mapping[str, str],
     *,
-    app: str = "worker",
+    app: str = "moodmill.worker",
     patient: bool = True,
     count_done: Callable[[], int] = lambda: 0,
     on_death: Callable[[], None] = lambda: None,

@@ -14,17 +14,17 @@ from celery.exceptions import Reject
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from celery.worker import request
 
-from db.errors import MoodmillError, RunError, StoreError
-from db.settings import StoreSettings, read_settings
-from worker.celery_app import app, settings
-from worker.envelope import TASK
-from worker.exposition import exposed
-from worker.logs import last_word, set_subject
-from worker.message import NewerMessageError, read_message
-from worker.mill import Mill, StoppingError
-from worker.pulse import Pulse
-from worker.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
-from worker.tracing import HEADERS, chunk_span, traced
+from moodmill.db.errors import MoodmillError, RunError, StoreError
+from moodmill.db.settings import StoreSettings, read_settings
+from moodmill.worker.celery_app import app, settings
+from moodmill.worker.envelope import TASK
+from moodmill.worker.exposition import exposed
+from moodmill.worker.logs import last_word, set_subject
+from moodmill.worker.message import NewerMessageError, read_message
+from moodmill.worker.mill import Mill, StoppingError
+from moodmill.worker.pulse import Pulse
+from moodmill.worker.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
+from moodmill.worker.tracing import HEADERS, chunk_span, traced
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from db.errors import ModelError
-from worker.segments import MAX_SEGMENT, read_segmentation, segments
-from worker.settings import MAX_TOKENS
+from moodmill.db.errors import ModelError
+from moodmill.worker.segments import MAX_SEGMENT, read_segmentation, segments
+from moodmill.worker.settings import MAX_TOKENS
 
 #: Characters of a text that are tokenized: a tokenizer goes through all of it, at up to 400 bytes and 5 µs a character,
 #: before it keeps MAX_TOKENS tokens. Real comments have up to 40,000.

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from db.errors import SettingError
+from moodmill.db.errors import SettingError
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer

@@ -15,14 +15,14 @@ from typing import Any, Final
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from redis.exceptions import RedisError
 
-from worker import metrics
-from worker.connections import (
+from moodmill.worker import metrics
+from moodmill.worker.connections import (
     WaitingConnection,
     WaitingMasterConnection,
     WaitingTLSConnection,
     WaitingTLSMasterConnection,
 )
-from worker.envelope import QUEUE, InvalidMessageError, accept
+from moodmill.worker.envelope import QUEUE, InvalidMessageError, accept
 
 logger = logging.getLogger(__name__)
 

@@ -17,14 +17,14 @@ import numpy as np
 import torch
 import transformers
 
-from db.atomicfile import atomic_file, make_folder
-from db.emotions import EMOTIONS
-from worker.linear import multiplies
-from worker.microbatch import cut
-from worker.model import EmotionModel, choose_device, choose_precision
-from worker.repository import ModelFiles
-from worker.settings import WorkerSettings
-from worker.tokens import TextTokenizer
+from moodmill.db.atomicfile import atomic_file, make_folder
+from moodmill.db.emotions import EMOTIONS
+from moodmill.worker.linear import multiplies
+from moodmill.worker.microbatch import cut
+from moodmill.worker.model import EmotionModel, choose_device, choose_precision
+from moodmill.worker.repository import ModelFiles
+from moodmill.worker.settings import WorkerSettings
+from moodmill.worker.tokens import TextTokenizer
 
 logger = logging.getLogger(__name__)
 

@@ -1,10 +1,10 @@
-"""Sources: files of comments of any kind, opened by `open_source` and read as records (see producers.record)."""
+"""Sources: files of comments of any kind, opened by `open_source` and read as records (moodmill.producers.record)."""
 
-from producers.sources.discovery import Discovery, discover
-from producers.sources.identity import fingerprint, of_archive
-from producers.sources.layout import Columns, Layout, ReadOptions
-from producers.sources.place import Place
-from producers.sources.registry import KINDS, checked, open_source
+from moodmill.producers.sources.discovery import Discovery, discover
+from moodmill.producers.sources.identity import fingerprint, of_archive
+from moodmill.producers.sources.layout import Columns, Layout, ReadOptions
+from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.registry import KINDS, checked, open_source
 
 __all__ = [
     "KINDS",

@@ -12,16 +12,16 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from db.errors import SourceError
-from producers.sources.compression import ByteStream, codec_of
-from producers.sources.foreign import HEAD, foreign_name, is_tar, is_zip, refuse_foreign
-from producers.sources.member import Entry, Listing, Piece
-from producers.sources.place import Place
-from producers.sources.registry import COMPRESSIONS, is_known, kind_of, without_archive
-from producers.sources.tarbytes import file_mark
-from producers.sources.tars import list_tar
-from producers.sources.text import clean
-from producers.sources.zips import list_zip
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.compression import ByteStream, codec_of
+from moodmill.producers.sources.foreign import HEAD, foreign_name, is_tar, is_zip, refuse_foreign
+from moodmill.producers.sources.member import Entry, Listing, Piece
+from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.registry import COMPRESSIONS, is_known, kind_of, without_archive
+from moodmill.producers.sources.tarbytes import file_mark
+from moodmill.producers.sources.tars import list_tar
+from moodmill.producers.sources.text import clean
+from moodmill.producers.sources.zips import list_zip
 
 #: Archives whose members are remembered: 10 to 30 MB each at most.
 _REMEMBERED = 4

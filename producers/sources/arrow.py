@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from db.errors import SourceError
-from producers.sources.arrow_paths import ColumnPath, follow, narrowed
-from producers.sources.arrow_table import BATCH, ArrowTable, OpenTable, Part
-from producers.sources.place import Place
-from producers.sources.seekable import opened
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.arrow_paths import ColumnPath, follow, narrowed
+from moodmill.producers.sources.arrow_table import BATCH, ArrowTable, OpenTable, Part
+from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.seekable import opened
 
 #: How IPC files begin, and Feather's first version; what begins otherwise is a stream.
 _FILE: Final = b"ARROW1"

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from producers.sources.lines import LINE_LIMIT
+from moodmill.producers.sources.lines import LINE_LIMIT
 
 #: Bytes of texts that are unfolded at once, which is what a row may have: a batch of any usual table has less.
 BYTES: Final = LINE_LIMIT

@@ -13,23 +13,23 @@ from typing import Any, ClassVar, Final, Protocol
 import pyarrow as pa
 from msgspec.structs import replace
 
-from db.errors import NoSourceError, SourceError
-from db.export_mark import is_export
-from db.payload import is_cut
-from producers.record import Record
-from producers.sources.arrow_paths import ColumnPath, columns_of, find_path, lists_of
-from producers.sources.arrow_sizes import row_bytes, slices
-from producers.sources.arrow_values import NotUtf8, texts, times
-from producers.sources.bad import bad
-from producers.sources.columns import KNOWN, SAMPLE_ROWS, are_comments, find_fields, may_be_clock
-from producers.sources.compression import CODECS
-from producers.sources.foreign import HEAD, foreign_head
-from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
-from producers.sources.lines import LINE_LIMIT
-from producers.sources.place import Place
-from producers.sources.rereading import Rereader
-from producers.sources.seekable import opened
-from producers.sources.table_row import to_parsed
+from moodmill.db.errors import NoSourceError, SourceError
+from moodmill.db.export_mark import is_export
+from moodmill.db.payload import is_cut
+from moodmill.producers.record import Record
+from moodmill.producers.sources.arrow_paths import ColumnPath, columns_of, find_path, lists_of
+from moodmill.producers.sources.arrow_sizes import row_bytes, slices
+from moodmill.producers.sources.arrow_values import NotUtf8, texts, times
+from moodmill.producers.sources.bad import bad
+from moodmill.producers.sources.columns import KNOWN, SAMPLE_ROWS, are_comments, find_fields, may_be_clock
+from moodmill.producers.sources.compression import CODECS
+from moodmill.producers.sources.foreign import HEAD, foreign_head
+from moodmill.producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
+from moodmill.producers.sources.lines import LINE_LIMIT
+from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.rereading import Rereader
+from moodmill.producers.sources.seekable import opened
+from moodmill.producers.sources.table_row import to_parsed
 
 #: Rows made into Python's values at once.
 BATCH: Final = 4096

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from db.payload import PAYLOAD_LIMIT, kept_payload
-from producers.record import Bad
-from producers.sources.text import clean
+from moodmill.db.payload import PAYLOAD_LIMIT, kept_payload
+from moodmill.producers.record import Bad
+from moodmill.producers.sources.text import clean
 
 #: Characters of an error: decoders may quote what they choked on.
 _ERROR_LIMIT: Final = 500

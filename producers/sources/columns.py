@@ -5,12 +5,12 @@ from dataclasses import asdict, replace
 from itertools import islice
 from typing import Final
 
-from db.errors import SourceError
-from producers.sources.layout import Columns, Fields, Ids, ReadOptions
-from producers.sources.permalink import is_same, read_permalink
-from producers.sources.place import Place
-from producers.sources.text import clean
-from producers.sources.time_columns import are_clocks, are_days, find_form, fineness
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.layout import Columns, Fields, Ids, ReadOptions
+from moodmill.producers.sources.permalink import is_same, read_permalink
+from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.text import clean
+from moodmill.producers.sources.time_columns import are_clocks, are_days, find_form, fineness
 
 #: The names that tables commonly use, the likeliest first.
 KNOWN: Final = {

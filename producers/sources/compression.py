@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
 
-from db.errors import SourceError
-from producers.sources.foreign import refuse_foreign
-from producers.sources.member import refuse_bomb
-from producers.sources.place import Place
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.foreign import refuse_foreign
+from moodmill.producers.sources.member import refuse_bomb
+from moodmill.producers.sources.place import Place
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -98,7 +98,7 @@ CODECS = (
     Codec(name="xz", suffix=".xz", magics=(b"\xfd7zXZ\x00",), open=lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ)),
 )
 
-#: The suffix of files with blocks of rows, see producers.sources.zstblocks.
+#: The suffix of files with blocks of rows, see moodmill.producers.sources.zstblocks.
 ZST_BLOCKS = ".zst_blocks"
 
 #: What decompressors raise for damaged data.
@@ -138,7 +138,10 @@ class ByteStream:
 
     def decompressed(self) -> Generator[bytes, None, None]:
         """Yield the bytes from the beginning, whatever they are."""
-        from producers.sources.zstblocks import is_zst_blocks, read_rows  # which decompresses by what stands here
+        from moodmill.producers.sources.zstblocks import (  # which decompresses by what stands here
+            is_zst_blocks,
+            read_rows,
+        )
 
         with closing(self.raw()) as raws:
             head = next(raws, b"")
@@ -174,7 +177,7 @@ class ByteStream:
             )
 
     def _member(self) -> Iterator[bytes]:
-        from producers.sources.archive import unpack  # archives are read by what stands here
+        from moodmill.producers.sources.archive import unpack  # archives are read by what stands here
 
         with closing(unpack(self.place)) as pieces:
             for piece in pieces:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
-from producers.sources.dialect import Dialect
-from producers.sources.lines import LINE_LIMIT
+from moodmill.producers.sources.dialect import Dialect
+from moodmill.producers.sources.lines import LINE_LIMIT
 
 if TYPE_CHECKING:
     from _csv import Reader

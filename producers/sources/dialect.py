@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
-from db.errors import SettingError
-from producers.sources.encoding import check_encoding
-from producers.sources.layout import Layout, ReadOptions
+from moodmill.db.errors import SettingError
+from moodmill.producers.sources.encoding import check_encoding
+from moodmill.producers.sources.layout import Layout, ReadOptions
 
 _NAMED: Final = {
     "tab": "\t",

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from db.errors import SourceError
-from producers.sources.foreign import foreign_name
-from producers.sources.place import Place
-from producers.sources.registry import is_known, without_archive
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.foreign import foreign_name
+from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.registry import is_known, without_archive
 
 #: Why a folder passes over a file.
 UNKNOWN_KIND: Final = "of no known kind"

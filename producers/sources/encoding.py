@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from io import StringIO
 from typing import Final
 
-from db.errors import SettingError, SourceError
-from producers.sources.lines import HEAD, LINE_LIMIT, Overlong
+from moodmill.db.errors import SettingError, SourceError
+from moodmill.producers.sources.lines import HEAD, LINE_LIMIT, Overlong
 
 #: What stands in a text for a byte (surrogateescape) or a unit of UTF-16 that is no character.
 UNDECODED: Final = re.compile("[\ud800-\udfff]")

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from db.errors import SourceError
-from producers.sources.place import Place
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.place import Place
 
 #: Bytes of a file's beginning that tell its kind.
 HEAD = 512

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final
 
-from producers.sources.columns import KNOWN
-from producers.sources.cutter import Fields
-from producers.sources.layout import Columns
+from moodmill.producers.sources.columns import KNOWN
+from moodmill.producers.sources.cutter import Fields
+from moodmill.producers.sources.layout import Columns
 
 #: Rows among which the header is looked for.
 _FIRST: Final = 10

@@ -4,8 +4,8 @@ import hashlib
 import os
 from pathlib import Path
 
-from db.errors import SourceError
-from producers.sources.place import Place
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.place import Place
 
 #: Bytes read of either end: dumps have up to 40 GB.
 _END = 64 << 10

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from math import inf
 
-from producers.sources.lines import HEAD, LINE_LIMIT, Overlong
+from moodmill.producers.sources.lines import HEAD, LINE_LIMIT, Overlong
 
 #: Bytes up to which a value is given whole, though nobody asked for it, and brackets open at once in it.
 WHOLE_LIMIT = 1 << 20

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from producers.sources.jsoncut import BrokenJsonError, Cutter
-from producers.sources.jsonvalue import decode
-from producers.sources.lines import LINE_LIMIT, Overlong
+from moodmill.producers.sources.jsoncut import BrokenJsonError, Cutter
+from moodmill.producers.sources.jsonvalue import decode
+from moodmill.producers.sources.lines import LINE_LIMIT, Overlong
 
 #: Objects and arrays open at once around the values.
 _LEVELS = 12

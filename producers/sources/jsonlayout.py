@@ -5,19 +5,27 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from db.errors import SourceError
-from producers.sources.columns import SAMPLE_ROWS, find_fields
-from producers.sources.compression import ByteStream
-from producers.sources.jsoncut import BrokenJsonError, EndedJsonError
-from producers.sources.jsondocument import Documents
-from producers.sources.jsonplaces import Places, are_one, asks_for_columns, is_lone_word
-from producers.sources.jsonrefusal import Beginning, check_no_export, many_places, refusal
-from producers.sources.jsonvalue import Object, comments_within, decode_object, flat, keys_twice, names_of, pick
-from producers.sources.layout import Fields, Layout, ReadOptions
-from producers.sources.lines import LINE_LIMIT, Overlong, read_lines
-from producers.sources.place import Place
-from producers.sources.redditapi import are_reddits, essence, holds_more_than_itself, is_marked
-from producers.sources.transcoding import in_utf8, wide_encoding
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.columns import SAMPLE_ROWS, find_fields
+from moodmill.producers.sources.compression import ByteStream
+from moodmill.producers.sources.jsoncut import BrokenJsonError, EndedJsonError
+from moodmill.producers.sources.jsondocument import Documents
+from moodmill.producers.sources.jsonplaces import Places, are_one, asks_for_columns, is_lone_word
+from moodmill.producers.sources.jsonrefusal import Beginning, check_no_export, many_places, refusal
+from moodmill.producers.sources.jsonvalue import (
+    Object,
+    comments_within,
+    decode_object,
+    flat,
+    keys_twice,
+    names_of,
+    pick,
+)
+from moodmill.producers.sources.layout import Fields, Layout, ReadOptions
+from moodmill.producers.sources.lines import LINE_LIMIT, Overlong, read_lines
+from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.redditapi import are_reddits, essence, holds_more_than_itself, is_marked
+from moodmill.producers.sources.transcoding import in_utf8, wide_encoding
 
 #: Lines, without blank ones, that tell whether each is a record, and the bytes that are read for them.
 _LINES = 20

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
-from producers.sources.columns import KNOWN
-from producers.sources.jsondocument import join
-from producers.sources.jsonvalue import Object, pick
-from producers.sources.layout import ReadOptions
-from producers.sources.redditapi import are_reddits, is_marked, is_other_thing, is_thing
+from moodmill.producers.sources.columns import KNOWN
+from moodmill.producers.sources.jsondocument import join
+from moodmill.producers.sources.jsonvalue import Object, pick
+from moodmill.producers.sources.layout import ReadOptions
+from moodmill.producers.sources.redditapi import are_reddits, is_marked, is_other_thing, is_thing
 
 #: Levels of objects and arrays that are looked into, and records kept of each place.
 _LEVELS = 12

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from db.emotions import EMOTIONS
-from db.errors import NoSourceError, SourceError
-from producers.sources.jsoncut import BrokenJsonError
-from producers.sources.jsondocument import sound_values
-from producers.sources.jsonplaces import Places
-from producers.sources.jsonvalue import Object, called
-from producers.sources.layout import ReadOptions
-from producers.sources.place import Place
-from producers.sources.text import clean
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import NoSourceError, SourceError
+from moodmill.producers.sources.jsoncut import BrokenJsonError
+from moodmill.producers.sources.jsondocument import sound_values
+from moodmill.producers.sources.jsonplaces import Places
+from moodmill.producers.sources.jsonvalue import Object, called
+from moodmill.producers.sources.layout import ReadOptions
+from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.text import clean
 
 #: Bytes of the first line, and characters of a value, that an error shows.
 _SHOWN = 60

@@ -5,24 +5,24 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
-from db.comment import Comment
-from db.payload import is_cut
-from producers.record import Bad, Parsed, Record
-from producers.sources.bad import bad
-from producers.sources.columns import KNOWN
-from producers.sources.compression import ByteStream
-from producers.sources.jsondocument import Documents
-from producers.sources.jsonlayout import find_layout
-from producers.sources.jsonstray import PlacedValues
-from producers.sources.jsonvalue import Object, called, decode, decode_object, picker
-from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
-from producers.sources.lines import LINE_LIMIT, Overlong, read_lines
-from producers.sources.place import Place
-from producers.sources.reddit import RedditDump, parsed_record, read_record, was_deleted_later
-from producers.sources.redditapi import Entry, entries, may_hold_others
-from producers.sources.rereading import Rereader
-from producers.sources.table_row import to_parsed
-from producers.sources.transcoding import in_utf8
+from moodmill.db.comment import Comment
+from moodmill.db.payload import is_cut
+from moodmill.producers.record import Bad, Parsed, Record
+from moodmill.producers.sources.bad import bad
+from moodmill.producers.sources.columns import KNOWN
+from moodmill.producers.sources.compression import ByteStream
+from moodmill.producers.sources.jsondocument import Documents
+from moodmill.producers.sources.jsonlayout import find_layout
+from moodmill.producers.sources.jsonstray import PlacedValues
+from moodmill.producers.sources.jsonvalue import Object, called, decode, decode_object, picker
+from moodmill.producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
+from moodmill.producers.sources.lines import LINE_LIMIT, Overlong, read_lines
+from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.reddit import RedditDump, parsed_record, read_record, was_deleted_later
+from moodmill.producers.sources.redditapi import Entry, entries, may_hold_others
+from moodmill.producers.sources.rereading import Rereader
+from moodmill.producers.sources.table_row import to_parsed
+from moodmill.producers.sources.transcoding import in_utf8
 
 #: Fields without which a row is no comment's: what has another form there is a dead letter.
 _NEEDED = frozenset(("text", "id"))

@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from db.errors import SourceError
-from producers.sources.jsoncut import BrokenJsonError
-from producers.sources.jsondocument import Documents, Value, sound_values
-from producers.sources.jsonplaces import Places
-from producers.sources.jsonrefusal import jq_path
-from producers.sources.layout import ReadOptions
-from producers.sources.lines import Overlong
-from producers.sources.place import Place
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.jsoncut import BrokenJsonError
+from moodmill.producers.sources.jsondocument import Documents, Value, sound_values
+from moodmill.producers.sources.jsonplaces import Places
+from moodmill.producers.sources.jsonrefusal import jq_path
+from moodmill.producers.sources.layout import ReadOptions
+from moodmill.producers.sources.lines import Overlong
+from moodmill.producers.sources.place import Place
 
 #: Values of each place that are looked at.
 _LOOKED = 20

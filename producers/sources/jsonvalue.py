@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from producers.sources.columns import are_comments
+from moodmill.producers.sources.columns import are_comments
 
 #: Objects and arrays that are looked into for names, values of an array that are, and names taken from below the top.
 _LEVELS = 6

@@ -68,7 +68,7 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     called: dict[str, str] = {}
     #: What is the same in all rows, as the folders above the file say.
     constants: dict[str, str | None] = {}
-    #: See producers.sources.times; None: no time is ambiguous.
+    #: See moodmill.producers.sources.times; None: no time is ambiguous.
     time_form: str | None = None
     #: Rows are posts: the title stands before the text, and ids are those of submissions.
     is_posts: bool = False
@@ -95,7 +95,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     delimiter: str | None = None
     quote: str | None = None
     escape: str | None = None
-    #: The escape stands in fields without quotes as well; see producers.sources.dialect.
+    #: The escape stands in fields without quotes as well; see moodmill.producers.sources.dialect.
     escapes_unquoted: bool = False
     #: What ends a line: "\n", before which "\r" may stand, or "\r" alone.
     line_end: str = "\n"

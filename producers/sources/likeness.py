@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from producers.sources.dialect import Dialect
+from moodmill.producers.sources.dialect import Dialect
 
 _DIGIT: Final = re.compile(r"\d")
 _PUNCTUATION: Final = re.compile(r"[-_:./]")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from db.errors import SourceError
-from producers.sources.place import Place
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.place import Place
 
 #: Members that an archive may have: each costs memory as long as the archive is in use.
 MOST_MEMBERS = 100_000

@@ -1,8 +1,8 @@
-"""What becomes of a record's subreddit and author before they are a Comment's: see db.names."""
+"""What becomes of a record's subreddit and author before they are a Comment's: see moodmill.db.names."""
 
-from db.comment import MAX_NAME
-from db.names import Key, author_name, subreddit_name
-from producers.sources.text import clean
+from moodmill.db.comment import MAX_NAME
+from moodmill.db.names import Key, author_name, subreddit_name
+from moodmill.producers.sources.text import clean
 
 
 def subreddit_of(text: str | None) -> str | None:

@@ -7,9 +7,9 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from producers.sources.arrow_paths import ColumnPath, follow, narrowed, stored, struct_depth
-from producers.sources.arrow_table import BATCH, ArrowTable, OpenTable, Part, seekable
-from producers.sources.member import refuse_bomb
+from moodmill.producers.sources.arrow_paths import ColumnPath, follow, narrowed, stored, struct_depth
+from moodmill.producers.sources.arrow_table import BATCH, ArrowTable, OpenTable, Part, seekable
+from moodmill.producers.sources.member import refuse_bomb
 
 #: Logical types of what Parquet stores as bytes, and reads as texts.
 _TEXTS: Final = frozenset(("STRING", "NONE", "JSON", "ENUM"))

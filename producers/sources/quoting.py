@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from producers.sources.dialect import Dialect
-from producers.sources.layout import ReadOptions
+from moodmill.producers.sources.dialect import Dialect
+from moodmill.producers.sources.layout import ReadOptions
 
 if TYPE_CHECKING:
-    from producers.sources.sniffer import Attempt
+    from moodmill.producers.sources.sniffer import Attempt
 
 #: These delimiters separate texts without quotes as well; a comma stands in too many of them.
 RARE: Final = frozenset(("\t", ";", "|", "\x01"))

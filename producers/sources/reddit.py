@@ -8,20 +8,20 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from db import note_kinds
-from db.comment import Comment
-from db.errors import SourceError
-from db.payload import is_cut
-from producers.record import Bad, Parsed, Record
-from producers.sources.bad import bad
-from producers.sources.compression import ByteStream
-from producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
-from producers.sources.lines import Overlong, read_lines
-from producers.sources.names import author_of, subreddit_of
-from producers.sources.place import Place
-from producers.sources.rereading import Rereader
-from producers.sources.text import comment_id, comment_text, gone, join_post
-from producers.sources.times import parse_time
+from moodmill.db import note_kinds
+from moodmill.db.comment import Comment
+from moodmill.db.errors import SourceError
+from moodmill.db.payload import is_cut
+from moodmill.producers.record import Bad, Parsed, Record
+from moodmill.producers.sources.bad import bad
+from moodmill.producers.sources.compression import ByteStream
+from moodmill.producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
+from moodmill.producers.sources.lines import Overlong, read_lines
+from moodmill.producers.sources.names import author_of, subreddit_of
+from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.rereading import Rereader
+from moodmill.producers.sources.text import comment_id, comment_text, gone, join_post
+from moodmill.producers.sources.times import parse_time
 
 #: Lines, without blank ones, of which `check` wants one that is a record.
 _CHECKED = 20

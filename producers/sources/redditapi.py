@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from producers.sources.columns import KNOWN
-from producers.sources.jsonvalue import Object, called
+from moodmill.producers.sources.columns import KNOWN
+from moodmill.producers.sources.jsonvalue import Object, called
 
 _COMMENT, _SUBMISSION, _MORE, _LISTING = "t1", "t3", "more", "Listing"
 _KINDS: Final = frozenset((_COMMENT, _SUBMISSION, _MORE, _LISTING, "t2", "t4", "t5", "t6"))

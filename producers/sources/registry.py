@@ -6,17 +6,17 @@ from pathlib import Path, PurePath
 
 from msgspec.structs import replace
 
-from db.errors import SettingError, SourceError
-from producers.record import Source
-from producers.sources.compression import CODECS, ZST_BLOCKS, ByteStream
-from producers.sources.dialect import normalised
-from producers.sources.foreign import foreign_name
-from producers.sources.jsonsource import JsonSource
-from producers.sources.layout import AS_FOUND, COLUMN_OPTIONS, Layout, ReadOptions
-from producers.sources.place import Place
-from producers.sources.reddit import RedditDump
-from producers.sources.table import TextTable
-from producers.sources.time_forms import check_form
+from moodmill.db.errors import SettingError, SourceError
+from moodmill.producers.record import Source
+from moodmill.producers.sources.compression import CODECS, ZST_BLOCKS, ByteStream
+from moodmill.producers.sources.dialect import normalised
+from moodmill.producers.sources.foreign import foreign_name
+from moodmill.producers.sources.jsonsource import JsonSource
+from moodmill.producers.sources.layout import AS_FOUND, COLUMN_OPTIONS, Layout, ReadOptions
+from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.reddit import RedditDump
+from moodmill.producers.sources.table import TextTable
+from moodmill.producers.sources.time_forms import check_form
 
 #: Opens a source: where it lies, how it is to be read, and how it was found to be read when its run began, if it was.
 Open = Callable[[Place, ReadOptions, Layout | None], Source]
@@ -33,13 +33,13 @@ class Kind:
 
 
 def _parquet(place: Place, options: ReadOptions, layout: Layout | None) -> Source:
-    from producers.sources.parquet import ParquetFile  # pyarrow's import takes a while: only its users pay
+    from moodmill.producers.sources.parquet import ParquetFile  # pyarrow's import takes a while: only its users pay
 
     return ParquetFile(place, options, layout)
 
 
 def _arrow(place: Place, options: ReadOptions, layout: Layout | None) -> Source:
-    from producers.sources.arrow import ArrowFile
+    from moodmill.producers.sources.arrow import ArrowFile
 
     return ArrowFile(place, options, layout)
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
-from producers.sources.cutter import CsvCutter, CutError, Fields, cutter
-from producers.sources.dialect import Dialect
-from producers.sources.encoding import UNDECODED
-from producers.sources.likeness import Likeness
-from producers.sources.lines import LINE_LIMIT, Overlong
+from moodmill.producers.sources.cutter import CsvCutter, CutError, Fields, cutter
+from moodmill.producers.sources.dialect import Dialect
+from moodmill.producers.sources.encoding import UNDECODED
+from moodmill.producers.sources.likeness import Likeness
+from moodmill.producers.sources.lines import LINE_LIMIT, Overlong
 
 #: Lines that a row has at most.
 MAX_LINES: Final = 1_000

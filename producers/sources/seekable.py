@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import BinaryIO, cast
 
-from db.errors import SourceError
-from producers.sources.compression import ByteStream, codec_of
-from producers.sources.foreign import HEAD, foreign_head
-from producers.sources.place import Place
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.compression import ByteStream, codec_of
+from moodmill.producers.sources.foreign import HEAD, foreign_head
+from moodmill.producers.sources.place import Place
 
 #: What has its own compression inside and is read here.
 _OURS = ("Parquet", "Arrow")

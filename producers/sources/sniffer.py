@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from producers.sources.cutter import Fields
-from producers.sources.dialect import Dialect
-from producers.sources.header import find_header, named_fields
-from producers.sources.layout import ReadOptions
-from producers.sources.quoting import RARE, Forms, choose
-from producers.sources.rows import BadRow, Rows
+from moodmill.producers.sources.cutter import Fields
+from moodmill.producers.sources.dialect import Dialect
+from moodmill.producers.sources.header import find_header, named_fields
+from moodmill.producers.sources.layout import ReadOptions
+from moodmill.producers.sources.quoting import RARE, Forms, choose
+from moodmill.producers.sources.rows import BadRow, Rows
 
 #: Found by themselves, the likeliest first. U+0001 is Hive's.
 _DELIMITERS: Final = (",", "\t", ";", "|", "\x01")

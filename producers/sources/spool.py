@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from db.atomicfile import atomic_folder, make_folder
-from db.errors import SourceError
+from moodmill.db.atomicfile import atomic_folder, make_folder
+from moodmill.db.errors import SourceError
 
 #: Bytes copied at once.
 _BLOCK: Final = 1 << 20

@@ -34,14 +34,14 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.types import NullType
 
-from db.errors import SettingError, SourceError
-from db.sqlitefile import BUSY_MS
-from db.store import postgres_options
-from db.urls import read_database_url
-from producers.sources.columns import locate
-from producers.sources.layout import Columns
-from producers.sources.times import parse_time
-from producers.sources.watermark import KEYS, Value, Watermark
+from moodmill.db.errors import SettingError, SourceError
+from moodmill.db.sqlitefile import BUSY_MS
+from moodmill.db.store import postgres_options
+from moodmill.db.urls import read_database_url
+from moodmill.producers.sources.columns import locate
+from moodmill.producers.sources.layout import Columns
+from moodmill.producers.sources.times import parse_time
+from moodmill.producers.sources.watermark import KEYS, Value, Watermark
 
 logger = logging.getLogger(__name__)
 

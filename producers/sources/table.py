@@ -6,23 +6,23 @@ from typing import Final
 
 import msgspec
 
-from db.errors import NoSourceError, SourceError
-from db.export_mark import is_export
-from db.payload import is_cut
-from producers.record import Bad, Parsed, Record
-from producers.sources.bad import bad
-from producers.sources.columns import SAMPLE_ROWS, find_fields
-from producers.sources.compression import ByteStream
-from producers.sources.cutter import Fields
-from producers.sources.dialect import Dialect, normalised
-from producers.sources.encoding import find_encoding, lines_of, read_text
-from producers.sources.header import likeliest_text
-from producers.sources.layout import AS_FOUND, Layout, ReadOptions
-from producers.sources.place import Place
-from producers.sources.rows import BadRow, Rows
-from producers.sources.sniffer import Attempt, Sample, find_dialect, line_end
-from producers.sources.table_row import to_parsed
-from producers.sources.text import clean
+from moodmill.db.errors import NoSourceError, SourceError
+from moodmill.db.export_mark import is_export
+from moodmill.db.payload import is_cut
+from moodmill.producers.record import Bad, Parsed, Record
+from moodmill.producers.sources.bad import bad
+from moodmill.producers.sources.columns import SAMPLE_ROWS, find_fields
+from moodmill.producers.sources.compression import ByteStream
+from moodmill.producers.sources.cutter import Fields
+from moodmill.producers.sources.dialect import Dialect, normalised
+from moodmill.producers.sources.encoding import find_encoding, lines_of, read_text
+from moodmill.producers.sources.header import likeliest_text
+from moodmill.producers.sources.layout import AS_FOUND, Layout, ReadOptions
+from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.rows import BadRow, Rows
+from moodmill.producers.sources.sniffer import Attempt, Sample, find_dialect, line_end
+from moodmill.producers.sources.table_row import to_parsed
+from moodmill.producers.sources.text import clean
 
 #: Bytes and lines of the beginning by which the dialect is found.
 _SAMPLE: Final = 1 << 20

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from db.comment import Comment
-from db.note_kinds import UNREAD_TIME
-from producers.record import Parsed
-from producers.sources.layout import AS_FOUND, Fields, ReadOptions
-from producers.sources.names import author_of, subreddit_of
-from producers.sources.permalink import read_permalink
-from producers.sources.text import comment_id, comment_text, gone, is_null_word, join_post
-from producers.sources.times import is_given, parse_time
-from producers.sources.written_times import at_clock
+from moodmill.db.comment import Comment
+from moodmill.db.note_kinds import UNREAD_TIME
+from moodmill.producers.record import Parsed
+from moodmill.producers.sources.layout import AS_FOUND, Fields, ReadOptions
+from moodmill.producers.sources.names import author_of, subreddit_of
+from moodmill.producers.sources.permalink import read_permalink
+from moodmill.producers.sources.text import comment_id, comment_text, gone, is_null_word, join_post
+from moodmill.producers.sources.times import is_given, parse_time
+from moodmill.producers.sources.written_times import at_clock
 
 #: Where nothing was looked for: values stand under the names of Columns, and ids are the table's own.
 PLAIN: Final = Fields()

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
-from db.errors import SourceError
-from producers.sources.compression import RAW_BLOCK, ByteStream, codec_of
-from producers.sources.foreign import HEAD
-from producers.sources.member import refuse_bomb
-from producers.sources.place import Place
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.compression import RAW_BLOCK, ByteStream, codec_of
+from moodmill.producers.sources.foreign import HEAD
+from moodmill.producers.sources.member import refuse_bomb
+from moodmill.producers.sources.place import Place
 
 #: Bytes that a compressed tar can be read back: more than is read of a source to find how it is read.
 _WINDOW = 16 << 20

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from db.errors import SourceError
-from producers.sources.compression import BLOCK, RAW_BLOCK
-from producers.sources.member import MOST_MEMBERS, Entry, Listing, Piece, What, too_many
-from producers.sources.place import Place
-from producers.sources.tarbytes import TarBytes, open_tar
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.compression import BLOCK, RAW_BLOCK
+from moodmill.producers.sources.member import MOST_MEMBERS, Entry, Listing, Piece, What, too_many
+from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.tarbytes import TarBytes, open_tar
 
 #: Bytes of a tar's blocks.
 _TAR_BLOCK = tarfile.BLOCKSIZE

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from statistics import median_high
 
-from producers.sources.time_forms import DAY_FIRST, MONTH_FIRST
-from producers.sources.times import is_given, parse_time
-from producers.sources.written_times import NumericDate, is_clock, numeric_date
+from moodmill.producers.sources.time_forms import DAY_FIRST, MONTH_FIRST
+from moodmill.producers.sources.times import is_given, parse_time
+from moodmill.producers.sources.written_times import NumericDate, is_clock, numeric_date
 
 #: Above what any fineness adds up to: a column of which most values are read comes before all others.
 _MOSTLY_READ = 100

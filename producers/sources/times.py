@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from producers.sources.time_forms import order_of, read_by_format
-from producers.sources.written_times import read_written
+from moodmill.producers.sources.time_forms import order_of, read_by_format
+from moodmill.producers.sources.written_times import read_written
 
 #: Seconds since 1970, from 1980 to 2099. In milliseconds a time is a thousand times as much, and so on: no number is a
 #: time in two units, and those between are no times.

@@ -4,8 +4,8 @@ import codecs
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from db.errors import SettingError, SourceError
-from producers.sources.compression import ByteStream
+from moodmill.db.errors import SettingError, SourceError
+from moodmill.producers.sources.compression import ByteStream
 
 #: UTF-32 first: its mark begins as that of UTF-16 does.
 _MARKS: Final = (

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final
 
-from producers.sources.time_forms import MONTH_FIRST
+from moodmill.producers.sources.time_forms import MONTH_FIRST
 
 #: Characters: a time of JavaScript with the longest name of a zone fits. What is longer is no time.
 _LONGEST = 100

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from db.errors import SourceError
-from producers.sources.compression import (
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.compression import (
     BLOCK,
     DECODER_ERRORS,
     RAW_BLOCK,
@@ -20,8 +20,8 @@ from producers.sources.compression import (
     Inflater,
     zstd_decompressor,
 )
-from producers.sources.member import Entry, Piece, refuse_bomb
-from producers.sources.place import Place
+from moodmill.producers.sources.member import Entry, Piece, refuse_bomb
+from moodmill.producers.sources.place import Place
 
 #: The header before its bytes.
 _LOCAL = struct.Struct("<4s5H3L2H")

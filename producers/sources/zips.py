@@ -12,10 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from db.errors import SourceError
-from producers.sources.member import MOST_MEMBERS, Entry, Listing, What, too_many
-from producers.sources.place import Place
-from producers.sources.zipmember import LOCAL_MAGIC, ZipEntry
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.member import MOST_MEMBERS, Entry, Listing, What, too_many
+from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.zipmember import LOCAL_MAGIC, ZipEntry
 
 #: End of the directory: two numbers of disks, members here and in all, the directory's bytes and where it begins.
 _END = struct.Struct("<4s4H2LH")

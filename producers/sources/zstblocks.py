@@ -7,9 +7,9 @@ rows, for each row two uint32, where it begins in the data and its bytes, and th
 import struct
 from collections.abc import Iterable, Iterator
 
-from db.errors import SourceError
-from producers.sources.compression import BLOCK, DECODER_ERRORS, ZST_BLOCKS, zstd_decompressor
-from producers.sources.place import Place
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.compression import BLOCK, DECODER_ERRORS, ZST_BLOCKS, zstd_decompressor
+from moodmill.producers.sources.place import Place
 
 #: Bytes of the largest block that is read, packed or not. Writers put some hundred rows in one.
 _LARGEST = 256 << 20

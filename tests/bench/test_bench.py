@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from bench import standin
-from bench.peers import PEERS
-from bench.sample import read_comments, repeated, write_dump
-from bench.stages import forward_flops, padding
-from db.errors import SourceError
+from moodmill.bench import standin
+from moodmill.bench.peers import PEERS
+from moodmill.bench.sample import read_comments, repeated, write_dump
+from moodmill.bench.stages import forward_flops, padding
+from moodmill.db.errors import SourceError
+from moodmill.worker import mill
+from moodmill.worker.repository import find_model
+from moodmill.worker.tokens import Segment
 from tests.support import moodmill_here
 from tests.support import write_dump as dump_of
 from tests.worker.builders import TEXTS, plain_probabilities, settings_for
-from worker import mill
-from worker.repository import find_model
-from worker.tokens import Segment
 
 
 @pytest.mark.parametrize("name", [name for name in PEERS if "Ray" not in name])

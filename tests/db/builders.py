@@ -11,16 +11,16 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from sqlalchemy import Table, insert, select, text
 
-from db.classified import Classified
-from db.comment import Comment, Ids
-from db.emotions import EMOTIONS
-from db.entries import Chunk, Cut, DeadLetter, Note, Owner, SourceFile
-from db.ledger import Ledger
-from db.partitions import make_months
-from db.results import store_chunk, write_rows
-from db.schema import comment_emotion
-from db.store import Store
-from db.unsupported import Reason
+from moodmill.db.classified import Classified
+from moodmill.db.comment import Comment, Ids
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.entries import Chunk, Cut, DeadLetter, Note, Owner, SourceFile
+from moodmill.db.ledger import Ledger
+from moodmill.db.partitions import make_months
+from moodmill.db.results import store_chunk, write_rows
+from moodmill.db.schema import comment_emotion
+from moodmill.db.store import Store
+from moodmill.db.unsupported import Reason
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 

@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
-from db.comment import Comment
-from db.emotions import EMOTIONS
-from db.entries import DeadLetter
-from db.letters import dead_letters
-from db.reads import status
-from db.schema import comment_emotion
-from db.store import Store
+from moodmill.db.comment import Comment
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.entries import DeadLetter
+from moodmill.db.letters import dead_letters
+from moodmill.db.reads import status
+from moodmill.db.schema import comment_emotion
+from moodmill.db.store import Store
 from tests.db.builders import Made, classified, probabilities, rows
 from tests.texts import CLEAN, several
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text, update
 
-from db.backlog import LEFT, backlog, runs_under_way
-from db.entries import Chunk, Cut
-from db.schema import chunk, run
-from db.store import Store
+from moodmill.db.backlog import LEFT, backlog, runs_under_way
+from moodmill.db.entries import Chunk, Cut
+from moodmill.db.schema import chunk, run
+from moodmill.db.store import Store
 from tests.db.builders import Made, classified, comments, letter
 
 

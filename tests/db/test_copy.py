@@ -5,12 +5,12 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from db.comment import Comment
-from db.copy import encode
-from db.partitions import make_months
-from db.results import COLUMNS
-from db.schema import comment_emotion
-from db.store import Store
+from moodmill.db.comment import Comment
+from moodmill.db.copy import encode
+from moodmill.db.partitions import make_months
+from moodmill.db.results import COLUMNS
+from moodmill.db.schema import comment_emotion
+from moodmill.db.store import Store
 from tests.db.builders import add_rows, classified, comments, probabilities, rows
 
 

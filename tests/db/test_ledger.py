@@ -6,14 +6,14 @@ from functools import partial
 
 import pytest
 
-from db.entries import Chunk, Cut, Note, Waiting
-from db.errors import RunError
-from db.ledger import MAX_NAMES, Ledger, count_done
-from db.letters import dead_letters
-from db.reads import status
-from db.schema import chunk, skipped
-from db.store import Store
-from db.written import EXAMPLE_LIMIT
+from moodmill.db.entries import Chunk, Cut, Note, Waiting
+from moodmill.db.errors import RunError
+from moodmill.db.ledger import MAX_NAMES, Ledger, count_done
+from moodmill.db.letters import dead_letters
+from moodmill.db.reads import status
+from moodmill.db.schema import chunk, skipped
+from moodmill.db.store import Store
+from moodmill.db.written import EXAMPLE_LIMIT
 from tests.db.builders import Made, at_once, classified, comments, letter, one_line, rows, source_file
 
 

@@ -9,12 +9,12 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
-from db.emotions import EMOTIONS
-from db.models import register_model
-from db.reads import status
-from db.retention import prune
-from db.rollups import refresh
-from db.store import Store
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.models import register_model
+from moodmill.db.reads import status
+from moodmill.db.retention import prune
+from moodmill.db.rollups import refresh
+from moodmill.db.store import Store
 from tests.db.builders import NOON, Made, at_once, classified, comments, rows
 from tests.db.pooler import POOL, pgbouncer
 

@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from db.letters import dead_letters
-from db.reads import run_ids, status
-from db.store import Store
+from moodmill.db.letters import dead_letters
+from moodmill.db.reads import run_ids, status
+from moodmill.db.store import Store
 from tests.db.builders import Made, at_once, classified, comments, letter
 
 

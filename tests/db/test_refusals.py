@@ -9,11 +9,11 @@ import pytest
 from psycopg.errors import ProgramLimitExceeded, RaiseException
 from sqlalchemy import text
 
-from db.comment import Comment
-from db.letters import dead_letters
-from db.payload import is_cut
-from db.reads import status
-from db.store import Store
+from moodmill.db.comment import Comment
+from moodmill.db.letters import dead_letters
+from moodmill.db.payload import is_cut
+from moodmill.db.reads import status
+from moodmill.db.store import Store
 from tests.db.builders import Made, classified, comments, matrix, one_line, probabilities, rows
 
 #: Too large for an index of PostgreSQL's, and nothing in it to compress.

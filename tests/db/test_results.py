@@ -6,15 +6,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from db.classified import Classified
-from db.comment import MAX_ID
-from db.emotions import EMOTIONS
-from db.errors import RunError, StoreError
-from db.letters import dead_letters
-from db.reads import status
-from db.results import store_chunk, write_rows
-from db.schema import chunk
-from db.store import Store
+from moodmill.db.classified import Classified
+from moodmill.db.comment import MAX_ID
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import RunError, StoreError
+from moodmill.db.letters import dead_letters
+from moodmill.db.reads import status
+from moodmill.db.results import store_chunk, write_rows
+from moodmill.db.schema import chunk
+from moodmill.db.store import Store
 from tests.db.builders import (
     Made,
     add_rows,

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from sqlalchemy import Table, delete, insert, select, text
 
-from db.comment import Comment
-from db.emotions import EMOTIONS
-from db.errors import StoreError
-from db.models import register_model, show_model, shown_model
-from db.results import write_rows
-from db.rollups import mark_all, mark_days, refresh, stale
-from db.schema import (
+from moodmill.db.comment import Comment
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import StoreError
+from moodmill.db.models import register_model, show_model, shown_model
+from moodmill.db.results import write_rows
+from moodmill.db.rollups import mark_all, mark_days, refresh, stale
+from moodmill.db.schema import (
     comment_emotion,
     model_threshold,
     rollup_day,
@@ -28,8 +28,8 @@ from db.schema import (
     rollup_subreddit_day,
     rollup_subreddit_month,
 )
-from db.store import Store
-from db.views import create_views
+from moodmill.db.store import Store
+from moodmill.db.views import create_views
 from tests.db.builders import NOON, add_older_rows, add_rows, at_once, classified, comments, matrix, scattered, stored
 from tests.support import clean_environment
 
@@ -46,8 +46,8 @@ KEYS: dict[Table, Callable[[dict[str, Any]], Any]] = {
 DIE_IN_REFRESH = """
 import os, signal, sys
 from sqlalchemy import event
-from db.rollups import refresh
-from db.store import Store
+from moodmill.db.rollups import refresh
+from moodmill.db.store import Store
 store, left = Store(sys.argv[1]), [int(sys.argv[2])]
 @event.listens_for(store.engine, "after_cursor_execute")
 def count(*_):

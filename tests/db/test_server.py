@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, inspect, make_url, text
 
-from db.errors import StoreError
-from db.reader import let_read
-from db.server import durability, warn_of_loss
-from db.store import Store
+from moodmill.db.errors import StoreError
+from moodmill.db.reader import let_read
+from moodmill.db.server import durability, warn_of_loss
+from moodmill.db.store import Store
 from tests.conftest import server_url
 from tests.db.builders import Made, one_line
 from tests.support import moodmill_here, write_dump
@@ -53,7 +53,7 @@ def narrow_url(request: pytest.FixtureRequest, postgres_server: str) -> Iterator
 def doctor_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     """`moodmill doctor` looks at the store alone: the model would take seconds."""
     for part in ("_broker", "_device", "_model"):
-        monkeypatch.setattr(f"cli.doctor.{part}", lambda: "left out")
+        monkeypatch.setattr(f"moodmill.cli.doctor.{part}", lambda: "left out")
 
 
 def check(store: Store) -> None:
@@ -123,7 +123,7 @@ def test_a_check_leaves_nothing_behind(store: Store) -> None:
 def test_the_doctor_tries_to_write(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": sqlite_store.url.render_as_string()}
     assert moodmill_here("doctor", cwd=tmp_path, settings=settings).returncode == 0
-    monkeypatch.setattr("db.sqlitefile.BUSY_MS", 10)
+    monkeypatch.setattr("moodmill.db.sqlitefile.BUSY_MS", 10)
     with sqlite_store.writing():
         done = moodmill_here("doctor", cwd=tmp_path, settings=settings)
     assert done.returncode == 1

@@ -13,15 +13,15 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
-from db.store import Store
-from producers import metrics as producers_metrics
-from producers.gauges import OverviewCollector
-from producers.jobs import Job
-from producers.overview import Lookout
+from moodmill.db.store import Store
+from moodmill.producers import metrics as producers_metrics
+from moodmill.producers.gauges import OverviewCollector
+from moodmill.producers.jobs import Job
+from moodmill.producers.overview import Lookout
+from moodmill.worker import metrics as worker_metrics
+from moodmill.worker.celery_app import app, use_broker
+from moodmill.worker.exposition import exposed
 from tests.support import free_port, program, wait_until
-from worker import metrics as worker_metrics
-from worker.celery_app import app, use_broker
-from worker.exposition import exposed
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
 RULES: list[dict[str, Any]] = [

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from producers.beat import STOP_S
+from moodmill.producers.beat import STOP_S
+from moodmill.worker.supervisor import STOP_TIMEOUT_S
 from tests.deploy.service import ROOT, SECRETS, SERVICES, is_ours, read_compose, seconds
 from tests.support import program
-from worker.supervisor import STOP_TIMEOUT_S
 
 
 @pytest.mark.parametrize("profile", [None, "cpu", "gpu", "manual"])

@@ -17,12 +17,12 @@ import yaml
 from msgspec.structs import replace
 from sqlalchemy import text
 
-from bench.dashboards import DASHBOARDS, PanelQuery, panel_queries
-from db.emotions import EMOTIONS
-from db.models import register_model
-from db.reader import let_read
-from db.rollups import refresh
-from db.store import Store
+from moodmill.bench.dashboards import DASHBOARDS, PanelQuery, panel_queries
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.models import register_model
+from moodmill.db.reader import let_read
+from moodmill.db.rollups import refresh
+from moodmill.db.store import Store
 from tests.conftest import postgres_database
 from tests.db.builders import NOON, classified, comments, matrix, stored
 from tests.support import program

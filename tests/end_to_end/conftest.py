@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from moodmill.worker.supervisor import local_worker
 from tests.support import clean_environment, database_of, moodmill, moodmill_here
-from worker.supervisor import local_worker
 
 
 @dataclass(frozen=True, kw_only=True)

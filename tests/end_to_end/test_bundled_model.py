@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForSequenceClassification
 
-from db.emotions import EMOTIONS
+from moodmill.db.emotions import EMOTIONS
+from moodmill.worker.repository import BUNDLED
+from moodmill.worker.training.recipe import MINILM, read_recipe
 from tests.support import moodmill_here
-from worker.repository import BUNDLED
-from worker.training.recipe import MINILM, read_recipe
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 #: Parameters in millions, megabytes, macro-F1 on dev.

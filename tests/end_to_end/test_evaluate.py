@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
-from db.emotions import EMOTIONS
+from moodmill.db.emotions import EMOTIONS
+from moodmill.worker.training import crossfit
+from moodmill.worker.training.labelled import read_labelled
 from tests.support import moodmill_here
 from tests.worker.builders import plain_probabilities
-from worker.training import crossfit
-from worker.training.labelled import read_labelled
 
 WORDS = ("i", "love", "hate", "this", "so", "much", "thanks")
 

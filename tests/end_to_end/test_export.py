@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from pyarrow import dataset, parquet
 
-from db.store import Store
+from moodmill.db.store import Store
 from tests.db.builders import classified, comments, stored
 from tests.support import clean_environment, moodmill, moodmill_here
 
@@ -67,7 +67,7 @@ def test_a_reader_that_goes_is_noticed(folder: Path) -> None:
     store = Store(f"sqlite:///{folder}/moodmill.db")
     stored(store, classified(comments(range(100, 1_100))))
     store.close()
-    command = [sys.executable, "-m", "cli.main", "export", "-", "--format", "ndjson"]
+    command = [sys.executable, "-m", "moodmill.cli.main", "export", "-", "--format", "ndjson"]
     environment = clean_environment(PYTHONUNBUFFERED="1")
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

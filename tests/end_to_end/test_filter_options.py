@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 import pytest
 
-from cli.run_options import run_options
-from db.errors import SettingError
-from db.filters import Filters
-from producers.options import RunOptions
+from moodmill.cli.run_options import run_options
+from moodmill.db.errors import SettingError
+from moodmill.db.filters import Filters
+from moodmill.producers.options import RunOptions
 
 
 def filters(*arguments: str | Path) -> Filters:

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine, text
 
-from db.emotions import EMOTIONS
-from producers.sample import SAMPLE
+from moodmill.db.emotions import EMOTIONS
+from moodmill.producers.sample import SAMPLE
+from moodmill.worker.repository import BUNDLED
+from moodmill.worker.tokens import TextTokenizer
 from tests.end_to_end.conftest import Fleet
 from tests.support import clean_environment, free_port, make_model, moodmill, moodmill_here, wait_until, write_dump
 from tests.worker.builders import plain_probabilities
-from worker.repository import BUNDLED
-from worker.tokens import TextTokenizer
 
 ROWS = f"select comment_id, {', '.join(EMOTIONS)} from comment_emotion order by comment_id"
 
@@ -93,7 +93,7 @@ def test_the_same_on_postgresql_with_a_broker_and_a_worker_of_their_own(
 
     # and a worker starts later
     worker = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "worker"],
+        [sys.executable, "-m", "moodmill.cli.main", "worker"],
         cwd=tmp_path,
         env=clean_environment(**settings),
         stdout=subprocess.DEVNULL,
@@ -138,7 +138,7 @@ def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path) -> None:
     settings["MOODMILL_METRICS"] = str(free_port())  # the producer's: the worker that it starts does not want it too
     file = tmp_path / "moodmill.db"
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", *map(str, command)],
+        [sys.executable, "-m", "moodmill.cli.main", *map(str, command)],
         cwd=tmp_path,
         env=clean_environment(**settings),
         stdout=subprocess.PIPE,
@@ -209,7 +209,7 @@ def test_no_more_chunks_are_in_flight_than_set(tmp_path: Path, own_redis_url: st
     dump = write_dump(tmp_path / "RC_many", ["text"] * 100)
     settings = {"DATABASE_URL": f"sqlite:///{tmp_path / 'flight.db'}", "REDIS_URL": own_redis_url}
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "enqueue", str(dump), "--chunk-comments", "10"],
+        [sys.executable, "-m", "moodmill.cli.main", "enqueue", str(dump), "--chunk-comments", "10"],
         env=clean_environment(**settings, MOODMILL_CHUNKS_IN_FLIGHT="3"),
         stderr=subprocess.DEVNULL,
     )

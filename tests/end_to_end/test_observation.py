@@ -14,10 +14,10 @@ from urllib.request import urlopen
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from moodmill.worker.supervisor import Supervisor
 from tests.end_to_end.test_schedule import jobs, serving
 from tests.otlp import receiver
 from tests.support import clean_environment, database_of, free_port, wait_until, write_dump
-from worker.supervisor import Supervisor
 
 #: Comments of the dump, with a text that is gone among them, and of a chunk.
 COMMENTS = 50
@@ -80,7 +80,7 @@ def observed(redis_url: str, tiny_model: Path, tmp_path_factory: pytest.TempPath
     def of(process: str) -> dict[str, str]:
         return settings | {"MOODMILL_METRICS": str(ports[process])}
 
-    command = [sys.executable, "-m", "cli.main", "label", str(dump)]
+    command = [sys.executable, "-m", "moodmill.cli.main", "label", str(dump)]
     with (
         receiver() as received,
         serving(folder, of("beat")),
@@ -155,7 +155,7 @@ def test_worker_and_schedule_log_json_that_says_which_chunk_it_is_about(observed
         assert datetime.fromisoformat(line["ts"]).tzinfo == UTC
         assert {"level", "logger", "message", "process"} <= line.keys()
     assert any("waiting for chunks" in line["message"] for line in worker)
-    ours = [line for line in worker if line["logger"] == "worker.task" and "chunk" in line]
+    ours = [line for line in worker if line["logger"] == "moodmill.worker.task" and "chunk" in line]
     assert sorted(line["chunk"] for line in ours) == list(range(COMMENTS // CHUNK))
     assert {f"chunk {line['run']}/{line['chunk']}" for line in ours} == {line["message"].split(":")[0] for line in ours}
     # and what Celery says of a task

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from db.emotions import EMOTIONS
-from db.models import register_model
-from db.settings import own_folder
-from db.store import Store
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.models import register_model
+from moodmill.db.settings import own_folder
+from moodmill.db.store import Store
+from moodmill.worker.embedded import embedded_broker
 from tests.db.builders import classified, comments, stored
 from tests.support import ROOT, clean_environment, moodmill_here, program, wait_until, write_dump
-from worker.embedded import embedded_broker
 
 #: The command as it is installed: nothing of the working folder is imported.
-MOODMILL = [sys.executable, "-P", "-m", "cli.main"]
+MOODMILL = [sys.executable, "-P", "-m", "moodmill.cli.main"]
 
 
 def run(
@@ -116,7 +116,7 @@ def test_a_store_on_a_disk_that_cannot_be_written_is_read(folder: Path) -> None:
         ["db", "rollup", "--all"],
     )
     program_ = (
-        "import sys, cli.commands as m\n"
+        "import sys, moodmill.cli.commands as m\n"
         "for c in " + repr(commands) + ":\n"
         "    print('---', m.run(list(c)), flush=True)\n"
     )

@@ -13,12 +13,16 @@ from typing import Any
 
 import pytest
 
-from db.emotions import EMOTIONS
-from db.ledger import Ledger
-from db.models import register_model
-from db.store import Store
-from producers import labelling
-from producers.sources import spool
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.ledger import Ledger
+from moodmill.db.models import register_model
+from moodmill.db.store import Store
+from moodmill.producers import labelling
+from moodmill.producers.sources import spool
+from moodmill.worker.model_folder import require_model
+from moodmill.worker.training.fine_tuning import fine_tune
+from moodmill.worker.training.progress import Progress
+from moodmill.worker.training.recipe import Recipe
 from tests.db.builders import classified, comments, stored
 from tests.end_to_end.conftest import Fleet
 from tests.end_to_end.test_schedule_tables import Shop, shop_at
@@ -26,10 +30,6 @@ from tests.powercut import Recorder, State, left
 from tests.support import make_model, moodmill_here
 from tests.worker.builders import settings_for
 from tests.worker.training.conftest import write_split
-from worker.model_folder import require_model
-from worker.training.fine_tuning import fine_tune
-from worker.training.progress import Progress
-from worker.training.recipe import Recipe
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from producers.sample import SAMPLE
+from moodmill.producers.sample import SAMPLE
 from tests.end_to_end.conftest import Fleet
 from tests.support import clean_environment, write_dump
 
@@ -95,9 +95,9 @@ def test_every_target_of_make_exists(block: str) -> None:
 
 
 def test_the_settings_it_lists_are_those_there_are() -> None:
-    from db.settings import StoreSettings
-    from producers.settings import ProducerSettings
-    from worker.settings import WorkerSettings
+    from moodmill.db.settings import StoreSettings
+    from moodmill.producers.settings import ProducerSettings
+    from moodmill.worker.settings import WorkerSettings
 
     listed = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
     known = {name.upper() for kind in (StoreSettings, WorkerSettings, ProducerSettings) for name in kind.model_fields}

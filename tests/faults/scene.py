@@ -18,19 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
-from db.emotions import EMOTIONS
-from db.letters import dead_letters
-from db.reads import RunStatus, run_ids, status
-from db.schema import chunk, comment_emotion
-from db.store import Store
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.letters import dead_letters
+from moodmill.db.reads import RunStatus, run_ids, status
+from moodmill.db.schema import chunk, comment_emotion
+from moodmill.db.store import Store
+from moodmill.worker.broker import give_back
+from moodmill.worker.celery_app import app, use_broker
 from tests import support
 from tests.clocks import INJECT, clock_of, set_clock
 from tests.faults.sentinels import SentinelBroker
 from tests.faults.servers import Broker, Postgres, small_disk
 from tests.support import clean_environment, write_dump
 from tests.worker.builders import plain_probabilities, plain_tokenizer
-from worker.broker import give_back
-from worker.celery_app import app, use_broker
 
 Process = subprocess.Popen[bytes]
 Database = Literal["sqlite", "postgresql"]
@@ -116,7 +116,7 @@ class Scene:
         log = self.folder / f"{len(self._started)}-{arguments[0]}.log"
         with log.open("wb") as said:
             process = subprocess.Popen(
-                [sys.executable, "-m", "cli.main", *map(str, arguments)],
+                [sys.executable, "-m", "moodmill.cli.main", *map(str, arguments)],
                 cwd=self.folder,
                 env=clean_environment(**{**self.settings, **settings}),
                 stdout=said,

@@ -12,21 +12,21 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import bindparam, select
 
-from db.classified import Classified
-from db.comment import Comment
-from db.emotions import EMOTIONS
-from db.entries import Chunk, Run
-from db.ledger import Ledger
-from db.reads import RunStatus, status
-from db.results import store_chunk
-from db.schema import comment_emotion
-from db.store import Store
-from producers.chunks import RecordRange, cut_records
-from producers.opening import open_run
-from producers.options import RunOptions
-from producers.reading import read_again
-from producers.recovery import Look, Recovery
-from producers.reopening import open_again
+from moodmill.db.classified import Classified
+from moodmill.db.comment import Comment
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.entries import Chunk, Run
+from moodmill.db.ledger import Ledger
+from moodmill.db.reads import RunStatus, status
+from moodmill.db.results import store_chunk
+from moodmill.db.schema import comment_emotion
+from moodmill.db.store import Store
+from moodmill.producers.chunks import RecordRange, cut_records
+from moodmill.producers.opening import open_run
+from moodmill.producers.options import RunOptions
+from moodmill.producers.reading import read_again
+from moodmill.producers.recovery import Look, Recovery
+from moodmill.producers.reopening import open_again
 
 #: Comments of a chunk.
 CHUNK = 2

@@ -9,9 +9,9 @@ from typing import Final
 import pytest
 from sqlalchemy import func, select, update
 
-from db.reads import run_ids, status
-from db.schema import comment_emotion, dead_letter
-from db.store import Store
+from moodmill.db.reads import run_ids, status
+from moodmill.db.schema import comment_emotion, dead_letter
+from moodmill.db.store import Store
 from tests.support import clean_environment, wait_until, write_dump
 
 COMMENTS: Final = 150
@@ -31,7 +31,7 @@ class Commands:
 
     def start(self, *arguments: str | Path) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "cli.main", *map(str, arguments)],
+            [sys.executable, "-m", "moodmill.cli.main", *map(str, arguments)],
             cwd=self._folder,
             env=self._environment,
             stdout=subprocess.PIPE,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from db.emotions import EMOTIONS
-from db.models import register_model
-from db.reads import run_ids, status
-from db.store import Store
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.models import register_model
+from moodmill.db.reads import run_ids, status
+from moodmill.db.store import Store
 from tests.db.builders import classified, comments, stored
 from tests.faults.servers import full_disk, small_disk
 from tests.support import moodmill, moodmill_here, write_dump

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from db.errors import SourceError
-from producers.sources import Place, ReadOptions, fingerprint, open_source
-from producers.sources import member as member_module
-from producers.sources.archive import is_archive, members
-from producers.sources.compression import BLOCK, ByteStream
-from producers.sources.seekable import opened
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources import Place, ReadOptions, fingerprint, open_source
+from moodmill.producers.sources import member as member_module
+from moodmill.producers.sources.archive import is_archive, members
+from moodmill.producers.sources.compression import BLOCK, ByteStream
+from moodmill.producers.sources.seekable import opened
 from tests.producers.archives import Zipped, tar_of, tar_of_infos, zip_of, zipped
 from tests.producers.test_sources_support import COMPRESS, comment_line, dump, read, texts
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from db.errors import SourceError
-from producers.sources import Place, tars
-from producers.sources.archive import Members, members
-from producers.sources.compression import ByteStream
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources import Place, tars
+from moodmill.producers.sources.archive import Members, members
+from moodmill.producers.sources.compression import ByteStream
 from tests.producers.archives import header, tar_of, tar_of_infos
 from tests.producers.test_sources_support import COMPRESS
 

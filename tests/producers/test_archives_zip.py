@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from db.errors import SourceError
-from producers.sources import Place, zips
-from producers.sources.archive import members
-from producers.sources.compression import BLOCK, ByteStream
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources import Place, zips
+from moodmill.producers.sources.archive import members
+from moodmill.producers.sources.compression import BLOCK, ByteStream
 from tests.producers.archives import Zipped, zip_of, zipped
 from tests.producers.test_sources_support import zstd
 

@@ -5,13 +5,13 @@ from itertools import pairwise
 
 import pytest
 
-from db.comment import Comment
-from db.entries import Note
-from db.errors import SourceError
-from db.filters import ALL
-from producers import chunks
-from producers.chunks import RecordRange, cut_records
-from producers.record import Bad, Parsed, Record
+from moodmill.db.comment import Comment
+from moodmill.db.entries import Note
+from moodmill.db.errors import SourceError
+from moodmill.db.filters import ALL
+from moodmill.producers import chunks
+from moodmill.producers.chunks import RecordRange, cut_records
+from moodmill.producers.record import Bad, Parsed, Record
 
 
 def good(position: int, text: str = "text") -> Record:

@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from db.emotions import EMOTIONS
-from db.errors import NoSourceError, SettingError, SourceError
-from producers.sources import Columns, Layout, ReadOptions, open_source
-from producers.sources.dialect import normalised
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import NoSourceError, SettingError, SourceError
+from moodmill.producers.sources import Columns, Layout, ReadOptions, open_source
+from moodmill.producers.sources.dialect import normalised
 from tests.producers.test_sources_support import bads, comments, read_all, texts, write
 
 #: Texts of a table of ten rows that need quotes, or escapes.

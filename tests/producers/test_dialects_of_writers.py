@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from producers.sources import ReadOptions, open_source
+from moodmill.producers.sources import ReadOptions, open_source
 from tests.producers.test_sources_support import bads, comments, read_all
 from tests.texts import several
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from db.errors import SourceError
-from producers.sources import Place, discover
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources import Place, discover
 
 
 def touch(folder: Path, *names: str) -> list[Path]:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.errors import SourceError
-from producers.sources import ReadOptions, open_source
-from producers.sources.encoding import UNDECODED, read_text
-from producers.sources.lines import LINE_LIMIT, Overlong
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources import ReadOptions, open_source
+from moodmill.producers.sources.encoding import UNDECODED, read_text
+from moodmill.producers.sources.lines import LINE_LIMIT, Overlong
 from tests.producers.test_sources_support import bads, comments, read_all, texts, write
 from tests.texts import several
 

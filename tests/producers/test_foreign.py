@@ -11,11 +11,11 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
-from db.errors import SourceError
-from producers.sources import Place, ReadOptions, open_source
-from producers.sources.compression import ByteStream
-from producers.sources.foreign import FOREIGN, foreign_head, foreign_name
-from producers.sources.seekable import opened
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources import Place, ReadOptions, open_source
+from moodmill.producers.sources.compression import ByteStream
+from moodmill.producers.sources.foreign import FOREIGN, foreign_head, foreign_name
+from moodmill.producers.sources.seekable import opened
 from tests.producers.test_sources_support import COMPRESS, comment_line, texts
 
 

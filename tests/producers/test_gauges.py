@@ -9,14 +9,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import insert, update
 
-from db.jobs import LEASE, JobLedger
-from db.schema import job_run
-from db.store import Store
-from producers.gauges import OverviewCollector
-from producers.jobs import Job
-from producers.overview import Lookout
+from moodmill.db.jobs import LEASE, JobLedger
+from moodmill.db.schema import job_run
+from moodmill.db.store import Store
+from moodmill.producers.gauges import OverviewCollector
+from moodmill.producers.jobs import Job
+from moodmill.producers.overview import Lookout
+from moodmill.worker.celery_app import app, use_broker
 from tests.support import away, free_port
-from worker.celery_app import app, use_broker
 
 NIGHTLY = Job(cron="15 3 * * *", files=["dumps"])
 

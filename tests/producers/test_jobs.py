@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from db.errors import SettingError
-from db.jobs import JobLedger
-from db.store import Store
-from producers.jobs import find_job, read_jobs
-from producers.nightly import run_job
-from producers.options import RunOptions
-from producers.sources import ReadOptions
+from moodmill.db.errors import SettingError
+from moodmill.db.jobs import JobLedger
+from moodmill.db.store import Store
+from moodmill.producers.jobs import find_job, read_jobs
+from moodmill.producers.nightly import run_job
+from moodmill.producers.options import RunOptions
+from moodmill.producers.sources import ReadOptions
 
 GOOD = """
 [nightly]

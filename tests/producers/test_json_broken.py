@@ -9,13 +9,13 @@ from unittest.mock import ANY
 
 import pytest
 
-from db.errors import SourceError
-from db.payload import PAYLOAD_LIMIT
-from producers.record import Bad, Parsed, Source
-from producers.sources import open_source
-from producers.sources.jsoncut import EndedJsonError
-from producers.sources.jsondocument import Documents
-from producers.sources.lines import LINE_LIMIT, Overlong
+from moodmill.db.errors import SourceError
+from moodmill.db.payload import PAYLOAD_LIMIT
+from moodmill.producers.record import Bad, Parsed, Source
+from moodmill.producers.sources import open_source
+from moodmill.producers.sources.jsoncut import EndedJsonError
+from moodmill.producers.sources.jsondocument import Documents
+from moodmill.producers.sources.lines import LINE_LIMIT, Overlong
 from tests.producers.test_sources_support import bads, comment_line, comments, dump, read, read_all, texts, write
 
 ROWS = [json.dumps({"id": str(n), "text": f"row {n}"}) for n in range(5)]
@@ -168,7 +168,7 @@ def test_values_are_cut_alike_wherever_the_blocks_end() -> None:
 
 
 def test_what_is_longer_than_the_limit_is_overlong_wherever_the_blocks_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("producers.sources.jsoncut.LINE_LIMIT", 20)
+    monkeypatch.setattr("moodmill.producers.sources.jsoncut.LINE_LIMIT", 20)
     rows = [b"{%b}" % (b'"":%d,' % n * n) for n in range(9)]
     rows += [text % (rb"\"]{" * n) for n in range(9) for text in (b'"%b"', b'{"":[{}],"":"%b"}')]
     expected = [row if len(row) <= 20 else Overlong(ANY, len(row)) for row in rows]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from db.errors import NoSourceError
-from producers.record import Bad, Parsed, Source
-from producers.sources import open_source
+from moodmill.db.errors import NoSourceError
+from moodmill.producers.record import Bad, Parsed, Source
+from moodmill.producers.sources import open_source
 from tests.producers.test_sources_support import bads, comments, read_all, write
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from db.emotions import EMOTIONS
-from db.errors import NoSourceError, SettingError, SourceError
-from producers.sources import Columns, ReadOptions, open_source
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import NoSourceError, SettingError, SourceError
+from moodmill.producers.sources import Columns, ReadOptions, open_source
 from tests.producers.test_sources_support import texts, write
 
 EXPORTED = {"comment_id": "c1", "model": "m", "source": "RC_x", **dict.fromkeys(EMOTIONS, 0.1), "text": "a"}

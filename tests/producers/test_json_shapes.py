@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.errors import SourceError
-from producers.sources import Place, ReadOptions, open_source
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources import Place, ReadOptions, open_source
 from tests.producers.test_sources_support import COMPRESS, bads, comments, read, read_all, texts, write
 from tests.texts import NASTY, several
 

@@ -8,16 +8,16 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
 
-from db.entries import Chunk, Cut, DeadLetter
-from db.errors import SourceError
-from db.filters import Filters
-from db.ledger import Ledger
-from db.letters import dead_letters
-from db.store import Store
-from producers.opening import open_run
-from producers.options import RunOptions
-from producers.reading import read_again
-from producers.replay import letters_in_replay, open_replay
+from moodmill.db.entries import Chunk, Cut, DeadLetter
+from moodmill.db.errors import SourceError
+from moodmill.db.filters import Filters
+from moodmill.db.ledger import Ledger
+from moodmill.db.letters import dead_letters
+from moodmill.db.store import Store
+from moodmill.producers.opening import open_run
+from moodmill.producers.options import RunOptions
+from moodmill.producers.reading import read_again
+from moodmill.producers.replay import letters_in_replay, open_replay
 from tests.producers.archives import zipped
 
 

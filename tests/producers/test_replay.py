@@ -6,21 +6,21 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from db.classified import Classified
-from db.comment import Comment
-from db.emotions import EMOTIONS
-from db.entries import Chunk, Cut, DeadLetter
-from db.filters import Filters
-from db.ledger import Ledger
-from db.letters import dead_letters, unclassified
-from db.reads import RunStatus, status
-from db.results import store_chunk
-from db.store import Store
-from producers.opening import open_run
-from producers.options import RunOptions
-from producers.record import Bad, Parsed
-from producers.replay import letters_in_replay, open_replay
-from producers.sources import open_source
+from moodmill.db.classified import Classified
+from moodmill.db.comment import Comment
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.entries import Chunk, Cut, DeadLetter
+from moodmill.db.filters import Filters
+from moodmill.db.ledger import Ledger
+from moodmill.db.letters import dead_letters, unclassified
+from moodmill.db.reads import RunStatus, status
+from moodmill.db.results import store_chunk
+from moodmill.db.store import Store
+from moodmill.producers.opening import open_run
+from moodmill.producers.options import RunOptions
+from moodmill.producers.record import Bad, Parsed
+from moodmill.producers.replay import letters_in_replay, open_replay
+from moodmill.producers.sources import open_source
 
 MENDED = json.dumps({"id": "mended", "body": "a text that can be read now"})
 SHORT = json.dumps({"id": "short", "body": "no"})

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 import redis
 
-from db.errors import SourceError
-from db.ledger import Ledger
-from db.reads import status
-from db.store import Store
-from producers.opening import open_run
-from producers.options import RunOptions
-from producers.run import Feeder, Progress
-from producers.settings import ProducerSettings
+from moodmill.db.errors import SourceError
+from moodmill.db.ledger import Ledger
+from moodmill.db.reads import status
+from moodmill.db.store import Store
+from moodmill.producers.opening import open_run
+from moodmill.producers.options import RunOptions
+from moodmill.producers.run import Feeder, Progress
+from moodmill.producers.settings import ProducerSettings
+from moodmill.worker.broker import held_chunks, sign_of_life, waiting_messages
+from moodmill.worker.celery_app import app, use_broker
+from moodmill.worker.envelope import QUEUE
+from moodmill.worker.supervisor import local_worker
 from tests.support import forget, wait_until, write_dump
-from worker.broker import held_chunks, sign_of_life, waiting_messages
-from worker.celery_app import app, use_broker
-from worker.envelope import QUEUE
-from worker.supervisor import local_worker
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from db.errors import SourceError
-from producers.record import Bad
-from producers.sources import member, open_source
-from producers.sources.arrow_sizes import BYTES, row_bytes, slices
-from producers.sources.lines import LINE_LIMIT
+from moodmill.db.errors import SourceError
+from moodmill.producers.record import Bad
+from moodmill.producers.sources import member, open_source
+from moodmill.producers.sources.arrow_sizes import BYTES, row_bytes, slices
+from moodmill.producers.sources.lines import LINE_LIMIT
 from tests.producers.test_sources_support import comments, read_all
 
 #: Of a text that stands in each of the ROWS rows.

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from producers.sources.arrow_values import NotUtf8, texts, times
+from moodmill.producers.sources.arrow_values import NotUtf8, texts, times
 
 MOMENT = datetime(2015, 11, 3, 12, 30, tzinfo=UTC)
 SECONDS = 1_446_553_800

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from db.errors import SourceError
-from producers.sources.compression import BLOCK, RAW_BLOCK, ByteStream
-from producers.sources.place import Place
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.compression import BLOCK, RAW_BLOCK, ByteStream
+from moodmill.producers.sources.place import Place
 from tests.producers.test_sources_support import COMPRESS, write, zstd
 
 SUFFIXES = pytest.mark.parametrize("suffix", COMPRESS)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from db.errors import SourceError
-from producers.sources.lines import HEAD, LINE_LIMIT, Overlong, read_lines
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources.lines import HEAD, LINE_LIMIT, Overlong, read_lines
 
 MIB = 1 << 20
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from db.comment import MAX_NAME
-from db.errors import SourceError
-from producers.record import Bad, Parsed
-from producers.sources import ReadOptions, open_source
-from producers.sources.archive import members
-from producers.sources.names import author_of, subreddit_of
-from producers.sources.table_row import to_parsed
+from moodmill.db.comment import MAX_NAME
+from moodmill.db.errors import SourceError
+from moodmill.producers.record import Bad, Parsed
+from moodmill.producers.sources import ReadOptions, open_source
+from moodmill.producers.sources.archive import members
+from moodmill.producers.sources.names import author_of, subreddit_of
+from moodmill.producers.sources.table_row import to_parsed
 from tests.support import write_dump
 
 

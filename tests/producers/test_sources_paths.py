@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from db.errors import SettingError, SourceError
-from producers.sources import Columns, ReadOptions, fingerprint, open_source
+from moodmill.db.errors import SettingError, SourceError
+from moodmill.producers.sources import Columns, ReadOptions, fingerprint, open_source
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,13 @@ def test_an_unknown_kind_is_an_error_that_lists_the_known() -> None:
 
 def test_pyarrow_is_imported_only_for_parquet() -> None:
     code = (
-        "import pathlib, producers.sources as s; s.open_source(pathlib.Path('x.csv')); import sys; print(*sys.modules)"
+        "import pathlib, sys; from moodmill.producers.sources import open_source\n"
+        "open_source(pathlib.Path('x.csv')); print(*sys.modules)"
     )
     modules = subprocess.run(
         [sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True
     ).stdout
-    assert "producers.sources.table" in modules.split()
+    assert "moodmill.producers.sources.table" in modules.split()
     assert "pyarrow" not in modules.split()
 
 

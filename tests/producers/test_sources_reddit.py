@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from db.comment import MAX_ID
-from db.filters import ALL
-from db.payload import PAYLOAD_LIMIT, kept_payload
-from producers.record import Bad, Parsed
-from producers.sources import ReadOptions, open_source
+from moodmill.db.comment import MAX_ID
+from moodmill.db.filters import ALL
+from moodmill.db.payload import PAYLOAD_LIMIT, kept_payload
+from moodmill.producers.record import Bad, Parsed
+from moodmill.producers.sources import ReadOptions, open_source
 from tests.producers.test_sources_support import (
     COMPRESS,
     bads,

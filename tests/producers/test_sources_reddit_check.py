@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from db.errors import SourceError
-from producers.sources import open_source
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources import open_source
 from tests.producers.test_sources_support import COMPRESS, comment_line, dump, write
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from db.errors import SourceError
-from producers.sources import open_source
-from producers.sources.spool import forget_spooled, spool
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources import open_source
+from moodmill.producers.sources.spool import forget_spooled, spool
 from tests.producers.test_sources_support import comment_line, dump, texts
 
 

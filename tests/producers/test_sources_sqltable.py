@@ -27,10 +27,10 @@ from sqlalchemy import (
     text,
 )
 
-from db.errors import MoodmillError, SettingError, SourceError
-from producers.sources.layout import Columns
-from producers.sources.sqltable import FIELDS, Row, SqlTable
-from producers.sources.watermark import Watermark
+from moodmill.db.errors import MoodmillError, SettingError, SourceError
+from moodmill.producers.sources.layout import Columns
+from moodmill.producers.sources.sqltable import FIELDS, Row, SqlTable
+from moodmill.producers.sources.watermark import Watermark
 from tests.clocks import clock_of, set_clock
 from tests.db.builders import one_line
 from tests.support import clean_environment
@@ -160,7 +160,8 @@ def test_a_clock_that_is_ahead_of_the_database_settles_no_moment(postgres_url: s
     now = datetime.now(UTC)
     make(postgres_url, "comments", kinds, [(1, "old", now - timedelta(minutes=2)), (2, "new", now)])
     program = (
-        "import sys; from producers.sources.sqltable import SqlTable; from producers.sources.layout import Columns\n"
+        "import sys; from moodmill.producers.sources.sqltable import SqlTable\n"
+        "from moodmill.producers.sources.layout import Columns\n"
         "print(len(list(SqlTable(sys.argv[1], 'comments', 'at', Columns()).rows(None, 9, 60))))"
     )
     set_clock(tmp_path / "clock", 3600)

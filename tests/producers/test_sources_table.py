@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from db.comment import MAX_ID
-from db.errors import SourceError
-from db.payload import PAYLOAD_LIMIT, kept_payload
-from producers.record import Bad, Source
-from producers.sources import Columns, ReadOptions, open_source
+from moodmill.db.comment import MAX_ID
+from moodmill.db.errors import SourceError
+from moodmill.db.payload import PAYLOAD_LIMIT, kept_payload
+from moodmill.producers.record import Bad, Source
+from moodmill.producers.sources import Columns, ReadOptions, open_source
 from tests.producers.test_sources_support import (
     COMPRESS,
     bads,

@@ -2,7 +2,15 @@
 
 import pytest
 
-from producers.sources.text import REMOVED_TITLE, clean, comment_id, comment_text, gone, is_null_word, join_post
+from moodmill.producers.sources.text import (
+    REMOVED_TITLE,
+    clean,
+    comment_id,
+    comment_text,
+    gone,
+    is_null_word,
+    join_post,
+)
 
 
 @pytest.mark.parametrize(

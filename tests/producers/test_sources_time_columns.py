@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.errors import SettingError
-from producers.sources.time_columns import FoundForm, find_form, fineness
-from producers.sources.time_forms import DAY_FIRST, MONTH_FIRST, check_form
-from producers.sources.times import parse_time
+from moodmill.db.errors import SettingError
+from moodmill.producers.sources.time_columns import FoundForm, find_form, fineness
+from moodmill.producers.sources.time_forms import DAY_FIRST, MONTH_FIRST, check_form
+from moodmill.producers.sources.times import parse_time
 from tests.texts import several
 
 THIS_YEAR = datetime.now(UTC).year % 100

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.sources.time_forms import DAY_FIRST, MONTH_FIRST
-from producers.sources.times import is_given, parse_time
+from moodmill.producers.sources.time_forms import DAY_FIRST, MONTH_FIRST
+from moodmill.producers.sources.times import is_given, parse_time
 from tests.texts import NASTY, several
 
 MOMENT = datetime(2015, 11, 3, 12, 30, tzinfo=UTC)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from db.errors import SourceError
-from producers.sources import Columns, Place, ReadOptions
-from producers.sources.columns import find_fields, locate
-from producers.sources.layout import Fields
-from producers.sources.permalink import read_permalink
-from producers.sources.table_row import to_parsed
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources import Columns, Place, ReadOptions
+from moodmill.producers.sources.columns import find_fields, locate
+from moodmill.producers.sources.layout import Fields
+from moodmill.producers.sources.permalink import read_permalink
+from moodmill.producers.sources.table_row import to_parsed
 
 PLACE = Place.at(Path("/x.csv"))
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from db.errors import SourceError
-from producers.sources import Place, open_source, zstblocks
-from producers.sources.compression import BLOCK, ByteStream
+from moodmill.db.errors import SourceError
+from moodmill.producers.sources import Place, open_source, zstblocks
+from moodmill.producers.sources.compression import BLOCK, ByteStream
 from tests.producers.test_sources_support import comment_line, read, texts, zstd
 
 

@@ -15,17 +15,17 @@ from sqlalchemy import select
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase, RobertaConfig
 from transformers import RobertaForSequenceClassification as Roberta
 
-from db.comment import Comment
-from db.emotions import EMOTIONS
-from db.entries import Chunk, Cut, SourceFile
-from db.ledger import Ledger
-from db.schema import chunk, comment_emotion, dead_letter
-from db.store import Store
-from worker.message import ChunkMessage
-from worker.model import EmotionModel
-from worker.repository import find_model
-from worker.settings import WorkerSettings
-from worker.tokens import TextTokenizer
+from moodmill.db.comment import Comment
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.entries import Chunk, Cut, SourceFile
+from moodmill.db.ledger import Ledger
+from moodmill.db.schema import chunk, comment_emotion, dead_letter
+from moodmill.db.store import Store
+from moodmill.worker.message import ChunkMessage
+from moodmill.worker.model import EmotionModel
+from moodmill.worker.repository import find_model
+from moodmill.worker.settings import WorkerSettings
+from moodmill.worker.tokens import TextTokenizer
 
 Model = TypeVar("Model", bound=EmotionModel)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from moodmill.worker.celery_app import app, use_broker
 from tests.support import forget
-from worker.celery_app import app, use_broker
 
 
 @pytest.fixture

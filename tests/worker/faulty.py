@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from worker.model import EmotionModel
-from worker.tokens import TextTokenizer, TokenIds
+from moodmill.worker.model import EmotionModel
+from moodmill.worker.tokens import TextTokenizer, TokenIds
 
 
 class Watched(EmotionModel):

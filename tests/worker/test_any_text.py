@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.comment import Comment
-from db.errors import MoodmillError
+from moodmill.db.comment import Comment
+from moodmill.db.errors import MoodmillError
+from moodmill.worker.classifier import load_classifier
+from moodmill.worker.envelope import InvalidMessageError, accept
+from moodmill.worker.message import ChunkMessage, read_message
+from moodmill.worker.repository import find_model
 from tests.texts import CLEAN, several
 from tests.worker.builders import settings_for
-from worker.classifier import load_classifier
-from worker.envelope import InvalidMessageError, accept
-from worker.message import ChunkMessage, read_message
-from worker.repository import find_model
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

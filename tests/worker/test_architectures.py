@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.emotions import EMOTIONS
-from db.settings import StoreSettings
-from db.store import Store
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.settings import StoreSettings
+from moodmill.db.store import Store
+from moodmill.worker.mill import Mill
 from tests.worker.architectures import FAMILIES, Family, make_of
 from tests.worker.builders import TEXTS, dead_letters, open_run, plain_probabilities, plain_tokenizer, results
 from tests.worker.builders import settings_for as settings
-from worker.mill import Mill
 
 LONG = "i love this so much, thanks " * 200
 SHUFFLED = [name.title() if number % 2 else name for number, name in enumerate((*EMOTIONS, "neutral"))]

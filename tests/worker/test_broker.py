@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from db.errors import BrokerError
+from moodmill.db.errors import BrokerError
+from moodmill.worker.broker import check_broker, give_back, send_chunk, waiting_messages
+from moodmill.worker.celery_app import app, use_broker
+from moodmill.worker.envelope import TASK
+from moodmill.worker.message import read_message
 from tests.support import clean_environment
 from tests.worker.builders import chunk_of
-from worker.broker import check_broker, give_back, send_chunk, waiting_messages
-from worker.celery_app import app, use_broker
-from worker.envelope import TASK
-from worker.message import read_message
 
 #: A port on which nothing listens.
 NOWHERE = "redis://:secret@127.0.0.1:1/0"
@@ -112,7 +112,7 @@ def test_a_broker_that_is_not_there_is_one_line_without_the_password() -> None:
 
 def test_producers_need_no_torch() -> None:
     program = (
-        "import sys, worker.celery_app, worker.message, worker.broker\n"
+        "import sys, moodmill.worker.celery_app, moodmill.worker.message, moodmill.worker.broker\n"
         "print({'torch', 'transformers', 'tokenizers', 'safetensors', 'huggingface_hub'} & set(sys.modules))"
     )
     done = subprocess.run(

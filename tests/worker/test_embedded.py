@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from db.errors import BrokerError
+from moodmill.db.errors import BrokerError
+from moodmill.worker.broker import check_broker, waiting_messages
+from moodmill.worker.celery_app import app, use_broker
+from moodmill.worker.embedded import embedded_broker
 from tests.support import clean_environment, wait_until
-from worker.broker import check_broker, waiting_messages
-from worker.celery_app import app, use_broker
-from worker.embedded import embedded_broker
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def test_a_server_that_dies_is_noticed() -> None:
 
 def test_the_embedded_server_ends_when_its_user_is_killed() -> None:
     program = (
-        "import sys\nfrom worker.embedded import embedded_broker\n"
+        "import sys\nfrom moodmill.worker.embedded import embedded_broker\n"
         "with embedded_broker() as broker:\n    print(broker.url, flush=True)\n    sys.stdin.read()\n"
     )
     with subprocess.Popen(

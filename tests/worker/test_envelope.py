@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kombu.transport.virtual import Channel, Message
 
+from moodmill.worker import envelope
+from moodmill.worker.celery_app import app
+from moodmill.worker.envelope import MAX_BODY, TASK, InvalidMessageError, accept, read_name
+from moodmill.worker.message import VERSION, ChunkMessage, NewerMessageError, read_message
+from moodmill.worker.task import classify
 from tests.texts import several
 from tests.worker.builders import chunk_of
-from worker import envelope
-from worker.celery_app import app
-from worker.envelope import MAX_BODY, TASK, InvalidMessageError, accept, read_name
-from worker.message import VERSION, ChunkMessage, NewerMessageError, read_message
-from worker.task import classify
 
 CHUNK = chunk_of(["i love this", "thanks \N{GRINNING FACE}"], run="20240301-abc", number=3)
 

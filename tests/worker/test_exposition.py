@@ -7,10 +7,10 @@ from urllib.request import urlopen
 import pytest
 from pydantic import ValidationError
 
-from db.errors import SettingError
+from moodmill.db.errors import SettingError
+from moodmill.worker.exposition import exposed
+from moodmill.worker.settings import NO_METRICS, WorkerSettings
 from tests.support import free_port, moodmill_here, write_dump
-from worker.exposition import exposed
-from worker.settings import NO_METRICS, WorkerSettings
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from db.errors import WorkerError
+from moodmill.db.errors import WorkerError
+from moodmill.worker import isolation
+from moodmill.worker.isolation import classify_isolated
 from tests.worker.builders import plain_probabilities, plain_tokenizer, settings_for
-from worker import isolation
-from worker.isolation import classify_isolated
 
 INJECT = Path(__file__).resolve().parents[1] / "faults" / "inject"
 

@@ -13,14 +13,14 @@ from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy import insert
 
-from cli.progress import IDLE_S, shown_progress
-from db.jobs import JobLedger
-from db.schema import comment_emotion
-from db.store import Store
-from producers.run import Progress
+from moodmill.cli.progress import IDLE_S, shown_progress
+from moodmill.db.jobs import JobLedger
+from moodmill.db.schema import comment_emotion
+from moodmill.db.store import Store
+from moodmill.producers.run import Progress
+from moodmill.worker.logs import JsonFormatter, Style, about, last_word, last_word_in, logging_as, set_subject
+from moodmill.worker.settings import WorkerSettings
 from tests.support import moodmill_here
-from worker.logs import JsonFormatter, Style, about, last_word, last_word_in, logging_as, set_subject
-from worker.settings import WorkerSettings
 
 logger = logging.getLogger("tests.logs")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from db.comment import Comment
-from db.errors import MoodmillError
+from moodmill.db.comment import Comment
+from moodmill.db.errors import MoodmillError
+from moodmill.worker.message import MAX_COMMENTS, VERSION, ChunkMessage, NewerMessageError, read_message
 from tests.worker.builders import chunk_of
-from worker.message import MAX_COMMENTS, VERSION, ChunkMessage, NewerMessageError, read_message
 
 
 def over_the_wire(**changed: Any) -> dict[str, Any]:

@@ -11,15 +11,19 @@ from prometheus_client import REGISTRY
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import IntegrityError
 
-from db.comment import Comment, other_id
-from db.emotions import EMOTIONS
-from db.errors import RunError, WorkerError
-from db.ledger import Ledger
-from db.reads import status
-from db.schema import model_threshold
-from db.settings import StoreSettings
-from db.store import Store
-from db.unsupported import REASONS
+from moodmill.db.comment import Comment, other_id
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import RunError, WorkerError
+from moodmill.db.ledger import Ledger
+from moodmill.db.reads import status
+from moodmill.db.schema import model_threshold
+from moodmill.db.settings import StoreSettings
+from moodmill.db.store import Store
+from moodmill.db.unsupported import REASONS
+from moodmill.worker.broker import sign_of_life
+from moodmill.worker.message import ChunkMessage
+from moodmill.worker.mill import MAX_ISOLATED_TRIES, MAX_TRIES, Mill, StoppingError
+from moodmill.worker.pulse import BEAT_S, Pulse
 from tests.db.test_refusals import refuse
 from tests.support import away, forget, wait_until
 from tests.worker.builders import (
@@ -35,10 +39,6 @@ from tests.worker.builders import (
     settings_for,
     states,
 )
-from worker.broker import sign_of_life
-from worker.message import ChunkMessage
-from worker.mill import MAX_ISOLATED_TRIES, MAX_TRIES, Mill, StoppingError
-from worker.pulse import BEAT_S, Pulse
 
 GERMAN = "Ich kann kaum glauben, dass wir dieses Spiel noch gewonnen haben!"
 UNSUPPORTED = "moodmill_unsupported_comments_total"
@@ -150,7 +150,7 @@ def test_grinding_twice_changes_nothing(store: Store, tiny_model: Path, tmp_path
 def test_a_chunk_that_was_tried_too_often_goes_into_isolation_and_fails_at_last(
     sqlite_store: Store, tiny_model: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.mill.SECOND_LOOK_S", 0.0)
+    monkeypatch.setattr("moodmill.worker.mill.SECOND_LOOK_S", 0.0)
     # given a chunk whose workers died, each before it could finish
     [message, unlucky] = open_run(sqlite_store, TEXTS, TEXTS)
     ledger = Ledger(sqlite_store)

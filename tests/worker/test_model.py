@@ -11,14 +11,14 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
-from db.emotions import EMOTIONS
-from db.errors import ModelError, SettingError
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import ModelError, SettingError
+from moodmill.worker.classifier import load_classifier
+from moodmill.worker.model import choose_device, choose_precision
+from moodmill.worker.repository import BUNDLED, find_model
+from moodmill.worker.tokens import TextTokenizer
 from tests.support import make_model
 from tests.worker.builders import TEXTS, load, make_roberta, plain_probabilities, settings_for, tokenizer_for
-from worker.classifier import load_classifier
-from worker.model import choose_device, choose_precision
-from worker.repository import BUNDLED, find_model
-from worker.tokens import TextTokenizer
 
 LONG = "thanks " * 500
 

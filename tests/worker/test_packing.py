@@ -11,15 +11,15 @@ from torch.nn import functional
 from transformers.activations import GELUActivation
 from transformers.models.roberta.modeling_roberta import RobertaEmbeddings
 
-from db.emotions import EMOTIONS
+from moodmill.db.emotions import EMOTIONS
+from moodmill.worker import packing
+from moodmill.worker.linear import PrepackedLinear, multiplies, prepack
+from moodmill.worker.model import EmotionModel
+from moodmill.worker.packing import lay_out
+from moodmill.worker.repository import find_model
 from tests.support import make_model
 from tests.worker.architectures import FAMILIES, Family, make_of
 from tests.worker.builders import TEXTS, load, plain_probabilities, settings_for, tokenizer_for
-from worker import packing
-from worker.linear import PrepackedLinear, multiplies, prepack
-from worker.model import EmotionModel
-from worker.packing import lay_out
-from worker.repository import find_model
 
 
 def test_a_row_holds_its_texts_one_after_the_other() -> None:

@@ -6,11 +6,11 @@ import pytest
 from kombu.connection import Connection
 from sqlalchemy import make_url
 
-from db.errors import SettingError
-from db.settings import StoreSettings, read_settings
+from moodmill.db.errors import SettingError
+from moodmill.db.settings import StoreSettings, read_settings
+from moodmill.worker.address import read_address
+from moodmill.worker.settings import WorkerSettings
 from tests.db.builders import one_line
-from worker.address import read_address
-from worker.settings import WorkerSettings
 
 PASSWORD = "s3cret/with @ll: k#nds?%of ü"
 SERVERS = {"DATABASE_URL": "postgresql://moodmill@host:5432/name", "REDIS_URL": "redis://host:6379/0"}

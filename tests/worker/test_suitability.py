@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
+from moodmill.worker.suitability import Suitability
+from moodmill.worker.tokens import TextTokenizer
 from tests.texts import CLEAN, several
 from tests.worker.builders import tokenizer_for
-from worker.suitability import Suitability
-from worker.tokens import TextTokenizer
 
 #: Sentences of a match that was won, and of a pizza that was bad.
 FOREIGN = {

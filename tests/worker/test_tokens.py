@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from db.emotions import EMOTIONS
-from db.errors import ModelError
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import ModelError
+from moodmill.worker import tokens
+from moodmill.worker.settings import MAX_TOKENS
+from moodmill.worker.tokens import MAX_CHARACTERS, TextTokenizer, TokenIds
 from tests.worker.architectures import FAMILIES, Family, make_of
 from tests.worker.builders import TEXTS, plain_tokenizer, tokenizer_for
-from worker import tokens
-from worker.settings import MAX_TOKENS
-from worker.tokens import MAX_CHARACTERS, TextTokenizer, TokenIds
 
 
 def words_of(tokens: int) -> str:

@@ -9,14 +9,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from moodmill.worker import tuning
+from moodmill.worker.classifier import load_classifier
+from moodmill.worker.model import EmotionModel
+from moodmill.worker.repository import find_model
+from moodmill.worker.settings import WorkerSettings
+from moodmill.worker.tuning import Tuning, tuned
 from tests.powercut import Recorder, left
 from tests.worker.builders import TEXTS, plain_probabilities, settings_for
-from worker import tuning
-from worker.classifier import load_classifier
-from worker.model import EmotionModel
-from worker.repository import find_model
-from worker.settings import WorkerSettings
-from worker.tuning import Tuning, tuned
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Real workers: `celery -A worker worker` processes on a real broker."""
+"""Real workers: `celery -A moodmill.worker worker` processes on a real broker."""
 
 import os
 import signal
@@ -13,9 +13,15 @@ import psutil
 import pytest
 import redis
 
-from db.errors import WorkerError
-from db.ledger import count_done
-from db.store import Store
+from moodmill.db.errors import WorkerError
+from moodmill.db.ledger import count_done
+from moodmill.db.store import Store
+from moodmill.worker.broker import give_back, send_chunk, waiting_messages
+from moodmill.worker.celery_app import app, worker_arguments
+from moodmill.worker.envelope import TASK
+from moodmill.worker.message import VERSION, ChunkMessage
+from moodmill.worker.mill import MAX_TRIES
+from moodmill.worker.supervisor import Supervisor
 from tests.support import ROOT, clean_environment, make_model, wait_until
 from tests.worker.builders import (
     POISON,
@@ -30,12 +36,6 @@ from tests.worker.builders import (
     states,
 )
 from tests.worker.test_transport import MALFORMED
-from worker.broker import give_back, send_chunk, waiting_messages
-from worker.celery_app import app, worker_arguments
-from worker.envelope import TASK
-from worker.message import VERSION, ChunkMessage
-from worker.mill import MAX_TRIES
-from worker.supervisor import Supervisor
 
 #: Gives a worker's model a fault.
 INJECT = Path(__file__).resolve().parents[1] / "faults" / "inject"
@@ -79,11 +79,11 @@ def place(broker: redis.Redis, redis_url: str, sqlite_store: Store, tiny_model: 
 
 @contextmanager
 def running(place: Place, arguments: Sequence[str], **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run `celery -A worker …`, and kill it where the test has not ended it."""
+    """Run `celery -A moodmill.worker …`, and kill it where the test has not ended it."""
     with (
         place.log.open("wb") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "worker", *arguments],
+            [sys.executable, "-m", "celery", "-A", "moodmill.worker", *arguments],
             env=clean_environment(**place.settings, **settings),
             stdin=subprocess.PIPE,
             stdout=log,

@@ -5,10 +5,10 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from worker.training.crossfit import Figures
-from worker.training.recipe import MINILM, Recipe
-from worker.training.report import Report, Scores
-from worker.training.thresholds import HALVINGS
+from moodmill.worker.training.crossfit import Figures
+from moodmill.worker.training.recipe import MINILM, Recipe
+from moodmill.worker.training.report import Report, Scores
+from moodmill.worker.training.thresholds import HALVINGS
 
 _COLUMNS: Final = ("precision", "recall", "F1", "average precision")
 

@@ -11,14 +11,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from db.emotions import EMOTIONS
-from db.errors import SourceError
-from worker.training.calibration import fit_calibration
-from worker.training.evaluation import Answers
-from worker.training.joining import halvings, sized, to_fit, together
-from worker.training.labelled import Labelled
-from worker.training.report import Report, judge
-from worker.training.thresholds import HALVINGS, tune_thresholds
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import SourceError
+from moodmill.worker.training.calibration import fit_calibration
+from moodmill.worker.training.evaluation import Answers
+from moodmill.worker.training.joining import halvings, sized, to_fit, together
+from moodmill.worker.training.labelled import Labelled
+from moodmill.worker.training.report import Report, judge
+from moodmill.worker.training.thresholds import HALVINGS, tune_thresholds
 
 #: Resamples of a bootstrap, and the percentiles of an interval of 95 %.
 RESAMPLES: Final = 200

@@ -8,14 +8,14 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
 
-from db.emotions import EMOTIONS
-from db.errors import ModelError
-from worker.model import positions
-from worker.model_folder import require_encoder
-from worker.repository import FILES, fetch
-from worker.training.emoji import add_symbols
-from worker.training.layers import freeze
-from worker.training.recipe import MINILM, Recipe
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import ModelError
+from moodmill.worker.model import positions
+from moodmill.worker.model_folder import require_encoder
+from moodmill.worker.repository import FILES, fetch
+from moodmill.worker.training.emoji import add_symbols
+from moodmill.worker.training.layers import freeze
+from moodmill.worker.training.recipe import MINILM, Recipe
 
 #: logit(0.04), where the head's bias begins: 4 % of GoEmotions' comments carry a given emotion, so that the first steps
 #: are not spent on learning that emotions are rare.

@@ -8,13 +8,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from db.errors import ModelError
-from worker.classifier import load_classifier
-from worker.repository import ModelFiles
-from worker.segments import MAX_SEGMENT, Pooling, pool
-from worker.settings import WorkerSettings
-from worker.tokens import TextTokenizer
-from worker.training.calibration import Calibration, sigmoid
+from moodmill.db.errors import ModelError
+from moodmill.worker.classifier import load_classifier
+from moodmill.worker.repository import ModelFiles
+from moodmill.worker.segments import MAX_SEGMENT, Pooling, pool
+from moodmill.worker.settings import WorkerSettings
+from moodmill.worker.tokens import TextTokenizer
+from moodmill.worker.training.calibration import Calibration, sigmoid
 
 #: Comments handed to the classifier at once; it sorts them by length.
 SLICE: Final = 2_048

@@ -6,9 +6,9 @@ from typing import Any, Final
 import numpy as np
 from torch.utils.data import Dataset
 
-from worker.training.encoder import Encoder
-from worker.training.targets import Targets
-from worker.training.trainingset import TrainingSet
+from moodmill.worker.training.encoder import Encoder
+from moodmill.worker.training.targets import Targets
+from moodmill.worker.training.trainingset import TrainingSet
 
 #: Rows of texts that are read as one, in this order.
 Rows = tuple[int, ...]

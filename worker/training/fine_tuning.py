@@ -13,33 +13,33 @@ import numpy as np
 from transformers import PrinterCallback
 from transformers.utils.logging import set_verbosity_error
 
-from db.atomicfile import atomic_file
-from db.emotions import EMOTIONS
-from db.errors import ModelError
-from worker.model import choose_device, choose_precision
-from worker.segments import Segmentation, write_segmentation
-from worker.settings import WorkerSettings
-from worker.tokens import TextTokenizer
-from worker.training.calibration import fit_calibration, fold
-from worker.training.card import joined_section, model_card
-from worker.training.checkpoints import Keeper, begin, end, last_checkpoint, refuse_other
-from worker.training.crossfit import Figures, by_own_thresholds
-from worker.training.emoji import symbols
-from worker.training.encoder import Encoder, load_encoder
-from worker.training.evaluation import Answers
-from worker.training.examples import Curriculum, Examples
-from worker.training.joining import joined, judged_texts, to_fit, together
-from worker.training.labelled import Labelled, read_split
-from worker.training.pictures import draw_curves, draw_reliability
-from worker.training.progress import Progress, Reporter, Watcher
-from worker.training.recipe import Recipe
-from worker.training.report import Report, judge
-from worker.training.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
-from worker.training.targets import Targets
-from worker.training.teachers import ask
-from worker.training.thresholds import cross_tuned_f1, tune_thresholds
-from worker.training.trainer import EmotionTrainer
-from worker.training.trainingset import chosen, compose
+from moodmill.db.atomicfile import atomic_file
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import ModelError
+from moodmill.worker.model import choose_device, choose_precision
+from moodmill.worker.segments import Segmentation, write_segmentation
+from moodmill.worker.settings import WorkerSettings
+from moodmill.worker.tokens import TextTokenizer
+from moodmill.worker.training.calibration import fit_calibration, fold
+from moodmill.worker.training.card import joined_section, model_card
+from moodmill.worker.training.checkpoints import Keeper, begin, end, last_checkpoint, refuse_other
+from moodmill.worker.training.crossfit import Figures, by_own_thresholds
+from moodmill.worker.training.emoji import symbols
+from moodmill.worker.training.encoder import Encoder, load_encoder
+from moodmill.worker.training.evaluation import Answers
+from moodmill.worker.training.examples import Curriculum, Examples
+from moodmill.worker.training.joining import joined, judged_texts, to_fit, together
+from moodmill.worker.training.labelled import Labelled, read_split
+from moodmill.worker.training.pictures import draw_curves, draw_reliability
+from moodmill.worker.training.progress import Progress, Reporter, Watcher
+from moodmill.worker.training.recipe import Recipe
+from moodmill.worker.training.report import Report, judge
+from moodmill.worker.training.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
+from moodmill.worker.training.targets import Targets
+from moodmill.worker.training.teachers import ask
+from moodmill.worker.training.thresholds import cross_tuned_f1, tune_thresholds
+from moodmill.worker.training.trainer import EmotionTrainer
+from moodmill.worker.training.trainingset import chosen, compose
 
 
 def fine_tune(recipe: Recipe, out: Path, settings: WorkerSettings, watcher: Watcher) -> Report:

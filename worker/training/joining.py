@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from worker.training.labelled import Labelled
+from moodmill.worker.training.labelled import Labelled
 
 #: Comments of a joined text.
 SIZES: Final = (2, 4, 8)

@@ -12,9 +12,9 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from db.emotions import EMOTIONS
-from db.errors import SourceError
-from worker.repository import fetch
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import SourceError
+from moodmill.worker.repository import fetch
 
 Split = Literal["train", "dev"]
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from worker.training.report import Report
+from moodmill.worker.training.report import Report
 
 #: Of a picture of 12 x 6 inches: 1,200 x 600 pixels.
 _DPI: Final = 100

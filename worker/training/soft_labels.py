@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from db.emotions import EMOTIONS
-from db.errors import SourceError
-from worker.training.labelled import read_columns
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import SourceError
+from moodmill.worker.training.labelled import read_columns
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from db.emotions import EMOTIONS
-from db.errors import SettingError
-from worker.repository import find_model
-from worker.settings import WorkerSettings
-from worker.training.evaluation import classify_all
-from worker.training.labelled import Labelled, Split, read_split
-from worker.training.recipe import read_recipe
-from worker.training.soft_labels import SoftLabels
-from worker.training.trainingset import chosen
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import SettingError
+from moodmill.worker.repository import find_model
+from moodmill.worker.settings import WorkerSettings
+from moodmill.worker.training.evaluation import classify_all
+from moodmill.worker.training.labelled import Labelled, Split, read_split
+from moodmill.worker.training.recipe import read_recipe
+from moodmill.worker.training.soft_labels import SoftLabels
+from moodmill.worker.training.trainingset import chosen
 
 
 def ask(

@@ -11,12 +11,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import Sampler
 from transformers import DataCollatorWithPadding, EvalPrediction, Trainer, TrainingArguments
 
-from worker.training.calibration import sigmoid
-from worker.training.encoder import Encoder
-from worker.training.examples import Curriculum, Examples, Rows
-from worker.training.layers import count_layers, layer_of
-from worker.training.recipe import Recipe
-from worker.training.thresholds import cross_tuned_f1
+from moodmill.worker.training.calibration import sigmoid
+from moodmill.worker.training.encoder import Encoder
+from moodmill.worker.training.examples import Curriculum, Examples, Rows
+from moodmill.worker.training.layers import count_layers, layer_of
+from moodmill.worker.training.recipe import Recipe
+from moodmill.worker.training.thresholds import cross_tuned_f1
 
 #: Batches that are shuffled together before they are sorted by length: padding stays low and the order random.
 BUCKET_BATCHES: Final = 50

@@ -8,12 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from worker.training.emoji import symbols
-from worker.training.folds import Fold
-from worker.training.labelled import Labelled
-from worker.training.recipe import Recipe
-from worker.training.soft_labels import SoftLabels
-from worker.training.targets import Targets
+from moodmill.worker.training.emoji import symbols
+from moodmill.worker.training.folds import Fold
+from moodmill.worker.training.labelled import Labelled
+from moodmill.worker.training.recipe import Recipe
+from moodmill.worker.training.soft_labels import SoftLabels
+from moodmill.worker.training.targets import Targets
 
 #: Probability of some emotion from which on an emoji is learned: below, models do not know what it means.
 TELLING: Final = 0.25

@@ -3,10 +3,10 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db.emotions import EMOTIONS
-from db.partitions import create_first_parts, make_months
-from db.schema import UtcDateTime
-from db.views import drop_views
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.partitions import create_first_parts, make_months
+from moodmill.db.schema import UtcDateTime
+from moodmill.db.views import drop_views
 
 revision = "0005"
 down_revision = "0004"

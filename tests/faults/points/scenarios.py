@@ -14,15 +14,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sqlalchemy import select, text
 
-from db.comment import Comment
-from db.emotions import EMOTIONS
-from db.entries import Chunk, Cut, DeadLetter
-from db.ledger import Ledger
-from db.letters import dead_letters
-from db.reads import status
-from db.schema import comment_emotion, run, source
-from producers.opening import open_run
-from producers.options import RunOptions
+from moodmill.db.comment import Comment
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.entries import Chunk, Cut, DeadLetter
+from moodmill.db.ledger import Ledger
+from moodmill.db.letters import dead_letters
+from moodmill.db.reads import status
+from moodmill.db.schema import comment_emotion, run, source
+from moodmill.producers.opening import open_run
+from moodmill.producers.options import RunOptions
 from tests.faults.points.setup import Setup
 from tests.faults.simulation import Simulation
 from tests.worker.builders import plain_probabilities

@@ -7,13 +7,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from db.store import Store
+from moodmill.db.store import Store
+from moodmill.worker.celery_app import worker_arguments
 from tests.faults.points.struck import Plan
 from tests.faults.points.warm import OF_COMMANDS, OF_WORKERS, Started, Warm
 from tests.faults.scene import Database
 from tests.faults.servers import Broker, Postgres
 from tests.support import clean_environment
-from worker.celery_app import worker_arguments
 
 #: Seconds for a process to end, whatever struck it: a hang, and a chunk that has to be noticed as lost.
 PATIENCE_S: Final = 60.0
@@ -35,11 +35,11 @@ class Setup:
 
     def moodmill(self, *arguments: str | Path, plan: Plan | None = None) -> Started:
         """Start a command; with a plan, one that a fault strikes."""
-        return self._start(self._commands, plan, "cli.main", *arguments)
+        return self._start(self._commands, plan, "moodmill.cli.main", *arguments)
 
     def start_worker(self, plan: Plan | None = None) -> Started:
         """Start a worker, which nobody watches over; with a plan, one that a fault strikes."""
-        return self._start(self._workers, plan, "worker", "worker", *worker_arguments())
+        return self._start(self._workers, plan, "moodmill.worker", "moodmill.worker", *worker_arguments())
 
     def _start(self, warm: Warm, plan: Plan | None, *command: str | Path) -> Started:
         self._logs += 1

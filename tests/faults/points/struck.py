@@ -37,11 +37,12 @@ ACTIONS: Final[dict[str, tuple[Action, ...]]] = {
 }
 #: Our code, and how many of its innermost places tell a call site.
 ROOT: Final = Path(__file__).resolve().parents[3]
-OURS: Final = tuple(f"{ROOT / name}{os.sep}" for name in ("cli", "db", "producers", "worker"))
+PACKAGE: Final = ROOT / "moodmill"
+OURS: Final = tuple(f"{PACKAGE / name}{os.sep}" for name in ("cli", "db", "producers", "worker"))
 #: Places that all operations of a layer go through, which tell nothing.
 SHARED: Final = (
-    *(str(ROOT / "db" / name) for name in ("answers.py", "store.py")),
-    *(str(ROOT / "worker" / name) for name in ("__main__.py", "connections.py", "transport.py")),
+    *(str(PACKAGE / "db" / name) for name in ("answers.py", "store.py")),
+    *(str(PACKAGE / "worker" / name) for name in ("__main__.py", "connections.py", "transport.py")),
 )
 PLACES: Final = 1
 #: What each new connection to Redis begins with, in whatever state of the ledger.

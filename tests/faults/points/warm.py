@@ -27,14 +27,15 @@ OF_COMMANDS: Final = (
     "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "pydantic_settings", "redis", "rich.console",
     "rich.progress", "rich.table", "sqlalchemy", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite",
     "sqlalchemy.orm", "sqlite3",
-    "cli.dead", "cli.export", "cli.label", "cli.schedule", "db.export", "db.jobs", "db.letters", "producers.labelling",
-    "producers.newrows", "producers.nightly", "worker.health",
+    "moodmill.cli.dead", "moodmill.cli.export", "moodmill.cli.label", "moodmill.cli.schedule", "moodmill.db.export",
+    "moodmill.db.jobs", "moodmill.db.letters", "moodmill.producers.labelling", "moodmill.producers.newrows",
+    "moodmill.producers.nightly", "moodmill.worker.health",
 )  # fmt: skip
 #: What workers do, besides.
 OF_WORKERS: Final = (
     "celery.apps.worker", "celery.bin.worker", "celery.concurrency.thread", "celery.worker.consumer",
     "celery.worker.worker", "huggingface_hub", "tokenizers", "torch", "transformers",
-    "transformers.models.bert.modeling_bert", "worker.task",
+    "transformers.models.bert.modeling_bert", "moodmill.worker.task",
 )  # fmt: skip
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from db.emotions import EMOTIONS
-from worker.training.soft_labels import SoftLabels, write_soft_labels
-from worker.training.targets import Targets
-from worker.training.trainingset import TrainingSet
+from moodmill.db.emotions import EMOTIONS
+from moodmill.worker.training.soft_labels import SoftLabels, write_soft_labels
+from moodmill.worker.training.targets import Targets
+from moodmill.worker.training.trainingset import TrainingSet
 
 _SYMBOLS = string.ascii_lowercase + string.digits
 

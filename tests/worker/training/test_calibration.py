@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from transformers import AutoModelForSequenceClassification
 
+from moodmill.worker.training.calibration import Calibration, fit_calibration, fold
 from tests.worker.builders import TEXTS, plain_tokenizer
-from worker.training.calibration import Calibration, fit_calibration, fold
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

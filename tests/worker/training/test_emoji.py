@@ -6,12 +6,12 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification
 
+from moodmill.worker.repository import BUNDLED
+from moodmill.worker.training.emoji import symbols
+from moodmill.worker.training.encoder import Encoder, load_encoder
+from moodmill.worker.training.recipe import Recipe
 from tests.worker.architectures import FAMILIES, Family, make_of
 from tests.worker.builders import plain_tokenizer
-from worker.repository import BUNDLED
-from worker.training.emoji import symbols
-from worker.training.encoder import Encoder, load_encoder
-from worker.training.recipe import Recipe
 
 
 @pytest.fixture(scope="module")

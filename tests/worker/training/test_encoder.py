@@ -9,17 +9,17 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from db.emotions import EMOTIONS
-from db.errors import ModelError
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import ModelError
+from moodmill.worker.classifier import load_classifier
+from moodmill.worker.repository import find_model
+from moodmill.worker.training.encoder import load_encoder, output_layer
+from moodmill.worker.training.fine_tuning import fine_tune
+from moodmill.worker.training.recipe import Recipe
 from tests.support import make_model
 from tests.worker.architectures import FAMILIES, Family, make_of
 from tests.worker.builders import TEXTS, plain_probabilities, plain_tokenizer, settings_for
 from tests.worker.training.test_trainer import trainer_for
-from worker.classifier import load_classifier
-from worker.repository import find_model
-from worker.training.encoder import load_encoder, output_layer
-from worker.training.fine_tuning import fine_tune
-from worker.training.recipe import Recipe
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.name)

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import worker.training.evaluation as evaluation
-from db.errors import ModelError
+import moodmill.worker.training.evaluation as evaluation
+from moodmill.db.errors import ModelError
+from moodmill.worker.repository import find_model
+from moodmill.worker.training.evaluation import classify_all
 from tests.worker.builders import POISON, make_poisoned, plain_probabilities, settings_for
-from worker.repository import find_model
-from worker.training.evaluation import classify_all
 
 TEXTS = [f"{'so ' * (number * 7 % 11)}much of {number}" for number in range(25)]
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moodmill.worker.training.encoder import Encoder, load_encoder
+from moodmill.worker.training.examples import Curriculum, Examples
+from moodmill.worker.training.recipe import Recipe
+from moodmill.worker.training.targets import Targets, noisy_or
 from tests.worker.architectures import FAMILIES, Family, make_of
 from tests.worker.training.conftest import training_set
-from worker.training.encoder import Encoder, load_encoder
-from worker.training.examples import Curriculum, Examples
-from worker.training.recipe import Recipe
-from worker.training.targets import Targets, noisy_or
 
 TEXTS = ["i love this", "thanks so much!", "a"]
 LABELS = np.eye(27, dtype=np.float32)[[18, 15, 0]]

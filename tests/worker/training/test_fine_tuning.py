@@ -14,19 +14,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from db.emotions import EMOTIONS
-from db.errors import SettingError
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import SettingError
+from moodmill.worker.repository import BUNDLED, find_model
+from moodmill.worker.training.checkpoints import CHECKPOINTS, KEPT
+from moodmill.worker.training.fine_tuning import fine_tune
+from moodmill.worker.training.labelled import read_split
+from moodmill.worker.training.progress import Progress
+from moodmill.worker.training.recipe import Recipe, read_recipe
+from moodmill.worker.training.report import Report
+from moodmill.worker.training.thresholds import macro_f1
 from tests.support import ROOT, clean_environment, make_model, wait_until
 from tests.worker.builders import plain_probabilities, settings_for
 from tests.worker.training.conftest import write_soft, write_split
-from worker.repository import BUNDLED, find_model
-from worker.training.checkpoints import CHECKPOINTS, KEPT
-from worker.training.fine_tuning import fine_tune
-from worker.training.labelled import read_split
-from worker.training.progress import Progress
-from worker.training.recipe import Recipe, read_recipe
-from worker.training.report import Report
-from worker.training.thresholds import macro_f1
 
 #: Many look at what one training made.
 pytestmark = pytest.mark.xdist_group("fine-tuning")
@@ -150,10 +150,11 @@ def start(recipe: Recipe, out: Path) -> subprocess.Popen[bytes]:
     file = out.with_suffix(".json")
     file.write_text(recipe.as_json())
     program = (
-        "import sys\nfrom pathlib import Path\nimport worker.training.trainer as trainer\n"
+        "import sys\nfrom pathlib import Path\nimport moodmill.worker.training.trainer as trainer\n"
         "trainer.CHECKPOINT_STEPS = 20\n"
-        "from worker.settings import WorkerSettings\nfrom worker.training.fine_tuning import fine_tune\n"
-        "from worker.training.recipe import read_recipe\n"
+        "from moodmill.worker.settings import WorkerSettings\n"
+        "from moodmill.worker.training.fine_tuning import fine_tune\n"
+        "from moodmill.worker.training.recipe import read_recipe\n"
         "fine_tune(read_recipe(Path(sys.argv[1])), Path(sys.argv[2]), WorkerSettings(), lambda _: None)\n"
     )
     return subprocess.Popen(

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from db.errors import SettingError
-from worker.training.labelled import Labelled
-from worker.training.recipe import Recipe
-from worker.training.soft_labels import SoftLabels
-from worker.training.trainingset import chosen, compose
+from moodmill.db.errors import SettingError
+from moodmill.worker.training.labelled import Labelled
+from moodmill.worker.training.recipe import Recipe
+from moodmill.worker.training.soft_labels import SoftLabels
+from moodmill.worker.training.trainingset import chosen, compose
 
 TEXTS = [str(number % 100) for number in range(130)]
 TRAIN = Labelled(texts=TEXTS, targets=np.arange(130 * 27, dtype=np.float32).reshape(130, 27))

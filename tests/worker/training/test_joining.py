@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from worker.segments import Pooling
-from worker.training import crossfit
-from worker.training.calibration import fit_calibration
-from worker.training.crossfit import Ask, by_size, cross_fit, differences
-from worker.training.evaluation import Answers
-from worker.training.joining import halvings, sized, to_fit
-from worker.training.labelled import Labelled
+from moodmill.worker.segments import Pooling
+from moodmill.worker.training import crossfit
+from moodmill.worker.training.calibration import fit_calibration
+from moodmill.worker.training.crossfit import Ask, by_size, cross_fit, differences
+from moodmill.worker.training.evaluation import Answers
+from moodmill.worker.training.joining import halvings, sized, to_fit
+from moodmill.worker.training.labelled import Labelled
 
 
 def labelled(n: int, seed: int = 0) -> Labelled:

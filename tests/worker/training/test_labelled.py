@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from db.emotions import EMOTIONS
-from db.errors import SourceError
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import SourceError
+from moodmill.worker.training.labelled import Labelled, read_labelled, read_split
 from tests.support import clean_environment
-from worker.training.labelled import Labelled, read_labelled, read_split
 
 TEXTS = ["I love it", "It rains", 'so "proud", and\tglad']
 FOUND = [["love"], [], ["joy", "pride"]]
@@ -106,7 +106,7 @@ def test_goemotions_of_the_hub_is_read_from_a_warm_cache(tmp_path: Path) -> None
 
     # when
     program = (
-        "from worker.training.labelled import GOEMOTIONS, read_split\n"
+        "from moodmill.worker.training.labelled import GOEMOTIONS, read_split\n"
         "print(*(len(read_split(GOEMOTIONS, split)) for split in ('train', 'dev')))"
     )
     environment = clean_environment(HF_HUB_CACHE=str(tmp_path), PYTHONPATH=str(Path(__file__).parents[3]))

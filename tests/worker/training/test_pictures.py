@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from db.emotions import EMOTIONS
-from worker.training.pictures import draw_curves, draw_reliability
-from worker.training.report import judge
+from moodmill.db.emotions import EMOTIONS
+from moodmill.worker.training.pictures import draw_curves, draw_reliability
+from moodmill.worker.training.report import judge
 
 LOSSES = [(step / 50, 0.1 + 0.5 / (1 + step)) for step in range(100)]
 

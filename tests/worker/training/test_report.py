@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
-from db.emotions import EMOTIONS
-from worker.training.report import BINS, expected_calibration_error, judge, reliability
+from moodmill.db.emotions import EMOTIONS
+from moodmill.worker.training.report import BINS, expected_calibration_error, judge, reliability
 
 RANDOM = np.random.default_rng(2)
 THRESHOLDS = {name: 0.2 + number / 100 for number, name in enumerate(EMOTIONS)}

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from db.emotions import EMOTIONS
-from db.errors import SourceError
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.errors import SourceError
+from moodmill.worker.training.soft_labels import read_soft_labels
 from tests.worker.training.conftest import write_soft
-from worker.training.soft_labels import read_soft_labels
 
 
 def columns(*cells: Any) -> dict[str, list[Any]]:

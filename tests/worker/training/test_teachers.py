@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.errors import SettingError
+from moodmill.db.errors import SettingError
+from moodmill.worker.segments import Segmentation, write_segmentation
+from moodmill.worker.training.labelled import read_split
+from moodmill.worker.training.recipe import Recipe
+from moodmill.worker.training.soft_labels import SoftLabels
+from moodmill.worker.training.targets import noisy_or
+from moodmill.worker.training.teachers import ask
+from moodmill.worker.training.trainingset import chosen
 from tests.support import make_model
 from tests.worker.builders import plain_probabilities, settings_for
-from worker.segments import Segmentation, write_segmentation
-from worker.training.labelled import read_split
-from worker.training.recipe import Recipe
-from worker.training.soft_labels import SoftLabels
-from worker.training.targets import noisy_or
-from worker.training.teachers import ask
-from worker.training.trainingset import chosen
 
 
 def asked(models: list[Path], texts: dict[str, str]) -> SoftLabels:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from worker.training.thresholds import cross_tuned_f1, f1, macro_f1, tune_thresholds
+from moodmill.worker.training.thresholds import cross_tuned_f1, f1, macro_f1, tune_thresholds
 
 RANDOM = np.random.default_rng(4)
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from db.errors import SettingError
+from moodmill.db.errors import SettingError
+from moodmill.worker.training.encoder import BIAS, Encoder, load_encoder, output_layer
+from moodmill.worker.training.examples import Curriculum, Examples
+from moodmill.worker.training.labelled import read_split
+from moodmill.worker.training.recipe import Recipe
+from moodmill.worker.training.targets import Targets
+from moodmill.worker.training.trainer import ByLength, EmotionTrainer
 from tests.worker.training.conftest import training_set
-from worker.training.encoder import BIAS, Encoder, load_encoder, output_layer
-from worker.training.examples import Curriculum, Examples
-from worker.training.labelled import read_split
-from worker.training.recipe import Recipe
-from worker.training.targets import Targets
-from worker.training.trainer import ByLength, EmotionTrainer
 
 LENGTHS = np.random.default_rng(0).integers(1, 200, 1_000)
 

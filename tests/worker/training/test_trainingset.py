@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from worker.training.labelled import Labelled
-from worker.training.recipe import Recipe
-from worker.training.soft_labels import SoftLabels
-from worker.training.trainingset import TrainingSet, compose
+from moodmill.worker.training.labelled import Labelled
+from moodmill.worker.training.recipe import Recipe
+from moodmill.worker.training.soft_labels import SoftLabels
+from moodmill.worker.training.trainingset import TrainingSet, compose
 
 TRAIN = Labelled(texts=["one", "two", "three"], targets=np.eye(27, dtype=np.float32)[:3])
 DEV = Labelled(texts=["secret", "three"], targets=np.zeros((2, 27), dtype=np.float32))

@@ -1,0 +1,1 @@
+"""moodmill labels dumps of comments with emotions."""

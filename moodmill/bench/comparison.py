@@ -1,0 +1,214 @@
+"""All ways side by side: ours, stage by stage and whole, and the peers, on the same texts."""
+
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoConfig
+
+from moodmill.bench import stages
+from moodmill.bench.figures import Figures, Unmeasured
+from moodmill.bench.machine import peak_memory_mib, product_rate
+from moodmill.bench.peers import PEERS, emotion_columns, plain
+from moodmill.bench.sample import read_comments, repeated, write_dump
+from moodmill.bench.whole import whole_way
+from moodmill.db.comment import Comment
+from moodmill.db.store import Store
+from moodmill.worker.memory import keep_memory
+from moodmill.worker.model import EmotionModel, choose_device, padded_logits
+from moodmill.worker.repository import ModelFiles, find_model
+from moodmill.worker.segments import MAX_SEGMENT, pool
+from moodmill.worker.settings import WorkerSettings
+from moodmill.worker.tokens import Segment, TextTokenizer
+from moodmill.worker.tuning import Tuning, tuned
+
+#: Texts that a peer runs before it is timed.
+WARM_UP: Final = 32
+
+Result = Figures | Unmeasured
+Told = Callable[[str], None]
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is measured, and on what."""
+
+    source: Path
+    comments: int
+    settings: WorkerSettings
+    peers: Sequence[str] = ()
+    #: A store that the rows of the whole way go into; None: an SQLite file that is deleted afterwards.
+    store_url: str | None = None
+    workers: int = 1
+    #: Only the whole way, with a stand-in for tokenizer and model that costs so much a character.
+    stand_in_microseconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    results: list[Result]
+    #: How our model was run; None where a stand-in was.
+    tuning: Tuning | None = None
+    #: Floating-point operations a second of a matrix product of the model's own shapes, in its precision.
+    product_flops: float | None = None
+
+
+def compare(plan: Plan, told: Told) -> Comparison:
+    """Measure everything of a plan, one after the other; `told` hears what is measured now. Raises MoodmillError."""
+    comments = read_comments(plan.source, plan.comments)
+    with tempfile.TemporaryDirectory(prefix="moodmill-bench-") as name:
+        folder = Path(name)
+        dump = folder / "RC_bench.ndjson"
+        write_dump(dump, repeated(comments, plan.comments))
+        if plan.stand_in_microseconds is not None:
+            told(f"the whole way without a model, {plan.workers} workers")
+            return Comparison(results=[_whole(plan, dump, folder)])
+        measured = [*repeated(comments, plan.comments)]
+        texts = [one.text for one in measured]
+        device = plan.settings.moodmill_device
+        files = find_model(plan.settings)
+        tuning = _apart(_tuned, files, plan.settings)
+        told("the model alone")
+        before = _apart(_model_alone, files, tuning, device, texts, exactly=True)
+        told("reading and writing")
+        read, written = stages.read(dump, plan.comments), _write(folder, measured)
+        told("the whole way")
+        whole = _whole(plan, dump, folder)
+        told("the model alone, once more")
+        after = _apart(_model_alone, files, tuning, device, texts, exactly=False)
+        forward = _mean(before.forward, after.forward)
+        results: list[Result] = [read, before.tokenised, before.batched, forward, written, whole]
+        results += _peers(plan.peers, files, device, texts, told)
+        product = (before.product_flops + after.product_flops) / 2
+        return Comparison(results=results, tuning=tuning, product_flops=product)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Alone:
+    """The stages that need no store and no broker, and a matrix product beside them."""
+
+    tokenised: Figures
+    batched: Figures
+    forward: Figures
+    product_flops: float
+
+
+def _mean(before: Figures, after: Figures) -> Figures:
+    """Put two measurements of one thing together, on either side of what it is compared with.
+
+    A shared machine is not as fast at all times.
+    """
+    seconds = (before.seconds + after.seconds) / 2
+    flops = None if before.flops is None else before.flops * before.seconds / seconds
+    return replace(before, seconds=seconds, flops=flops)
+
+
+def _tuned(files: ModelFiles, settings: WorkerSettings) -> Tuning:
+    keep_memory(choose_device(settings.moodmill_device))
+    return tuned(files, settings)
+
+
+def _model_alone(files: ModelFiles, tuning: Tuning, device_name: str, texts: Sequence[str], *, exactly: bool) -> _Alone:
+    """Measure the model; `exactly` also how far it is from plain transformers in fp32."""
+    device = choose_device(device_name)
+    keep_memory(device)
+    torch.set_num_threads(tuning.threads)
+    model = EmotionModel(files, device_name, tuning.precision)
+    tokenizer = TextTokenizer(files.folder, model.max_tokens)
+    tokenised, encoded = stages.tokenise(tokenizer, texts)
+    batched, batches = stages.batch(encoded, tuning.batch_tokens, pads=model.pads)
+    dtype = torch.bfloat16 if tuning.precision == "bf16" else torch.float32
+    config = AutoConfig.from_pretrained(files.folder)
+    shape = (device, dtype, tuning.batch_tokens, config.hidden_size, 4 * config.hidden_size)
+    before = product_rate(*shape)
+    forward, found = stages.forward(
+        model, len(texts), batches, lambda lengths: stages.forward_flops(config, lengths, only_first=not model.pads)
+    )
+    product = (before + product_rate(*shape)) / 2
+    if exactly:
+        forward = replace(forward, difference=_difference(files, device, batches, found, tokenizer.pad_id))
+    return _Alone(tokenised=tokenised, batched=batched, forward=forward, product_flops=product)
+
+
+def _difference(
+    files: ModelFiles,
+    device: torch.device,
+    batches: Sequence[Sequence[Segment]],
+    found: Mapping[int, NDArray[np.float32]],
+    pad_id: int,
+) -> float:
+    """Return how far probabilities, by the identity of their segments, are from plain transformers in fp32 at most."""
+    exact, worst = plain(files, device), 0.0
+    columns = emotion_columns(exact, files)
+    with torch.inference_mode():
+        for batch in batches:
+            logits = padded_logits(exact, [one.ids for one in batch], pad_id)
+            wanted = torch.sigmoid(logits[:, columns]).cpu().numpy()
+            worst = max(worst, float(np.abs(wanted - [found[id(one)] for one in batch]).max()))
+    return worst
+
+
+def _write(folder: Path, comments: Sequence[Comment]) -> Figures:
+    store = Store(f"sqlite:///{folder}/write.db")
+    store.prepare()
+    try:
+        return stages.write(store, comments)
+    finally:
+        store.close()
+
+
+def _whole(plan: Plan, dump: Path, folder: Path) -> Figures:
+    store = Store(plan.store_url or f"sqlite:///{folder}/bench.db")
+    store.prepare()
+    try:
+        return whole_way(
+            dump, plan.comments, store, workers=plan.workers, stand_in_microseconds=plan.stand_in_microseconds
+        )
+    finally:
+        store.close()
+
+
+def _peers(names: Sequence[str], files: ModelFiles, device: str, texts: Sequence[str], told: Told) -> Iterator[Result]:
+    if names:
+        told("plain transformers, for the differences")
+        _, exact = _apart(_peer, "pipeline, batch 1", files, device, texts)
+    for name in names:
+        told(name)
+        try:
+            figures, found = _apart(_peer, name, files, device, texts)
+        except Exception as error:  # noqa: BLE001 - a peer that fails is a row that says so
+            yield Unmeasured(name=name, why=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+        else:
+            yield replace(figures, difference=float(np.abs(found - exact).max()))
+
+
+def _peer(name: str, files: ModelFiles, device: str, texts: Sequence[str]) -> tuple[Figures, NDArray[np.float32]]:
+    """Time one peer on texts, which it is given in the model's segments; return its probabilities too."""
+    classify = PEERS[name](files, choose_device(device))
+    tokenizer = TextTokenizer(files.folder, MAX_SEGMENT)
+    segments, counts = tokenizer.cut(texts)
+    classify(segments[:WARM_UP])
+    begun = time.perf_counter()
+    found = pool(classify(segments), counts, tokenizer.segmentation.pooling)
+    seconds = time.perf_counter() - begun
+    return Figures(name=name, comments=len(texts), seconds=seconds, memory_mib=peak_memory_mib()), found
+
+
+def _apart(work: Callable[..., Answer], *arguments: object, **named: object) -> Answer:
+    """Do something in a process of its own, so that its memory is its own, and nothing of it is left for the next.
+
+    Such processes are forked by one that has imported the libraries, and has done nothing with them.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(1, mp_context=context) as process:
+        return process.submit(work, *arguments, **named).result()

@@ -1,0 +1,155 @@
+"""Each stage of the way alone: read, tokenise, batch, forward, write."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from msgspec import structs
+from numpy.typing import NDArray
+
+from moodmill.bench.figures import Figures
+from moodmill.bench.machine import peak_memory_mib
+from moodmill.db.classified import Classified
+from moodmill.db.comment import Comment
+from moodmill.db.emotions import EMOTIONS
+from moodmill.db.entries import Chunk, Cut, SourceFile
+from moodmill.db.filters import ALL
+from moodmill.db.ledger import Ledger
+from moodmill.db.results import store_chunk
+from moodmill.db.store import Store
+from moodmill.producers.chunks import cut_records
+from moodmill.producers.sources import open_source
+from moodmill.worker.microbatch import Batcher
+from moodmill.worker.model import EmotionModel
+from moodmill.worker.tokens import Segment, TextTokenizer, TokenIds
+
+#: Comments of a chunk, as producers send them.
+CHUNK: Final = 512
+
+
+def read(dump: Path, count: int) -> Figures:
+    """Read a dump and cut it into chunks."""
+    begun = time.perf_counter()
+    ranges = cut_records(open_source(dump).records(0), ALL, 0, CHUNK)
+    comments = sum(len(one.comments) for one in ranges)
+    if comments != count:
+        raise RuntimeError(f"expected {count} comments, read {comments}")
+    return Figures(name="read", comments=count, seconds=time.perf_counter() - begun)
+
+
+def tokenise(tokenizer: TextTokenizer, texts: Sequence[str]) -> tuple[Figures, list[TokenIds]]:
+    """Cut texts into tokens, a chunk at a time."""
+    begun = time.perf_counter()
+    encoded = [one for chunk in _chunks(texts) for one in tokenizer.encode(chunk)]
+    seconds = time.perf_counter() - begun
+    tokens = sum(one.length for one in encoded)
+    return Figures(name="tokenise", comments=len(texts), seconds=seconds, tokens=tokens), encoded
+
+
+def batch(encoded: Sequence[TokenIds], budget: int, *, pads: bool) -> tuple[Figures, list[list[Segment]]]:
+    """Cut segments into micro-batches, a window at a time, as a worker does when chunks come in faster than they go."""
+    begun = time.perf_counter()
+    batcher: Batcher[Segment] = Batcher(budget, pads=pads)
+    batches = []
+    for chunk in _chunks(encoded):
+        batcher.add([segment for text in chunk for segment in text.segments], 0.0)
+        if batcher.due_in(0.0) == 0:
+            batches += batcher.cut()
+    while batcher.due_in(0.0) is not None:
+        batches += batcher.cut()
+    figures = Figures(
+        name="batch",
+        comments=len(encoded),
+        seconds=time.perf_counter() - begun,
+        tokens=_tokens(batches),
+        padding=padding(batches) if pads else 0.0,
+        fill=_tokens(batches) / (budget * len(batches)),
+    )
+    return figures, batches
+
+
+def forward(
+    model: EmotionModel, texts: int, batches: Sequence[Sequence[Segment]], flops: Callable[[Sequence[int]], float]
+) -> tuple[Figures, dict[int, NDArray[np.float32]]]:
+    """Run the micro-batches of so many texts; return also the probabilities of each segment, by its identity."""
+    model.probabilities([one.ids for one in batches[0]], 0)
+    found: dict[int, NDArray[np.float32]] = {}
+    begun = time.perf_counter()
+    for segments in batches:
+        rows = model.probabilities([one.ids for one in segments], 0)
+        found |= {id(segment): row for segment, row in zip(segments, rows, strict=True)}
+    seconds = time.perf_counter() - begun
+    lengths = [one.length for segments in batches for one in segments]
+    figures = Figures(
+        name="forward",
+        comments=texts,
+        seconds=seconds,
+        tokens=sum(lengths),
+        padding=padding(batches) if model.pads else 0.0,
+        flops=flops(lengths) / seconds,
+        memory_mib=peak_memory_mib(),
+    )
+    return figures, found
+
+
+def write(store: Store, comments: Sequence[Comment]) -> Figures:
+    """Store comments with their probabilities, a chunk in a transaction, the ledger's part included."""
+    ledger = Ledger(store)
+    file = SourceFile(number=0, path="bench", name="bench", size=0, fingerprint="")
+    run = ledger.create_run({}, [file])
+    # new ids: those of texts that are repeated would be there already
+    chunks = list(_chunks([structs.replace(comment, id=f"b{number}") for number, comment in enumerate(comments)]))
+    for number, chunk in enumerate(chunks):
+        size, first = len(chunk), number * CHUNK
+        added = Chunk(number=number, source_number=0, first=first, stop=first + size, records=size, comments=size)
+        ledger.add_chunk(run, added, Cut())
+    dice = np.random.default_rng(0)
+    begun = time.perf_counter()
+    for number, chunk in enumerate(chunks):
+        classified = Classified(
+            comments=chunk,
+            probabilities=dice.random((len(chunk), len(EMOTIONS)), dtype=np.float32),
+            tokens=np.zeros(len(chunk), dtype=np.int32),
+            truncated=np.zeros(len(chunk), dtype=np.bool_),
+            segments=np.ones(len(chunk), dtype=np.int32),
+            unsupported=[None] * len(chunk),
+            model="bench",
+            source="bench",
+            keep_text=False,
+        )
+        store_chunk(store, run, number, 0, classified)
+    return Figures(name="write", comments=len(comments), seconds=time.perf_counter() - begun)
+
+
+def padding(batches: Sequence[Sequence[Segment]]) -> float:
+    """Return the share of padding in batches, each as wide as its longest segment."""
+    cells = sum(len(segments) * max(one.length for one in segments) for segments in batches)
+    return 1 - _tokens(batches) / cells
+
+
+def forward_flops(config: Any, lengths: Sequence[int], *, only_first: bool = False) -> float:
+    """Return the floating-point operations of a BERT-type encoder's matrix products for texts of these lengths.
+
+    Two for each weight of the layers' linear maps and each token, and four for each hidden value, layer and pair of
+    tokens of a text, for scores and weighted sums; what embeddings, norms and heads cost is left out. `only_first`: the
+    last layer attends from the first token of each text only, and nothing else goes on from there.
+    """
+    layers, hidden = int(config.num_hidden_layers), int(config.hidden_size)
+    inner = int(config.intermediate_size if hasattr(config, "intermediate_size") else config.hidden_dim)
+    tokens, pairs = float(sum(lengths)), float(sum(length * length for length in lengths))
+    fed, asked = (float(len(lengths)), tokens) if only_first else (tokens, pairs)
+    projections = 6.0 * hidden * hidden * layers * tokens  # queries, keys, values
+    attention = 4.0 * hidden * ((layers - 1) * pairs + asked)
+    forward = (2.0 * hidden * hidden + 4.0 * hidden * inner) * ((layers - 1) * tokens + fed)
+    return projections + attention + forward
+
+
+def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]
+
+
+def _tokens(batches: Sequence[Sequence[Segment]]) -> int:
+    return sum(one.length for segments in batches for one in segments)

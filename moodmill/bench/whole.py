@@ -1,0 +1,89 @@
+"""The whole way: a dump, Redis, Celery workers, a SQL store; timed from the moment that the workers are ready."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from moodmill.bench.figures import Figures
+from moodmill.bench.machine import peak_memory_mib
+from moodmill.bench.sample import write_dump
+from moodmill.bench.standin import COST
+from moodmill.db.comment import Comment
+from moodmill.db.reads import status
+from moodmill.db.settings import read_settings
+from moodmill.db.store import Store
+from moodmill.producers.opening import open_run
+from moodmill.producers.options import RunOptions
+from moodmill.producers.run import Feeder
+from moodmill.producers.settings import ProducerSettings
+from moodmill.worker.broker import workers_alive
+from moodmill.worker.celery_app import use_broker
+from moodmill.worker.embedded import embedded_broker
+from moodmill.worker.supervisor import Supervisor, local_worker
+
+#: Seconds for the workers to be ready; a large model takes its time.
+READY_S: Final = 600.0
+#: What is labelled before anything is timed.
+FIRST: Final = [Comment(id="first", text="a first text", position=0)]
+#: What the way of real comments through a real model is called.
+WHOLE: Final = "whole way"
+
+
+def whole_way(
+    dump: Path, count: int, store: Store, *, workers: int = 1, stand_in_microseconds: float | None = None
+) -> Figures:
+    """Label a dump of `count` comments; with a stand-in for tokenizer and model that costs so much a character."""
+    with ExitStack() as stack:
+        broker = stack.enter_context(embedded_broker())
+        use_broker(broker.url)
+        environment = {"REDIS_URL": broker.url, "DATABASE_URL": store.url.render_as_string(hide_password=False)}
+        app = "moodmill.worker"
+        if stand_in_microseconds is not None:
+            environment[COST], app = str(stand_in_microseconds), "moodmill.bench.standin"
+        started = [stack.enter_context(local_worker(environment, app=app)) for _ in range(workers)]
+
+        def check() -> None:
+            for one in started:
+                one.check()
+
+        _await_ready(started)
+        with tempfile.TemporaryDirectory(prefix="moodmill-bench-") as folder:
+            first = Path(folder) / "RC_first"
+            write_dump(first, FIRST)
+            _label(first, store, check)  # a worker gives signs of life some moments before it takes chunks
+        begun = time.perf_counter()
+        run = _label(dump, store, check)
+        seconds = time.perf_counter() - begun
+        memory = [peak_memory_mib(), *(peak_memory_mib(one.pid) for one in started)]
+    found = status(store, run)
+    if found.classified != count:
+        raise RuntimeError(f"expected {count} comments to be classified, {found.classified} are; {found.dead} are dead")
+    name = WHOLE if stand_in_microseconds is None else f"whole way without a model, {workers} workers"
+    return Figures(
+        name=name,
+        comments=count,
+        seconds=seconds,
+        memory_mib=max(memory),
+    )
+
+
+def _await_ready(started: list[Supervisor]) -> None:
+    """Wait until all workers give a sign of life, which they do once the model is warm."""
+    deadline = time.monotonic() + READY_S
+    while workers_alive() < len(started):
+        for one in started:
+            one.check()
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the workers were not ready in {READY_S:g} s")
+        time.sleep(0.1)
+
+
+def _label(dump: Path, store: Store, check: Callable[[], None]) -> str:
+    run = open_run(store, [dump], RunOptions())
+    feeder = Feeder(store, run, read_settings(ProducerSettings), lambda _: None, check)
+    feeder.feed()
+    feeder.wait()
+    return run

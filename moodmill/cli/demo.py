@@ -1,0 +1,73 @@
+"""`moodmill demo`: the whole way on a bundled sample."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from moodmill.cli.interruption import interruptible
+from moodmill.cli.opening import opened_store
+from moodmill.cli.printing import OUTPUT, REMARKS, print_status, shortened
+from moodmill.cli.progress import shown_progress
+
+if TYPE_CHECKING:
+    from moodmill.db.store import Store
+
+
+@click.command(short_help="Label a bundled sample.")
+@click.option(
+    "--store",
+    "file",
+    default="moodmill-demo.db",
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="SQLite file to label into.",
+)
+def demo(file: Path) -> None:
+    """Label a bundled sample of comments with the bundled model, and show the emotions found.
+
+    Uses an embedded broker and an SQLite file, whatever the settings name.
+    """
+    os.environ["DATABASE_URL"] = f"sqlite:///{file}"
+    os.environ["REDIS_URL"] = "embedded"
+    from moodmill.producers import labelling
+    from moodmill.producers.options import RunOptions
+    from moodmill.producers.sample import SAMPLE
+    from moodmill.worker.settings import BUNDLED_MODEL
+
+    runs: list[str] = []
+    with opened_store(create=True) as store:
+        with interruptible(runs), shown_progress(REMARKS, own_worker=True) as show:
+            options = RunOptions(keep_text=True, model_repo=BUNDLED_MODEL)
+            status = labelling.label(store, [SAMPLE], options, labelling.Workplace(), runs.append, show)
+        _print_emotions(store, status.id)
+        OUTPUT.print()
+        print_status(status, store)
+    for line in (
+        "",
+        "What next:",
+        "  moodmill label YOUR_DUMP.zst      label a dump of your own, into moodmill.db",
+        "  moodmill classify 'What a day!'   see all 27 probabilities of a text",
+        f"  sqlite3 {file} 'select * from comment_top_emotion limit 10'",  # noqa: S608 - shown, not run
+    ):
+        OUTPUT.print(line, soft_wrap=True)
+    if not status.succeeded:
+        sys.exit(1)
+
+
+def _print_emotions(store: "Store", run_id: str) -> None:
+    from moodmill.db.reads import clearest_text, emotion_shares
+
+    table = Table("emotion", "group", box=None, expand=True)
+    table.add_column("found", justify="right")
+    table.add_column("mean", justify="right")
+    table.add_column("the clearest example", no_wrap=True, overflow="ellipsis", ratio=1)
+    for share in emotion_shares(store, run_id):
+        example = clearest_text(store, run_id, share.emotion) if share.found else None
+        text = f"{example[1]:.2f}  {shortened(example[0], 160)}" if example else ""
+        table.add_row(share.emotion, share.group, f"{share.found:,}", f"{share.mean:.3f}", Text(text))
+    OUTPUT.print(table)

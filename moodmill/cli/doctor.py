@@ -1,0 +1,135 @@
+"""`moodmill doctor`: what works here, and the fix for what does not."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from moodmill.cli.extra import missing_extra
+from moodmill.cli.options import broker_options, device_options, json_option, model_options, store_options
+from moodmill.cli.printing import OUTPUT, print_json
+from moodmill.db.errors import MoodmillError
+
+#: What only workers have.
+NEEDS_WORKER: Final = ("device", "model")
+#: What to do about messages in quarantine.
+STRANGE: Final = (
+    "messages of another program are in quarantine: `LRANGE moodmill:quarantine 0 -1` of redis-cli shows them, "
+    "`DEL moodmill:quarantine` forgets them; give moodmill a database of its own"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    part: str
+    ok: bool
+    #: What was found; of what does not work, the fix too.
+    found: str
+
+
+@click.command(short_help="Check what works here, and how to mend it.")
+@model_options
+@device_options
+@store_options
+@broker_options
+@json_option
+def doctor(as_json: bool) -> None:
+    """Check the store, the broker, the device and the model, as the settings name them."""
+    checks = {"store": _store, "broker": _broker, "device": _device, "model": _model}
+    findings = [_look(part, check) for part, check in checks.items()]
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        table = Table(box=None, show_header=False)
+        for finding in findings:
+            table.add_row("ok" if finding.ok else "FAILS", finding.part, Text(finding.found, overflow="fold"))
+        OUTPUT.print(table)
+    if not all(finding.ok for finding in findings):
+        sys.exit(1)
+
+
+def _look(part: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(part=part, ok=True, found=check())
+    except MoodmillError as error:
+        return Finding(part=part, ok=False, found=str(error))
+    except ImportError as error:
+        if part in NEEDS_WORKER and missing_extra(error) and _names_broker():
+            return Finding(
+                part=part, ok=True, found=f"not here: {error.name} is missing, so workers elsewhere classify"
+            )
+        return Finding(part=part, ok=False, found=missing_extra(error) or str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other parts are worth a look too
+        return Finding(part=part, ok=False, found=f"{type(error).__name__}: {error}")
+
+
+def _names_broker() -> bool:
+    """Tell whether chunks go to workers that may run elsewhere: a producer's host has no model."""
+    from moodmill.db.settings import read_settings
+    from moodmill.worker.settings import WorkerSettings
+
+    return read_settings(WorkerSettings).redis_url is not None
+
+
+def _store() -> str:
+    from moodmill.db.settings import StoreSettings, read_settings
+    from moodmill.db.store import Store
+
+    store = Store(read_settings(StoreSettings).database_url)
+    if not store.exists():
+        return f"none yet: the first run makes {store.shown}"
+    try:
+        found, newest = store.current(), store.newest()
+        if found is not None and found != newest:
+            raise MoodmillError(f"{store.shown} has schema {found}, expected {newest}: run `moodmill db upgrade`")
+        warning = store.check()
+    finally:
+        store.close()
+    return f"{store.shown}, schema {found or 'none yet'}{f'; careful: {warning}' if warning else ''}"
+
+
+def _broker() -> str:
+    from moodmill.worker.broker import broker_shown, check_broker, traffic
+    from moodmill.worker.celery_app import settings
+
+    if settings.redis_url is not None:
+        check_broker()
+        strange = traffic().quarantined
+        return f"{broker_shown()}{f'; careful: {strange:,} {STRANGE}' if strange else ''}"
+    from moodmill.worker.celery_app import use_broker
+    from moodmill.worker.embedded import embedded_broker
+
+    with embedded_broker() as broker:
+        use_broker(broker.url)
+        check_broker()
+    return "none named (REDIS_URL): `moodmill label` starts an embedded one, which works"
+
+
+def _device() -> str:
+    import torch
+
+    from moodmill.db.settings import read_settings
+    from moodmill.worker.model import choose_device
+    from moodmill.worker.settings import WorkerSettings
+
+    settings = read_settings(WorkerSettings)
+    device = choose_device(settings.moodmill_device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    return f"{device} ({name}), torch {torch.__version__}"
+
+
+def _model() -> str:
+    from moodmill.db.settings import read_settings
+    from moodmill.worker.classifier import load_classifier
+    from moodmill.worker.repository import find_model
+    from moodmill.worker.settings import WorkerSettings
+
+    settings = read_settings(WorkerSettings)
+    files = find_model(settings)
+    with load_classifier(files, settings) as classifier:
+        classifier.warm_up()
+        return f"{files.name} in {files.folder}; {classifier}"

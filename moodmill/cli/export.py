@@ -1,0 +1,108 @@
+"""`moodmill export`: result rows into files."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+from rich.text import Text
+
+from moodmill.cli.interruption import stoppable
+from moodmill.cli.opening import opened_store
+from moodmill.cli.options import json_option, store_options, subreddit_option, time_options
+from moodmill.cli.output import output_file, output_folder, told
+from moodmill.cli.printing import OUTPUT, REMARKS, print_json
+from moodmill.db.errors import SettingError
+
+if TYPE_CHECKING:
+    from moodmill.db.export import Form
+
+_STDOUT: Final = Path("-")
+#: What a file is by its suffix.
+_FORMS: "Final[dict[str, Form]]" = {".parquet": "parquet", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
+
+
+@click.command(short_help="Write results to Parquet, CSV or NDJSON.")
+@click.argument("to", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--format", "form", type=click.Choice(["parquet", "csv", "ndjson"]), help="By TO's suffix without it.")
+@click.option("--by-month", is_flag=True, help="TO is a folder; a Parquet file for each month goes into it.")
+@click.option(
+    "--safe-csv", is_flag=True, help="Of CSV for a spreadsheet: put ' before what it would run as a formula (= + - @)."
+)
+@click.option("--supported-only", is_flag=True, help="Without texts that the model was not made for (`unsupported`).")
+@click.option("--model", "models", multiple=True, metavar="NAME", help="Only rows of this model; may be repeated.")
+@subreddit_option
+@time_options
+@store_options
+@json_option
+def export(
+    to: Path,
+    form: "Form | None",
+    by_month: bool,
+    safe_csv: bool,
+    supported_only: bool,
+    models: tuple[str, ...],
+    subreddits: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    as_json: bool,
+) -> None:
+    """Write the rows of `comment_emotion` to the file TO, - for standard output, by time.
+
+    What is there already is not overwritten, and a file has its name only once it is whole.
+
+    Fields are as the store has them, so that other programs find the same ids, names and texts again. A spreadsheet
+    runs those that begin with = + - @ as formulas when it opens a CSV: --safe-csv is for that.
+    """
+    from moodmill.db.export import Wanted, export_file, export_folder, why_no_rows
+    from moodmill.db.filters import check_period, names_asked
+    from moodmill.db.names import subreddit_key
+
+    check_period(since, until)
+    names = names_asked(subreddit_key, subreddits)
+    wanted = Wanted(models=frozenset(models), subreddits=names, since=since, until=until, supported_only=supported_only)
+    form = _form(to, form, by_month=by_month)
+    if safe_csv and form != "csv":
+        raise SettingError("--safe-csv is an option of CSV")
+    written = formulas = 0
+
+    def show(rows: int) -> None:
+        nonlocal written
+        written = rows
+        shown.update(f"exported {rows:,} rows")
+
+    with opened_store() as store, stoppable(), REMARKS.status("exporting") as shown:
+        if to == _STDOUT:
+            # sys.stdout may be unbuffered: it then writes less than it is given where its reader goes, in silence.
+            with told(to), open(sys.stdout.fileno(), "wb", closefd=False) as stdout:
+                formulas = export_file(store, wanted, form, stdout, show, safe_csv=safe_csv)
+        elif by_month:
+            with output_folder(to) as folder:
+                export_folder(store, wanted, folder, show)
+        else:
+            with output_file(to) as out:
+                formulas = export_file(store, wanted, form, out, show, safe_csv=safe_csv)
+        remark = None if written else why_no_rows(store, wanted)
+    if formulas:
+        REMARKS.print(f"fields that a spreadsheet would run as formulas: {formulas:,}; --safe-csv makes texts of them")
+    if remark:
+        REMARKS.print(Text(remark), soft_wrap=True)
+    if to == _STDOUT:
+        return
+    if as_json:
+        print_json({"to": str(to.resolve()), "rows": written})
+    else:
+        OUTPUT.print(Text(f"{to}: {written:,} rows"), soft_wrap=True)
+
+
+def _form(to: Path, form: "Form | None", *, by_month: bool) -> "Form":
+    """Return what is written to TO. Raises SettingError where that cannot be told, or must not be."""
+    if to != _STDOUT and to.exists():
+        raise SettingError(f"{to} is there already: name another one, or delete it")
+    if by_month and (to == _STDOUT or form not in (None, "parquet")):
+        raise SettingError("--by-month makes a folder of Parquet files")
+    found = "parquet" if by_month else form or _FORMS.get(to.suffix)
+    if found is None:
+        raise SettingError(f"{to} says no format: expected .parquet, .csv or .ndjson, or --format or --by-month")
+    return found

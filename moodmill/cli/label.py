@@ -1,0 +1,131 @@
+"""`moodmill label`, `enqueue` and `resume`: runs."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from moodmill.cli.inspecting import inspect_sources
+from moodmill.cli.interruption import interruptible
+from moodmill.cli.observation import observed
+from moodmill.cli.opening import opened_store
+from moodmill.cli.options import (
+    broker_options,
+    device_options,
+    json_option,
+    model_options,
+    store_options,
+    with_worker_option,
+)
+from moodmill.cli.printing import REMARKS, print_json, print_status, print_troubles, status_json
+from moodmill.cli.progress import shown_progress
+from moodmill.cli.run_options import max_dead_option, run_options
+from moodmill.db.errors import SettingError
+
+if TYPE_CHECKING:
+    from moodmill.db.reads import RunStatus
+    from moodmill.db.store import Store
+    from moodmill.producers.options import RunOptions
+
+_sources = click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
+_again = click.option("--again", is_flag=True, help="Label files too that a job has labelled already, just so.")
+
+
+@click.command(short_help="Label dumps, tables or standard input.")
+@_sources
+@run_options
+@_again
+@click.option("--inspect", is_flag=True, help="Show how SOURCEs are understood, and label nothing.")
+@with_worker_option
+@model_options
+@device_options
+@store_options
+@broker_options
+@json_option
+def label(
+    sources: tuple[Path, ...], options: "RunOptions", again: bool, inspect: bool, with_worker: bool, as_json: bool
+) -> None:
+    """Label SOURCEs: every comment gets its 27 probabilities in the store.
+
+    A SOURCE is a Reddit dump (.zst, .bz2, .xz, .gz or plain NDJSON), a table (CSV, TSV, Parquet, Arrow), JSON, an
+    archive or a folder of these, or - for standard input. How it is read is found, and said: --inspect shows it
+    beforehand. With no broker named, an embedded one and a worker are started for this run.
+
+    Exits with 0 only if all that was read is accounted for and nothing is dead. Ctrl-C leaves a run that `moodmill
+    resume` finishes.
+    """
+    if inspect:
+        inspect_sources(sources, options, as_json)
+        return
+    _label(sources, options, with_worker, as_json, wait=True, again=again)
+
+
+@click.command(short_help="Only enqueue; workers do the rest.")
+@_sources
+@run_options
+@_again
+@store_options
+@broker_options
+@json_option
+def enqueue(sources: tuple[Path, ...], options: "RunOptions", again: bool, as_json: bool) -> None:
+    """Read SOURCEs into the queue of the broker in REDIS_URL, and leave the rest to its workers.
+
+    Stays no more than MOODMILL_CHUNKS_IN_FLIGHT chunks ahead of the workers, and leaves when the last one is sent.
+
+    Takes the same SOURCEs and options as `moodmill label`. `moodmill status` shows how the run goes on.
+    """
+    from moodmill.worker.celery_app import settings
+
+    if settings.redis_url is None:
+        raise SettingError("enqueue needs a broker that outlives it: set REDIS_URL, or use `moodmill label`")
+    _label(sources, options, False, as_json, wait=False, again=again)
+
+
+@click.command(short_help="Finish an interrupted run.")
+@click.argument("run")
+@max_dead_option(None)
+@with_worker_option
+@device_options
+@store_options
+@broker_options
+@json_option
+def resume(run: str, max_dead: float | None, with_worker: bool, as_json: bool) -> None:
+    """Finish RUN, which was interrupted: read the rest, and classify what is not classified yet."""
+    from moodmill.db.ledger import Ledger
+    from moodmill.producers import labelling
+
+    with opened_store(retries=True) as store, observed():
+        Ledger(store).run(run)  # an id that is none is told before anything starts
+        workplace = labelling.Workplace(with_worker=with_worker)
+        with interruptible([run]), shown_progress(REMARKS, own_worker=workplace.starts_worker) as show:
+            status = labelling.resume(store, run, workplace, show, max_dead)
+    _finish(store, status, as_json)
+
+
+def _label(
+    sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, as_json: bool, *, wait: bool, again: bool
+) -> None:
+    from moodmill.producers import labelling
+
+    workplace = labelling.Workplace(with_worker=with_worker, wait=wait)
+    runs: list[str] = []
+    with (
+        opened_store(create=True, retries=True) as store,
+        observed(),
+        interruptible(runs),
+        shown_progress(REMARKS, own_worker=workplace.starts_worker) as show,
+    ):
+        status = labelling.label(store, sources, options, workplace, runs.append, show, again=again)
+    _finish(store, status, as_json, wait=wait)
+
+
+def _finish(store: "Store", status: "RunStatus", as_json: bool, *, wait: bool = True) -> None:
+    if as_json:
+        print_json(status_json(status))
+    else:
+        print_status(status, store)
+    print_troubles(status)
+    good = status.succeeded if wait else status.adds_up and status.dead == 0 and not status.source_errors
+    if not good:
+        sys.exit(1)

@@ -1,0 +1,34 @@
+"""The store that the settings name, opened for a command."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from moodmill.db.store import Store
+
+
+@contextmanager
+def opened_store(*, create: bool = False, retries: bool = False) -> Iterator["Store"]:
+    """Yield the store, its schema ready. Raises SettingError or StoreError, also where there is none to read.
+
+    With `retries`, for a command that tries again what failed, a connection that does not answer is given up in time.
+    """
+    from moodmill.db.settings import StoreSettings, read_settings
+    from moodmill.db.store import Store
+
+    store = Store(read_settings(StoreSettings).database_url, _answer_limit() if retries else None)
+    if not create:
+        store.require()
+    try:
+        store.prepare()
+        yield store
+    finally:
+        store.close()
+
+
+def _answer_limit() -> float:
+    from moodmill.db.settings import read_settings
+    from moodmill.worker.settings import WorkerSettings  # with Celery, which commands that only read can do without
+
+    return read_settings(WorkerSettings).moodmill_stall_seconds

@@ -1,0 +1,85 @@
+"""Options that several commands share."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+
+def _overriding(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
+    """A parameter's callback that overrides a setting: here, and in the worker that this process may start."""
+
+    def override(_context: click.Context, _parameter: click.Parameter, value: object) -> None:
+        if value is not None:
+            os.environ[name] = str(value)
+
+    return override
+
+
+def setting(name: str, option: str, help_: str) -> Callable[[Command], Command]:
+    return click.option(option, callback=_overriding(name), expose_value=False, help=f"{help_}  [overrides {name}]")
+
+
+def stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+store_options = stacked(
+    setting("DATABASE_URL", "--database-url", "The store: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."),
+)
+broker_options = stacked(
+    setting("REDIS_URL", "--redis-url", "The broker: redis://HOST:PORT/DB, or `embedded`."),
+)
+#: For a command whose argument is a model.
+model_setting = _overriding("HF_MODEL_REPO")
+revision_options = stacked(
+    setting("HF_MODEL_REVISION", "--revision", "Commit, tag or branch of the Hub repository."),
+    setting("MOODMILL_LABELS", "--labels", "Order of the outputs of a model that does not name them: `goemotions`, …"),
+)
+model_options = stacked(
+    setting("HF_MODEL_REPO", "--model", "A Hub repository, a local folder, or `bundled`."),
+    revision_options,
+)
+device_option = stacked(
+    setting("MOODMILL_DEVICE", "--device", "auto, cpu, cuda, cuda:1, …"),
+    setting("MOODMILL_PRECISION", "--precision", "auto, fp32 or bf16."),
+)
+device_options = stacked(
+    device_option,
+    setting("MOODMILL_BATCH_TOKENS", "--batch-tokens", "Tokens of a micro-batch, padding included."),
+    setting("MOODMILL_THREADS", "--threads", "Chunks in work at once."),
+)
+jobs_option = setting("MOODMILL_JOBS", "--jobs", "The TOML file that describes the jobs; jobs.toml without it.")
+with_worker_option = click.option(
+    "--with-worker", is_flag=True, help="Start a worker for this run although a broker is named."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    from moodmill.db.filters import moment_asked
+
+    if value is None:
+        return None
+    try:
+        return moment_asked(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+subreddit_option = click.option(
+    "--subreddit", "subreddits", multiple=True, metavar="NAME", help="Only these; may be repeated."
+)
+time_options = stacked(
+    click.option("--since", callback=_moment, metavar="DATE", help="Only comments of this moment (UTC) or later."),
+    click.option("--until", callback=_moment, metavar="DATE", help="Only comments before this moment (UTC)."),
+)

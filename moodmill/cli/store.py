@@ -1,0 +1,184 @@
+"""`moodmill db`: the schema of the store, its roll-ups, its models, and what of it is kept."""
+
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from moodmill.cli.opening import opened_store
+from moodmill.cli.options import json_option, store_options
+from moodmill.cli.printing import OUTPUT, REMARKS, print_json
+
+
+@click.group(short_help="Look after the store: schema, roll-ups, models, retention.")
+def db() -> None:
+    """Look after the store: its schema, its roll-ups, the model that views show, and old comments that can go."""
+
+
+@db.command()
+@store_options
+@click.option("--reader", metavar="ROLE", help="A role of PostgreSQL that may read the views then, for dashboards.")
+@click.option("--reader-password-file", type=click.Path(path_type=Path), help="Holds the password of the reader.")
+def upgrade(reader: str | None, reader_password_file: Path | None) -> None:
+    """Bring the store's schema to this version of moodmill. Does nothing where it is there.
+
+    With --reader, a role is made, or given its password anew, that may read the views and nothing else.
+    """
+    from moodmill.db.settings import StoreSettings, read_settings
+    from moodmill.db.store import Store
+
+    password = _reader_password(reader, reader_password_file)
+    with closing(Store(read_settings(StoreSettings).database_url)) as store:
+        before = store.current()
+        store.upgrade()
+        _tell(f"{store.shown}: schema {before or 'none'} -> {store.current()}")
+        if reader is not None:
+            from moodmill.db.reader import let_read
+
+            let_read(store, reader, password)
+            _tell(f"{store.shown}: {reader} may read the views")
+
+
+def _tell(done: str) -> None:
+    """Say what was done: as JSON in a service, whose log is JSON."""
+    from moodmill.db.settings import read_settings
+    from moodmill.worker.logs import is_json, json_line
+    from moodmill.worker.settings import WorkerSettings
+
+    if is_json(read_settings(WorkerSettings).moodmill_log, sys.stdout):
+        click.echo(json_line(done))
+    else:
+        OUTPUT.print(done)
+
+
+@db.command()
+@store_options
+@json_option
+def current(as_json: bool) -> None:
+    """Show the revision of the store's schema and the one this version of moodmill wants."""
+    from moodmill.db.settings import StoreSettings, read_settings
+    from moodmill.db.store import Store
+
+    with closing(Store(read_settings(StoreSettings).database_url)) as store:
+        found, wanted = store.current() if store.exists() else None, store.newest()
+    if as_json:
+        print_json({"store": store.shown, "current": found, "newest": wanted})
+    else:
+        remark = "" if found == wanted else " (`moodmill db upgrade` brings it there)"
+        OUTPUT.print(f"{store.shown}: schema {found or 'none'}, newest {wanted}{remark}")
+
+
+@db.command()
+@store_options
+@click.option("--all", "every", is_flag=True, help="All days, also those that nothing says have changed.")
+@json_option
+def rollup(every: bool, as_json: bool) -> None:
+    """Add up anew the days and months whose rows changed since the last time.
+
+    `moodmill label` does it at its end; after `moodmill enqueue` it is yours, or a nightly job's, to do.
+    """
+    from moodmill.db.rollups import mark_all, refresh
+
+    with opened_store() as store:
+        if every:
+            mark_all(store)
+        with REMARKS.status("adding up") as shown:
+            done = refresh(store, lambda period: shown.update(f"added up {period}"))
+        if as_json:
+            print_json({"store": store.shown, "added_up": done})
+        else:
+            OUTPUT.print(f"{store.shown}: {done} days and months added up")
+
+
+@db.command()
+@store_options
+@json_option
+def models(as_json: bool) -> None:
+    """List the models that have labelled into the store, and which of them the views show."""
+    from moodmill.db.models import known_models
+
+    with opened_store() as store:
+        known = known_models(store)
+    if as_json:
+        print_json([{"model": name, "shown": shown} for name, shown in known.items()])
+        return
+    for name, shown in known.items():
+        OUTPUT.print(Text(f"{'shown' if shown else '     '}  {name}"), soft_wrap=True)
+
+
+@db.command()
+@click.argument("model")
+@store_options
+def show(model: str) -> None:
+    """Have the views show MODEL from now on. The rows of every model stay where they are."""
+    from moodmill.db.models import show_model
+
+    with opened_store() as store:
+        show_model(store, model)
+    OUTPUT.print(Text(f"{store.shown}: the views show {model}"), soft_wrap=True)
+
+
+@db.command()
+@click.argument("emotions", nargs=-1, required=True, metavar="EMOTION...")
+@store_options
+def index(emotions: tuple[str, ...]) -> None:
+    """Index the comments that show EMOTIONs, for queries like `where joy > 0.5 order by joy desc`.
+
+    Takes its time in a large store, and workers wait meanwhile.
+    """
+    from moodmill.db.indexes import index_emotions
+
+    with opened_store() as store, REMARKS.status("making indexes"):
+        made = index_emotions(store, emotions)
+    OUTPUT.print(Text(f"{store.shown}: made {', '.join(made) or 'none, they are there'}"), soft_wrap=True)
+
+
+@db.command()
+@click.option("--keep-months", type=click.IntRange(1), metavar="N", help="Keep so many months, this one among them.")
+@click.option("--before", type=click.DateTime(["%Y-%m"]), metavar="YYYY-MM", help="Let go what is before this month.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@store_options
+@json_option
+def prune(keep_months: int | None, before: datetime | None, yes: bool, as_json: bool) -> None:
+    """Let the comments of old months go for good. What the roll-ups say of that time stays.
+
+    MOODMILL_KEEP_MONTHS has the schedule's jobs do it.
+    """
+    from moodmill.db.retention import first_kept
+    from moodmill.db.retention import prune as let_go
+
+    if (keep_months is None) == (before is None):
+        raise click.UsageError("expected one of --keep-months and --before")
+    today = datetime.now(UTC).date()
+    first = before.date() if before is not None else first_kept(today, keep_months or 1)
+    if first > today:
+        raise click.BadParameter(f"{first:%Y-%m} is still to come", param_hint="--before")
+    with opened_store() as store:
+        if not yes:
+            click.confirm(f"Delete all comments of before {first:%Y-%m} from {store.shown}?", abort=True, err=True)
+        months: list[str] = []
+        with REMARKS.status("letting go") as shown:
+
+            def tell(month: str) -> None:
+                months.append(month)
+                shown.update(f"let go: {month}")
+
+            let_go(store, first, tell)
+    if as_json:
+        print_json({"store": store.shown, "before": f"{first:%Y-%m}", "let_go": months})
+    else:
+        OUTPUT.print(Text(f"{store.shown}: {len(months)} months let go, all of before {first:%Y-%m}"), soft_wrap=True)
+
+
+def _reader_password(reader: str | None, file: Path | None) -> str:
+    from moodmill.db.settings import password_in
+
+    if (reader is None) != (file is None):
+        raise click.UsageError("--reader ROLE and --reader-password-file FILE go together")
+    try:
+        return password_in(file) if file else ""
+    except ValueError as error:
+        raise click.BadParameter(f"{file}: {error}", param_hint="--reader-password-file") from error

@@ -1,0 +1,65 @@
+"""`moodmill worker`: a Celery worker that is replaced when it dies."""
+
+import signal
+import sys
+from contextlib import closing
+
+import click
+
+from moodmill.cli.extra import require_worker
+from moodmill.cli.options import broker_options, device_options, model_options, store_options
+from moodmill.cli.printing import OUTPUT
+from moodmill.db.errors import SettingError
+
+
+@click.command(short_help="Classify chunks from the broker.")
+@model_options
+@device_options
+@store_options
+@broker_options
+@click.option("--name", help="The worker's node name; needed when several run on one machine.")
+@click.option("--check", is_flag=True, help="Only tell whether a worker of this machine lives, by the exit status.")
+def worker(name: str | None, check: bool) -> None:
+    """Classify chunks from the broker in REDIS_URL until told to stop (SIGTERM finishes what is in work).
+
+    One process a GPU: start one for each, with --device cuda:0, cuda:1, … When the process dies, of a text that kills
+    it or because a step in it hangs, another one starts. The plain `celery -A moodmill.worker worker` works too,
+    without that.
+    """
+    if check:
+        _check()
+        return
+    from moodmill.db.ledger import count_done
+    from moodmill.db.settings import StoreSettings, read_settings
+    from moodmill.db.store import Store
+    from moodmill.worker.broker import check_broker
+    from moodmill.worker.celery_app import settings
+    from moodmill.worker.logs import logging_as
+    from moodmill.worker.supervisor import Supervisor
+
+    if settings.redis_url is None:
+        raise SettingError("a worker needs a broker: set REDIS_URL, or use `moodmill label`, which brings its own")
+    require_worker()
+    check_broker()
+    store = Store(read_settings(StoreSettings).database_url, settings.moodmill_stall_seconds)
+    arguments = ("--hostname", f"{name}@%h") if name else ()
+    supervisor = Supervisor({}, arguments=arguments, count_done=lambda: count_done(store))
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, lambda given, _frame: supervisor.signal(given))
+    with logging_as(settings.moodmill_log):
+        sys.exit(supervisor.wait())
+
+
+def _check() -> None:
+    """Raise unless a worker of this machine has its model loaded and lives, and the store is there for its chunks."""
+    from moodmill.db.settings import StoreSettings, read_settings
+    from moodmill.db.store import Store
+    from moodmill.worker.health import check_alive
+    from moodmill.worker.settings import WorkerSettings
+
+    check_alive("worker", read_settings(WorkerSettings).redis_url)
+    with closing(Store(read_settings(StoreSettings).database_url)) as store:
+        store.require()
+        with store.reading():  # its schema was right when the worker began
+            pass
+    OUTPUT.print("alive")
