@@ -64,27 +64,37 @@ def plain_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 def plain_probabilities(folder: Path, texts: Sequence[str], segment: int = 512) -> NDArray[np.float32]:
     """What transformers says by itself: a sigmoid, columns looked up by their label, one text at a time.
 
-    A text of more tokens than a segment holds, of one sentence whose words are tokens, is read in equal parts: it has
-    what any of them has, of more than 8 what 8 of their kind would have.
+    A text of more tokens than a segment holds, of one sentence, is read in parts of whole words: it has what any of
+    them has, of more than 8 what 8 of their kind would have.
     """
     model: Any = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = plain_tokenizer(folder)
     outputs = {label.lower(): output for output, label in model.config.id2label.items()}
     rows = []
     for text in texts:
-        ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        count = max(1, math.ceil(len(ids) / (segment - 2)))
-        borders = [0]
-        for left in range(count, 0, -1):
-            borders.append(borders[-1] + math.ceil((len(ids) - borders[-1]) / left))
+        encoded = tokenizer(text, add_special_tokens=False, verbose=False, return_offsets_mapping=True)
+        ids = encoded["input_ids"]
+        parts = [*pairwise(_borders(text, encoded["offset_mapping"], segment - 2))]
         lacking = np.ones(len(EMOTIONS))
-        for start, stop in pairwise(borders):
+        for start, stop in parts:
             part = torch.tensor([[tokenizer.cls_token_id, *ids[start:stop], tokenizer.sep_token_id]])
             with torch.no_grad():
                 found = torch.sigmoid(model(part).logits[0])
             lacking *= [1 - float(found[outputs[name]]) for name in EMOTIONS]
-        rows.append(1 - lacking ** min(1, 8 / count))
+        rows.append(1 - lacking ** min(1, 8 / len(parts)))
     return np.array(rows, dtype=np.float32)
+
+
+def _borders(text: str, offsets: Sequence[tuple[int, int]], most: int) -> list[int]:
+    """Where parts of about equal length begin, none of them within a word, and the end."""
+    borders = [0]
+    while len(offsets) - borders[-1] > most:
+        rest = len(offsets) - borders[-1]
+        border = borders[-1] + math.ceil(rest / math.ceil(rest / most))
+        while " " not in text[offsets[border][0] - 1 : offsets[border][0] + 1]:
+            border -= 1
+        borders.append(border)
+    return [*borders, len(offsets)]
 
 
 def make_roberta(folder: Path, tokenizer_of: Path, positions: int) -> Path:
