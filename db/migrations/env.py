@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from moodmill.db.schema import metadata
+from moodmill.db.database.schema import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata)

@@ -20,15 +20,15 @@ from moodmill.bench.machine import peak_memory_mib, product_rate
 from moodmill.bench.peers import PEERS, emotion_columns, plain
 from moodmill.bench.sample import read_comments, repeated, write_dump
 from moodmill.bench.whole import whole_way
-from moodmill.db.comment import Comment
-from moodmill.db.store import Store
-from moodmill.worker.memory import keep_memory
-from moodmill.worker.model import EmotionModel, choose_device, padded_logits
-from moodmill.worker.repository import ModelFiles, find_model
-from moodmill.worker.segments import MAX_SEGMENT, pool
-from moodmill.worker.settings import WorkerSettings
-from moodmill.worker.tokens import Segment, TextTokenizer
-from moodmill.worker.tuning import Tuning, tuned
+from moodmill.db.core.comment import Comment
+from moodmill.db.database.store import Store
+from moodmill.worker.core.settings import WorkerSettings
+from moodmill.worker.inference.memory import keep_memory
+from moodmill.worker.inference.model import EmotionModel, choose_device, padded_logits
+from moodmill.worker.inference.repository import ModelFiles, find_model
+from moodmill.worker.inference.segments import MAX_SEGMENT, pool
+from moodmill.worker.inference.tokens import Segment, TextTokenizer
+from moodmill.worker.inference.tuning import Tuning, tuned
 
 #: Texts that a peer runs before it is timed.
 WARM_UP: Final = 32

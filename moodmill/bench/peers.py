@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-from moodmill.worker.labels import label_columns
-from moodmill.worker.microbatch import cut
-from moodmill.worker.repository import ModelFiles
-from moodmill.worker.segments import MAX_SEGMENT
-from moodmill.worker.tokens import TextTokenizer
+from moodmill.worker.core.labels import label_columns
+from moodmill.worker.inference.microbatch import cut
+from moodmill.worker.inference.repository import ModelFiles
+from moodmill.worker.inference.segments import MAX_SEGMENT
+from moodmill.worker.inference.tokens import TextTokenizer
 
 #: Classifies texts: [n, 27].
 Classify = Callable[[Sequence[str]], NDArray[np.float32]]

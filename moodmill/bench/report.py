@@ -9,7 +9,7 @@ from moodmill.bench.comparison import Comparison
 from moodmill.bench.figures import Figures
 from moodmill.bench.peers import PEERS
 from moodmill.bench.whole import WHOLE
-from moodmill.db.atomicfile import atomic_file
+from moodmill.db.core.atomicfile import atomic_file
 
 
 def as_json(found: Comparison, machine: Mapping[str, str]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from moodmill.db.classified import Classified
-from moodmill.db.comment import Comment
-from moodmill.db.emotions import EMOTIONS
+from moodmill.db.core.classified import Classified
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.emotions import EMOTIONS
 
 #: The name of the model that is said to have made them.
 MODEL: Final = "made-up@1"

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 from msgspec import structs
 
-from moodmill.db.comment import Comment
-from moodmill.db.errors import SourceError
-from moodmill.db.filters import ALL
-from moodmill.producers.chunks import cut_records
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.errors import SourceError
+from moodmill.db.core.filters import ALL
+from moodmill.producers.runs.chunks import cut_records
 from moodmill.producers.sources import open_source
 
 

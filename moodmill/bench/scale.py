@@ -25,13 +25,13 @@ from sqlalchemy import text
 from moodmill.bench.dashboards import PanelQuery, panel_queries
 from moodmill.bench.machine import describe
 from moodmill.bench.rows import MODEL, START, THRESHOLDS, made_up
-from moodmill.db.classified import Classified
-from moodmill.db.entries import Chunk, Cut, SourceFile
-from moodmill.db.ledger import Ledger
-from moodmill.db.models import register_model, show_model
-from moodmill.db.results import store_chunk
-from moodmill.db.rollups import refresh
-from moodmill.db.store import CONNECTIONS, Store
+from moodmill.db.analytics.rollups import refresh
+from moodmill.db.core.classified import Classified
+from moodmill.db.database.store import CONNECTIONS, Store
+from moodmill.db.ledger.entries import Chunk, Cut, SourceFile
+from moodmill.db.ledger.ledger import Ledger
+from moodmill.db.results.models import register_model, show_model
+from moodmill.db.results.writer import store_chunk
 
 #: Comments of a chunk, as `moodmill label` has it, and chunks that are made up at once.
 CHUNK: Final = 512

@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from moodmill.bench.figures import Figures
 from moodmill.bench.machine import peak_memory_mib
-from moodmill.db.classified import Classified
-from moodmill.db.comment import Comment
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.entries import Chunk, Cut, SourceFile
-from moodmill.db.filters import ALL
-from moodmill.db.ledger import Ledger
-from moodmill.db.results import store_chunk
-from moodmill.db.store import Store
-from moodmill.producers.chunks import cut_records
+from moodmill.db.core.classified import Classified
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.filters import ALL
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.entries import Chunk, Cut, SourceFile
+from moodmill.db.ledger.ledger import Ledger
+from moodmill.db.results.writer import store_chunk
+from moodmill.producers.runs.chunks import cut_records
 from moodmill.producers.sources import open_source
-from moodmill.worker.microbatch import Batcher
-from moodmill.worker.model import EmotionModel
-from moodmill.worker.tokens import Segment, TextTokenizer, TokenIds
+from moodmill.worker.inference.microbatch import Batcher
+from moodmill.worker.inference.model import EmotionModel
+from moodmill.worker.inference.tokens import Segment, TextTokenizer, TokenIds
 
 #: Comments of a chunk, as producers send them.
 CHUNK: Final = 512

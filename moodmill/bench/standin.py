@@ -15,10 +15,10 @@ from typing import Final
 import numpy as np
 from celery.signals import celeryd_init
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.worker import mill
-from moodmill.worker.celery_app import app
-from moodmill.worker.classifier import Outcome
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.worker.inference.classifier import Outcome
+from moodmill.worker.queue.celery_app import app
+from moodmill.worker.runtime import mill
 
 __all__ = ["app"]
 

@@ -11,18 +11,18 @@ from moodmill.bench.figures import Figures
 from moodmill.bench.machine import peak_memory_mib
 from moodmill.bench.sample import write_dump
 from moodmill.bench.standin import COST
-from moodmill.db.comment import Comment
-from moodmill.db.reads import status
-from moodmill.db.settings import read_settings
-from moodmill.db.store import Store
-from moodmill.producers.opening import open_run
-from moodmill.producers.options import RunOptions
-from moodmill.producers.run import Feeder
-from moodmill.producers.settings import ProducerSettings
-from moodmill.worker.broker import workers_alive
-from moodmill.worker.celery_app import use_broker
-from moodmill.worker.embedded import embedded_broker
-from moodmill.worker.supervisor import Supervisor, local_worker
+from moodmill.db.analytics.reads import status
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.settings import read_settings
+from moodmill.db.database.store import Store
+from moodmill.producers.runs.opening import open_run
+from moodmill.producers.runs.options import RunOptions
+from moodmill.producers.runs.run import Feeder
+from moodmill.producers.runs.settings import ProducerSettings
+from moodmill.worker.queue.broker import workers_alive
+from moodmill.worker.queue.celery_app import use_broker
+from moodmill.worker.queue.embedded import embedded_broker
+from moodmill.worker.runtime.supervisor import Supervisor, local_worker
 
 #: Seconds for the workers to be ready; a large model takes its time.
 READY_S: Final = 600.0

@@ -59,9 +59,9 @@ def bench(
     from moodmill.bench.peers import PEERS
     from moodmill.bench.report import as_json as to_json
     from moodmill.bench.report import draw
-    from moodmill.db.settings import read_settings
+    from moodmill.db.core.settings import read_settings
     from moodmill.producers.sample import SAMPLE
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.worker.core.settings import WorkerSettings
 
     wanted = [*PEERS] if ALL in peers else [*peers]
     unknown = [name for name in wanted if name not in PEERS]

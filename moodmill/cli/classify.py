@@ -7,8 +7,8 @@ from rich.text import Text
 from moodmill.cli.options import device_options, json_option, model_options
 from moodmill.cli.printing import OUTPUT, print_json, shortened
 from moodmill.cli.remarks import UNSUPPORTED
-from moodmill.db.emotions import EMOTIONS, GROUP_OF
-from moodmill.db.errors import ModelError
+from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
+from moodmill.db.core.errors import ModelError
 
 
 @click.command(short_help="Show the 27 probabilities of texts.")
@@ -22,10 +22,10 @@ from moodmill.db.errors import ModelError
 @json_option
 def classify(texts: tuple[str, ...], top_k: int | None, threshold: float | None, as_json: bool) -> None:
     """Show the 27 probabilities of each TEXT, ranked; a star marks those above the model's own thresholds."""
-    from moodmill.db.settings import read_settings
-    from moodmill.worker.classifier import load_classifier
-    from moodmill.worker.repository import find_model
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.inference.classifier import load_classifier
+    from moodmill.worker.inference.repository import find_model
 
     settings = read_settings(WorkerSettings)
     files = find_model(settings)

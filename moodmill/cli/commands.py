@@ -12,7 +12,7 @@ import click
 
 from moodmill.cli.failure import explained
 from moodmill.cli.visible import visible
-from moodmill.db.errors import SettingError
+from moodmill.db.core.errors import SettingError
 
 #: The module of each command, in the order of the help.
 COMMANDS: Final = {
@@ -106,9 +106,9 @@ def _status(arguments: list[str]) -> int:
 
 def _tell(message: str) -> None:
     """Say why the command ends: as JSON where a service's log is JSON."""
-    from moodmill.db.settings import read_settings
-    from moodmill.worker.logs import last_word
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.telemetry.logs import last_word
 
     try:
         style = read_settings(WorkerSettings).moodmill_log

@@ -23,7 +23,7 @@ from moodmill.cli.printing import (
     status_json,
 )
 from moodmill.cli.progress import shown_progress
-from moodmill.db.errors import RunError
+from moodmill.db.core.errors import RunError
 
 
 @click.group(short_help="List, show and replay dead letters.")
@@ -38,8 +38,8 @@ def dead() -> None:
 @json_option
 def list_(run: str | None, limit: int, as_json: bool) -> None:
     """List the dead letters of RUN, or of all runs, with their errors; --json lists all of them."""
-    from moodmill.db.ledger import Ledger
-    from moodmill.db.letters import list_dead_letters
+    from moodmill.db.ledger.ledger import Ledger
+    from moodmill.db.ledger.letters import list_dead_letters
 
     with opened_store() as store:
         if run is not None:
@@ -67,7 +67,7 @@ def list_(run: str | None, limit: int, as_json: bool) -> None:
 @json_option
 def show(ids: tuple[int, ...], as_json: bool) -> None:
     """Show dead letters whole: where they come from, the error, and the record as it came."""
-    from moodmill.db.letters import dead_letters
+    from moodmill.db.ledger.letters import dead_letters
 
     with opened_store() as store:
         letters = dead_letters(store, ids=ids)
@@ -90,9 +90,9 @@ def show(ids: tuple[int, ...], as_json: bool) -> None:
 @json_option
 def replay(ids: tuple[int, ...], run: str | None, with_worker: bool, as_json: bool) -> None:
     """Try dead letters again, by ID or those of a whole run. One that is classified now is no dead letter any more."""
-    from moodmill.db.letters import list_dead_letters
-    from moodmill.db.reads import status
-    from moodmill.producers import labelling
+    from moodmill.db.analytics.reads import status
+    from moodmill.db.ledger.letters import list_dead_letters
+    from moodmill.producers.runs import labelling
 
     if not ids and run is None:
         raise click.UsageError("expected the IDs of dead letters, or --run RUN: `moodmill dead list` shows both")

@@ -15,7 +15,7 @@ from moodmill.cli.printing import OUTPUT, REMARKS, print_status, shortened
 from moodmill.cli.progress import shown_progress
 
 if TYPE_CHECKING:
-    from moodmill.db.store import Store
+    from moodmill.db.database.store import Store
 
 
 @click.command(short_help="Label a bundled sample.")
@@ -34,10 +34,10 @@ def demo(file: Path) -> None:
     """
     os.environ["DATABASE_URL"] = f"sqlite:///{file}"
     os.environ["REDIS_URL"] = "embedded"
-    from moodmill.producers import labelling
-    from moodmill.producers.options import RunOptions
+    from moodmill.producers.runs import labelling
+    from moodmill.producers.runs.options import RunOptions
     from moodmill.producers.sample import SAMPLE
-    from moodmill.worker.settings import BUNDLED_MODEL
+    from moodmill.worker.core.settings import BUNDLED_MODEL
 
     runs: list[str] = []
     with opened_store(create=True) as store:
@@ -60,7 +60,7 @@ def demo(file: Path) -> None:
 
 
 def _print_emotions(store: "Store", run_id: str) -> None:
-    from moodmill.db.reads import clearest_text, emotion_shares
+    from moodmill.db.analytics.reads import clearest_text, emotion_shares
 
     table = Table("emotion", "group", box=None, expand=True)
     table.add_column("found", justify="right")

@@ -12,7 +12,7 @@ from rich.text import Text
 from moodmill.cli.extra import missing_extra
 from moodmill.cli.options import broker_options, device_options, json_option, model_options, store_options
 from moodmill.cli.printing import OUTPUT, print_json
-from moodmill.db.errors import MoodmillError
+from moodmill.db.core.errors import MoodmillError
 
 #: What only workers have.
 NEEDS_WORKER: Final = ("device", "model")
@@ -69,15 +69,15 @@ def _look(part: str, check: Callable[[], str]) -> Finding:
 
 def _names_broker() -> bool:
     """Tell whether chunks go to workers that may run elsewhere: a producer's host has no model."""
-    from moodmill.db.settings import read_settings
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import WorkerSettings
 
     return read_settings(WorkerSettings).redis_url is not None
 
 
 def _store() -> str:
-    from moodmill.db.settings import StoreSettings, read_settings
-    from moodmill.db.store import Store
+    from moodmill.db.core.settings import StoreSettings, read_settings
+    from moodmill.db.database.store import Store
 
     store = Store(read_settings(StoreSettings).database_url)
     if not store.exists():
@@ -93,15 +93,15 @@ def _store() -> str:
 
 
 def _broker() -> str:
-    from moodmill.worker.broker import broker_shown, check_broker, traffic
-    from moodmill.worker.celery_app import settings
+    from moodmill.worker.queue.broker import broker_shown, check_broker, traffic
+    from moodmill.worker.queue.celery_app import settings
 
     if settings.redis_url is not None:
         check_broker()
         strange = traffic().quarantined
         return f"{broker_shown()}{f'; careful: {strange:,} {STRANGE}' if strange else ''}"
-    from moodmill.worker.celery_app import use_broker
-    from moodmill.worker.embedded import embedded_broker
+    from moodmill.worker.queue.celery_app import use_broker
+    from moodmill.worker.queue.embedded import embedded_broker
 
     with embedded_broker() as broker:
         use_broker(broker.url)
@@ -112,9 +112,9 @@ def _broker() -> str:
 def _device() -> str:
     import torch
 
-    from moodmill.db.settings import read_settings
-    from moodmill.worker.model import choose_device
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.inference.model import choose_device
 
     settings = read_settings(WorkerSettings)
     device = choose_device(settings.moodmill_device)
@@ -123,10 +123,10 @@ def _device() -> str:
 
 
 def _model() -> str:
-    from moodmill.db.settings import read_settings
-    from moodmill.worker.classifier import load_classifier
-    from moodmill.worker.repository import find_model
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.inference.classifier import load_classifier
+    from moodmill.worker.inference.repository import find_model
 
     settings = read_settings(WorkerSettings)
     files = find_model(settings)

@@ -16,8 +16,8 @@ from moodmill.cli.options import device_options, json_option, model_setting, rev
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
 
 if TYPE_CHECKING:
-    from moodmill.worker.repository import ModelFiles
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.inference.repository import ModelFiles
     from moodmill.worker.training.crossfit import Figures, Judged
     from moodmill.worker.training.labelled import Labelled
     from moodmill.worker.training.report import Report, Scores
@@ -91,9 +91,9 @@ def evaluate(
     Joined texts are comments of random choice with blanks between, which carry the emotions of all of them. They stand
     for long texts, and are none: their comments speak of different things.
     """
-    from moodmill.db.settings import read_settings
-    from moodmill.worker.repository import find_model
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.inference.repository import find_model
     from moodmill.worker.training.card import evaluation_section, joined_section
     from moodmill.worker.training.crossfit import Figures, by_size, differences
     from moodmill.worker.training.evaluation import classify_all

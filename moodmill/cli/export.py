@@ -13,10 +13,10 @@ from moodmill.cli.opening import opened_store
 from moodmill.cli.options import json_option, store_options, subreddit_option, time_options
 from moodmill.cli.output import output_file, output_folder, told
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
-from moodmill.db.errors import SettingError
+from moodmill.db.core.errors import SettingError
 
 if TYPE_CHECKING:
-    from moodmill.db.export import Form
+    from moodmill.db.analytics.export import Form
 
 _STDOUT: Final = Path("-")
 #: What a file is by its suffix.
@@ -55,9 +55,9 @@ def export(
     Fields are as the store has them, so that other programs find the same ids, names and texts again. A spreadsheet
     runs those that begin with = + - @ as formulas when it opens a CSV: --safe-csv is for that.
     """
-    from moodmill.db.export import Wanted, export_file, export_folder, why_no_rows
-    from moodmill.db.filters import check_period, names_asked
-    from moodmill.db.names import subreddit_key
+    from moodmill.db.analytics.export import Wanted, export_file, export_folder, why_no_rows
+    from moodmill.db.core.filters import check_period, names_asked
+    from moodmill.db.core.names import subreddit_key
 
     check_period(since, until)
     names = names_asked(subreddit_key, subreddits)

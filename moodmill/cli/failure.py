@@ -4,7 +4,7 @@ import errno
 from typing import Final
 
 from moodmill.cli.extra import missing_extra
-from moodmill.db.errors import MoodmillError
+from moodmill.db.core.errors import MoodmillError
 
 #: Exit status of an internal error, as sysexits.h numbers it.
 INTERNAL_STATUS: Final = 70

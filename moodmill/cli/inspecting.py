@@ -10,11 +10,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from moodmill.cli.printing import OUTPUT, print_json, shortened
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 
 if TYPE_CHECKING:
-    from moodmill.producers.opening import Opened
-    from moodmill.producers.options import RunOptions
+    from moodmill.producers.runs.opening import Opened
+    from moodmill.producers.runs.options import RunOptions
 
 #: Records shown of each source.
 RECORDS: Final = 5
@@ -25,8 +25,8 @@ def inspect_sources(sources: Sequence[Path], options: "RunOptions", as_json: boo
 
     Exits with 1 where a source cannot be read.
     """
-    from moodmill.producers.labelling import STDIN
-    from moodmill.producers.opening import look_into, refuse_idle_options
+    from moodmill.producers.runs.labelling import STDIN
+    from moodmill.producers.runs.opening import look_into, refuse_idle_options
     from moodmill.producers.sources import Discovery
 
     if STDIN in sources:
@@ -62,7 +62,7 @@ def _look(opened: "Opened", options: "RunOptions") -> dict[str, Any]:
 
 
 def _records(opened: "Opened", options: "RunOptions") -> Iterator[dict[str, Any]]:
-    from moodmill.producers.record import Bad
+    from moodmill.producers.sources.record import Bad
 
     if opened.source is None:
         return

@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from moodmill.cli.printing import REMARKS
-from moodmill.db.errors import MoodmillError
+from moodmill.db.core.errors import MoodmillError
 
 
 @contextmanager

@@ -21,12 +21,12 @@ from moodmill.cli.options import (
 from moodmill.cli.printing import REMARKS, print_json, print_status, print_troubles, status_json
 from moodmill.cli.progress import shown_progress
 from moodmill.cli.run_options import max_dead_option, run_options
-from moodmill.db.errors import SettingError
+from moodmill.db.core.errors import SettingError
 
 if TYPE_CHECKING:
-    from moodmill.db.reads import RunStatus
-    from moodmill.db.store import Store
-    from moodmill.producers.options import RunOptions
+    from moodmill.db.analytics.reads import RunStatus
+    from moodmill.db.database.store import Store
+    from moodmill.producers.runs.options import RunOptions
 
 _sources = click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
 _again = click.option("--again", is_flag=True, help="Label files too that a job has labelled already, just so.")
@@ -75,7 +75,7 @@ def enqueue(sources: tuple[Path, ...], options: "RunOptions", again: bool, as_js
 
     Takes the same SOURCEs and options as `moodmill label`. `moodmill status` shows how the run goes on.
     """
-    from moodmill.worker.celery_app import settings
+    from moodmill.worker.queue.celery_app import settings
 
     if settings.redis_url is None:
         raise SettingError("enqueue needs a broker that outlives it: set REDIS_URL, or use `moodmill label`")
@@ -92,8 +92,8 @@ def enqueue(sources: tuple[Path, ...], options: "RunOptions", again: bool, as_js
 @json_option
 def resume(run: str, max_dead: float | None, with_worker: bool, as_json: bool) -> None:
     """Finish RUN, which was interrupted: read the rest, and classify what is not classified yet."""
-    from moodmill.db.ledger import Ledger
-    from moodmill.producers import labelling
+    from moodmill.db.ledger.ledger import Ledger
+    from moodmill.producers.runs import labelling
 
     with opened_store(retries=True) as store, observed():
         Ledger(store).run(run)  # an id that is none is told before anything starts
@@ -106,7 +106,7 @@ def resume(run: str, max_dead: float | None, with_worker: bool, as_json: bool) -
 def _label(
     sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, as_json: bool, *, wait: bool, again: bool
 ) -> None:
-    from moodmill.producers import labelling
+    from moodmill.producers.runs import labelling
 
     workplace = labelling.Workplace(with_worker=with_worker, wait=wait)
     runs: list[str] = []

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 @contextmanager
 def observed() -> Iterator[None]:
     """Log, show metrics and send traces as the settings say, as long as the context lasts. Raises SettingError."""
-    from moodmill.db.settings import read_settings
-    from moodmill.worker.exposition import exposed
-    from moodmill.worker.logs import logging_as
-    from moodmill.worker.settings import WorkerSettings
-    from moodmill.worker.tracing import traced
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.telemetry.exposition import exposed
+    from moodmill.worker.telemetry.logs import logging_as
+    from moodmill.worker.telemetry.tracing import traced
 
     settings = read_settings(WorkerSettings)
     with (

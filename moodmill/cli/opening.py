@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from moodmill.db.store import Store
+    from moodmill.db.database.store import Store
 
 
 @contextmanager
@@ -14,8 +14,8 @@ def opened_store(*, create: bool = False, retries: bool = False) -> Iterator["St
 
     With `retries`, for a command that tries again what failed, a connection that does not answer is given up in time.
     """
-    from moodmill.db.settings import StoreSettings, read_settings
-    from moodmill.db.store import Store
+    from moodmill.db.core.settings import StoreSettings, read_settings
+    from moodmill.db.database.store import Store
 
     store = Store(read_settings(StoreSettings).database_url, _answer_limit() if retries else None)
     if not create:
@@ -28,7 +28,9 @@ def opened_store(*, create: bool = False, retries: bool = False) -> Iterator["St
 
 
 def _answer_limit() -> float:
-    from moodmill.db.settings import read_settings
-    from moodmill.worker.settings import WorkerSettings  # with Celery, which commands that only read can do without
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import (
+        WorkerSettings,  # with Celery, which commands that only read can do without
+    )
 
     return read_settings(WorkerSettings).moodmill_stall_seconds

@@ -66,7 +66,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 
 def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
-    from moodmill.db.filters import moment_asked
+    from moodmill.db.core.filters import moment_asked
 
     if value is None:
         return None

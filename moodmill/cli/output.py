@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from moodmill.cli.failure import remedy
-from moodmill.db.atomicfile import atomic_file, atomic_folder
-from moodmill.db.errors import SettingError
+from moodmill.db.core.atomicfile import atomic_file, atomic_folder
+from moodmill.db.core.errors import SettingError
 
 #: Rights of a file, within the umask.
 RIGHTS: Final = 0o600

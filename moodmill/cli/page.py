@@ -12,9 +12,9 @@ from plotly.offline import get_plotlyjs
 
 from moodmill.cli import charts
 from moodmill.cli.printing import shortened
-from moodmill.db.emotions import EMOTIONS, GROUP_OF, GROUPS
-from moodmill.db.portrait import Portrait
-from moodmill.db.scope import Scope
+from moodmill.db.analytics.portrait import Portrait
+from moodmill.db.analytics.scope import Scope
+from moodmill.db.core.emotions import EMOTIONS, GROUP_OF, GROUPS
 
 #: How each page begins: what does not is no page of ours.
 MARK: Final = '<!doctype html>\n<html lang="en" data-made-by="moodmill report">'

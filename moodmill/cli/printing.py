@@ -11,12 +11,12 @@ from rich.text import Text
 
 from moodmill.cli.remarks import remarks
 from moodmill.cli.visible import SafeConsole, visible
-from moodmill.db.comment import ANOTHER_ID
-from moodmill.db.text import is_utf8
+from moodmill.db.core.comment import ANOTHER_ID
+from moodmill.db.core.text import is_utf8
 
 if TYPE_CHECKING:
-    from moodmill.db.reads import RunStatus
-    from moodmill.db.store import Store
+    from moodmill.db.analytics.reads import RunStatus
+    from moodmill.db.database.store import Store
 
 #: Where tables go. Progress and remarks go to standard error, so that output can be piped.
 OUTPUT = SafeConsole()

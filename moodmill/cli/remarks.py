@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from moodmill.db import note_kinds
-from moodmill.db.comment import ANOTHER_ID
-from moodmill.db.unsupported import NOTES
+from moodmill.db.core import note_kinds
+from moodmill.db.core.comment import ANOTHER_ID
+from moodmill.db.core.unsupported import NOTES
 
 if TYPE_CHECKING:
-    from moodmill.db.entries import Note
-    from moodmill.db.reads import RunStatus
+    from moodmill.db.analytics.reads import RunStatus
+    from moodmill.db.ledger.entries import Note
 
 #: Names that a line shows, and layouts that a summary shows.
 SHOWN_NAMES: Final = 5

@@ -11,7 +11,7 @@ from moodmill.cli.opening import opened_store
 from moodmill.cli.options import json_option, store_options, subreddit_option, time_options
 from moodmill.cli.output import output_file, told
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
-from moodmill.db.errors import SettingError, StoreError
+from moodmill.db.core.errors import SettingError, StoreError
 
 
 @click.command(short_help="Show what was found, on one HTML page.")
@@ -53,12 +53,12 @@ def report(
     The page is one file that loads nothing from elsewhere. Counts are by whole days in UTC: --since and --until take
     days. An older page of the same name is replaced. --json prints the numbers, with or without a page.
     """
-    from moodmill.db.filters import check_period, names_asked
-    from moodmill.db.models import choose_model
-    from moodmill.db.names import subreddit_key
-    from moodmill.db.portrait import portray
-    from moodmill.db.rollups import refresh, stale
-    from moodmill.db.scope import Scope
+    from moodmill.db.analytics.portrait import portray
+    from moodmill.db.analytics.rollups import refresh, stale
+    from moodmill.db.analytics.scope import Scope
+    from moodmill.db.core.filters import check_period, names_asked
+    from moodmill.db.core.names import subreddit_key
+    from moodmill.db.results.models import choose_model
 
     if out is None and not as_json:
         raise click.UsageError("expected a file to write, OUT.html, or --json for the numbers alone")

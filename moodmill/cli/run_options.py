@@ -10,7 +10,7 @@ import click
 
 from moodmill.cli.options import Command, stacked, subreddit_option, time_options
 from moodmill.cli.reading import reading_options
-from moodmill.producers.deadshare import MAX_DEAD
+from moodmill.producers.runs.deadshare import MAX_DEAD
 
 if TYPE_CHECKING:
     from moodmill.producers.sources import ReadOptions
@@ -69,9 +69,9 @@ def run_options(command: Command) -> Command:
     ) -> Any:
         from msgspec.structs import replace
 
-        from moodmill.db.filters import Filters, check_period, names_asked
-        from moodmill.db.names import author_key, subreddit_key
-        from moodmill.producers.options import run_defaults
+        from moodmill.db.core.filters import Filters, check_period, names_asked
+        from moodmill.db.core.names import author_key, subreddit_key
+        from moodmill.producers.runs.options import run_defaults
 
         check_period(since, until)
         filters = Filters(

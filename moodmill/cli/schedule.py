@@ -15,10 +15,10 @@ from moodmill.cli.opening import opened_store
 from moodmill.cli.options import broker_options, jobs_option, json_option, model_options, store_options
 from moodmill.cli.printing import MINUTE, OUTPUT, REMARKS, print_json
 from moodmill.cli.progress import shown_progress
-from moodmill.db.errors import SettingError
+from moodmill.db.core.errors import SettingError
 
 if TYPE_CHECKING:
-    from moodmill.producers.jobs import Job
+    from moodmill.producers.schedule.jobs import Job
 
 
 @click.group(short_help="Label what is new, at set times.")
@@ -49,7 +49,7 @@ def schedule() -> None:
 @json_option
 def list_jobs(as_json: bool) -> None:
     """List the jobs, when each is due, and what came of it last."""
-    from moodmill.db.jobs import JobLedger
+    from moodmill.db.ledger.jobs import JobLedger
 
     jobs, now = _jobs(), datetime.now(UTC)
     with opened_store(create=True) as store:
@@ -93,12 +93,13 @@ def run_job(name: str, again: bool, as_json: bool) -> None:
 
     Exits with 0 only if all that is new was labelled; with 75 if the job runs already.
     """
-    from moodmill.db.settings import read_settings
-    from moodmill.producers import labelling, nightly
-    from moodmill.producers.jobs import find_job
-    from moodmill.producers.options import run_defaults
-    from moodmill.producers.settings import ProducerSettings
-    from moodmill.worker.logs import about
+    from moodmill.db.core.settings import read_settings
+    from moodmill.producers.runs import labelling
+    from moodmill.producers.runs.options import run_defaults
+    from moodmill.producers.runs.settings import ProducerSettings
+    from moodmill.producers.schedule import nightly
+    from moodmill.producers.schedule.jobs import find_job
+    from moodmill.worker.telemetry.logs import about
 
     job = find_job(read_settings(ProducerSettings).moodmill_jobs, name)
     own_worker = labelling.Workplace().starts_worker
@@ -130,17 +131,17 @@ def serve() -> None:
     """Run all jobs at their times until told to stop: Celery beat, and threads that run what is due.
 
     A job whose time passed while nothing ran is run at once. Needs the broker in REDIS_URL, whose workers classify. The
-    plain `celery -A moodmill.producers.beat beat` is the same.
+    plain `celery -A moodmill.producers.schedule.beat beat` is the same.
     """
-    from moodmill.worker.broker import check_broker
-    from moodmill.worker.celery_app import celery_command, settings
+    from moodmill.worker.queue.broker import check_broker
+    from moodmill.worker.queue.celery_app import celery_command, settings
 
     if settings.redis_url is None:
         raise SettingError("a schedule needs a broker: set REDIS_URL, or let cron call `moodmill schedule run`")
     _jobs()
     check_broker()
     banner = [] if settings.moodmill_log == "text" else ["--quiet"]  # it is a picture, and no JSON
-    command = celery_command("moodmill.producers.beat", [*banner, "beat", "--loglevel", "INFO"])
+    command = celery_command("moodmill.producers.schedule.beat", [*banner, "beat", "--loglevel", "INFO"])
     os.execv(sys.executable, command)  # noqa: S606 - our own command takes this process's place, and its signals
 
 
@@ -151,18 +152,18 @@ def check() -> None:
 
     Exits with 0 only if it looked lately what is due: for health checks of containers, and for service managers.
     """
-    from moodmill.db.settings import read_settings
-    from moodmill.worker.health import check_alive
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.queue.health import check_alive
 
     check_alive("beat", read_settings(WorkerSettings).redis_url)
     OUTPUT.print("alive")
 
 
 def _jobs() -> "dict[str, Job]":
-    from moodmill.db.settings import read_settings
-    from moodmill.producers.jobs import read_jobs
-    from moodmill.producers.settings import ProducerSettings
+    from moodmill.db.core.settings import read_settings
+    from moodmill.producers.runs.settings import ProducerSettings
+    from moodmill.producers.schedule.jobs import read_jobs
 
     return read_jobs(read_settings(ProducerSettings).moodmill_jobs)
 

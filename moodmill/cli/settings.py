@@ -44,9 +44,9 @@ def settings_of(kind: "type[BaseSettings]") -> list[Setting]:
 
 def all_settings() -> dict[str, list[Setting]]:
     """Return all settings, by what they are settings of."""
-    from moodmill.db.settings import StoreSettings
-    from moodmill.producers.settings import ProducerSettings
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.db.core.settings import StoreSettings
+    from moodmill.producers.runs.settings import ProducerSettings
+    from moodmill.worker.core.settings import WorkerSettings
 
     return {
         "The store": settings_of(StoreSettings),

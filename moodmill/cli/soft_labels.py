@@ -11,7 +11,7 @@ from moodmill.cli.output import output_file
 from moodmill.cli.printing import OUTPUT, REMARKS
 from moodmill.cli.reading import reading_options
 from moodmill.cli.train import shown_training
-from moodmill.db.errors import SettingError
+from moodmill.db.core.errors import SettingError
 
 if TYPE_CHECKING:
     from moodmill.producers.sources import ReadOptions
@@ -49,9 +49,9 @@ def soft_labels(
     moodmill soft-labels soft.parquet --data goemotions --model first --model second
     moodmill train student --data goemotions --soft-labels soft.parquet
     """
-    from moodmill.db.settings import read_settings
-    from moodmill.producers.texts import read_texts
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.db.core.settings import read_settings
+    from moodmill.producers.runs.texts import read_texts
+    from moodmill.worker.core.settings import WorkerSettings
     from moodmill.worker.training.emoji import symbols
     from moodmill.worker.training.labelled import read_split
     from moodmill.worker.training.progress import Progress

@@ -15,7 +15,7 @@ from moodmill.cli.printing import OUTPUT, print_json, print_status, print_troubl
 @json_option
 def status(run: str | None, as_json: bool) -> None:
     """Show RUN as a sum that adds up: read = classified + skipped + dead + waiting. Without RUN: list all runs."""
-    from moodmill.db import reads
+    from moodmill.db.analytics import reads
 
     with opened_store() as store:
         if run is not None:

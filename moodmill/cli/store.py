@@ -27,8 +27,8 @@ def upgrade(reader: str | None, reader_password_file: Path | None) -> None:
 
     With --reader, a role is made, or given its password anew, that may read the views and nothing else.
     """
-    from moodmill.db.settings import StoreSettings, read_settings
-    from moodmill.db.store import Store
+    from moodmill.db.core.settings import StoreSettings, read_settings
+    from moodmill.db.database.store import Store
 
     password = _reader_password(reader, reader_password_file)
     with closing(Store(read_settings(StoreSettings).database_url)) as store:
@@ -36,7 +36,7 @@ def upgrade(reader: str | None, reader_password_file: Path | None) -> None:
         store.upgrade()
         _tell(f"{store.shown}: schema {before or 'none'} -> {store.current()}")
         if reader is not None:
-            from moodmill.db.reader import let_read
+            from moodmill.db.database.reader import let_read
 
             let_read(store, reader, password)
             _tell(f"{store.shown}: {reader} may read the views")
@@ -44,9 +44,9 @@ def upgrade(reader: str | None, reader_password_file: Path | None) -> None:
 
 def _tell(done: str) -> None:
     """Say what was done: as JSON in a service, whose log is JSON."""
-    from moodmill.db.settings import read_settings
-    from moodmill.worker.logs import is_json, json_line
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.telemetry.logs import is_json, json_line
 
     if is_json(read_settings(WorkerSettings).moodmill_log, sys.stdout):
         click.echo(json_line(done))
@@ -59,8 +59,8 @@ def _tell(done: str) -> None:
 @json_option
 def current(as_json: bool) -> None:
     """Show the revision of the store's schema and the one this version of moodmill wants."""
-    from moodmill.db.settings import StoreSettings, read_settings
-    from moodmill.db.store import Store
+    from moodmill.db.core.settings import StoreSettings, read_settings
+    from moodmill.db.database.store import Store
 
     with closing(Store(read_settings(StoreSettings).database_url)) as store:
         found, wanted = store.current() if store.exists() else None, store.newest()
@@ -80,7 +80,7 @@ def rollup(every: bool, as_json: bool) -> None:
 
     `moodmill label` does it at its end; after `moodmill enqueue` it is yours, or a nightly job's, to do.
     """
-    from moodmill.db.rollups import mark_all, refresh
+    from moodmill.db.analytics.rollups import mark_all, refresh
 
     with opened_store() as store:
         if every:
@@ -98,7 +98,7 @@ def rollup(every: bool, as_json: bool) -> None:
 @json_option
 def models(as_json: bool) -> None:
     """List the models that have labelled into the store, and which of them the views show."""
-    from moodmill.db.models import known_models
+    from moodmill.db.results.models import known_models
 
     with opened_store() as store:
         known = known_models(store)
@@ -114,7 +114,7 @@ def models(as_json: bool) -> None:
 @store_options
 def show(model: str) -> None:
     """Have the views show MODEL from now on. The rows of every model stay where they are."""
-    from moodmill.db.models import show_model
+    from moodmill.db.results.models import show_model
 
     with opened_store() as store:
         show_model(store, model)
@@ -129,7 +129,7 @@ def index(emotions: tuple[str, ...]) -> None:
 
     Takes its time in a large store, and workers wait meanwhile.
     """
-    from moodmill.db.indexes import index_emotions
+    from moodmill.db.analytics.indexes import index_emotions
 
     with opened_store() as store, REMARKS.status("making indexes"):
         made = index_emotions(store, emotions)
@@ -147,8 +147,8 @@ def prune(keep_months: int | None, before: datetime | None, yes: bool, as_json: 
 
     MOODMILL_KEEP_MONTHS has the schedule's jobs do it.
     """
-    from moodmill.db.retention import first_kept
-    from moodmill.db.retention import prune as let_go
+    from moodmill.db.analytics.retention import first_kept
+    from moodmill.db.analytics.retention import prune as let_go
 
     if (keep_months is None) == (before is None):
         raise click.UsageError("expected one of --keep-months and --before")
@@ -174,7 +174,7 @@ def prune(keep_months: int | None, before: datetime | None, yes: bool, as_json: 
 
 
 def _reader_password(reader: str | None, file: Path | None) -> str:
-    from moodmill.db.settings import password_in
+    from moodmill.db.core.settings import password_in
 
     if (reader is None) != (file is None):
         raise click.UsageError("--reader ROLE and --reader-password-file FILE go together")

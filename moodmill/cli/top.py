@@ -20,12 +20,12 @@ from rich.text import Text
 from moodmill.cli.interruption import stoppable
 from moodmill.cli.options import broker_options, jobs_option, json_option, store_options
 from moodmill.cli.printing import MINUTE, OUTPUT, clock, print_json
-from moodmill.db.errors import MoodmillError
+from moodmill.db.core.errors import MoodmillError
 
 if TYPE_CHECKING:
-    from moodmill.db.backlog import RunPace
-    from moodmill.producers.overview import JobStanding, Overview
-    from moodmill.worker.broker import Traffic
+    from moodmill.db.analytics.backlog import RunPace
+    from moodmill.producers.schedule.overview import JobStanding, Overview
+    from moodmill.worker.queue.broker import Traffic
 
 #: Seconds between two looks.
 REFRESH_S: Final = 2.0
@@ -49,12 +49,12 @@ def top(once: bool, as_json: bool) -> None:
     Asks the store and the broker, again and again; one that is away is waited for. q or Ctrl-C ends it. --once and
     --json show it once, and exit with 0 only if both have answered.
     """
-    from moodmill.db.settings import StoreSettings, read_settings
-    from moodmill.db.store import Store
-    from moodmill.producers.jobs import read_jobs
-    from moodmill.producers.overview import Lookout
-    from moodmill.producers.settings import ProducerSettings
-    from moodmill.worker.celery_app import settings
+    from moodmill.db.core.settings import StoreSettings, read_settings
+    from moodmill.db.database.store import Store
+    from moodmill.producers.runs.settings import ProducerSettings
+    from moodmill.producers.schedule.jobs import read_jobs
+    from moodmill.producers.schedule.overview import Lookout
+    from moodmill.worker.queue.celery_app import settings
 
     file = read_settings(ProducerSettings).moodmill_jobs
     jobs = read_jobs(file) if file.exists() else {}

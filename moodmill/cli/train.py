@@ -114,8 +114,8 @@ def train(out: Path, file: Path | None, as_json: bool, **given: Any) -> None:
     moodmill train classic --encoder bert-base-uncased --rate 3e-5
     moodmill label RC_2024-03.zst --model my-model
     """
-    from moodmill.db.settings import read_settings
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import WorkerSettings
     from moodmill.worker.training.fine_tuning import fine_tune
     from moodmill.worker.training.recipe import Recipe, read_recipe
 

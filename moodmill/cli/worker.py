@@ -9,7 +9,7 @@ import click
 from moodmill.cli.extra import require_worker
 from moodmill.cli.options import broker_options, device_options, model_options, store_options
 from moodmill.cli.printing import OUTPUT
-from moodmill.db.errors import SettingError
+from moodmill.db.core.errors import SettingError
 
 
 @click.command(short_help="Classify chunks from the broker.")
@@ -29,13 +29,13 @@ def worker(name: str | None, check: bool) -> None:
     if check:
         _check()
         return
-    from moodmill.db.ledger import count_done
-    from moodmill.db.settings import StoreSettings, read_settings
-    from moodmill.db.store import Store
-    from moodmill.worker.broker import check_broker
-    from moodmill.worker.celery_app import settings
-    from moodmill.worker.logs import logging_as
-    from moodmill.worker.supervisor import Supervisor
+    from moodmill.db.core.settings import StoreSettings, read_settings
+    from moodmill.db.database.store import Store
+    from moodmill.db.ledger.ledger import count_done
+    from moodmill.worker.queue.broker import check_broker
+    from moodmill.worker.queue.celery_app import settings
+    from moodmill.worker.runtime.supervisor import Supervisor
+    from moodmill.worker.telemetry.logs import logging_as
 
     if settings.redis_url is None:
         raise SettingError("a worker needs a broker: set REDIS_URL, or use `moodmill label`, which brings its own")
@@ -52,10 +52,10 @@ def worker(name: str | None, check: bool) -> None:
 
 def _check() -> None:
     """Raise unless a worker of this machine has its model loaded and lives, and the store is there for its chunks."""
-    from moodmill.db.settings import StoreSettings, read_settings
-    from moodmill.db.store import Store
-    from moodmill.worker.health import check_alive
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.db.core.settings import StoreSettings, read_settings
+    from moodmill.db.database.store import Store
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.queue.health import check_alive
 
     check_alive("worker", read_settings(WorkerSettings).redis_url)
     with closing(Store(read_settings(StoreSettings).database_url)) as store:

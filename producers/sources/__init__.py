@@ -1,4 +1,4 @@
-"""Sources: files of comments of any kind, opened by `open_source` and read as records (moodmill.producers.record)."""
+"""Sources: files of comments of any kind, opened by `open_source` and read as records (see record.py)."""
 
 from moodmill.producers.sources.discovery import Discovery, discover
 from moodmill.producers.sources.identity import fingerprint, of_archive

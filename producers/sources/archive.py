@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.compression import ByteStream, codec_of
 from moodmill.producers.sources.foreign import HEAD, foreign_name, is_tar, is_zip, refuse_foreign
 from moodmill.producers.sources.member import Entry, Listing, Piece

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.arrow_paths import ColumnPath, follow, narrowed
 from moodmill.producers.sources.arrow_table import BATCH, ArrowTable, OpenTable, Part
 from moodmill.producers.sources.place import Place

@@ -13,10 +13,9 @@ from typing import Any, ClassVar, Final, Protocol
 import pyarrow as pa
 from msgspec.structs import replace
 
-from moodmill.db.errors import NoSourceError, SourceError
-from moodmill.db.export_mark import is_export
-from moodmill.db.payload import is_cut
-from moodmill.producers.record import Record
+from moodmill.db.analytics.export_mark import is_export
+from moodmill.db.core.errors import NoSourceError, SourceError
+from moodmill.db.core.payload import is_cut
 from moodmill.producers.sources.arrow_paths import ColumnPath, columns_of, find_path, lists_of
 from moodmill.producers.sources.arrow_sizes import row_bytes, slices
 from moodmill.producers.sources.arrow_values import NotUtf8, texts, times
@@ -27,6 +26,7 @@ from moodmill.producers.sources.foreign import HEAD, foreign_head
 from moodmill.producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from moodmill.producers.sources.lines import LINE_LIMIT
 from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.record import Record
 from moodmill.producers.sources.rereading import Rereader
 from moodmill.producers.sources.seekable import opened
 from moodmill.producers.sources.table_row import to_parsed

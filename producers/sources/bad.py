@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from moodmill.db.payload import PAYLOAD_LIMIT, kept_payload
-from moodmill.producers.record import Bad
+from moodmill.db.core.payload import PAYLOAD_LIMIT, kept_payload
+from moodmill.producers.sources.record import Bad
 from moodmill.producers.sources.text import clean
 
 #: Characters of an error: decoders may quote what they choked on.

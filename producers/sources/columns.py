@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from itertools import islice
 from typing import Final
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.layout import Columns, Fields, Ids, ReadOptions
 from moodmill.producers.sources.permalink import is_same, read_permalink
 from moodmill.producers.sources.place import Place

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.foreign import refuse_foreign
 from moodmill.producers.sources.member import refuse_bomb
 from moodmill.producers.sources.place import Place

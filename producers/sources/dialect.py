@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from moodmill.db.errors import SettingError
+from moodmill.db.core.errors import SettingError
 from moodmill.producers.sources.encoding import check_encoding
 from moodmill.producers.sources.layout import Layout, ReadOptions
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.foreign import foreign_name
 from moodmill.producers.sources.place import Place
 from moodmill.producers.sources.registry import is_known, without_archive

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from io import StringIO
 from typing import Final
 
-from moodmill.db.errors import SettingError, SourceError
+from moodmill.db.core.errors import SettingError, SourceError
 from moodmill.producers.sources.lines import HEAD, LINE_LIMIT, Overlong
 
 #: What stands in a text for a byte (surrogateescape) or a unit of UTF-16 that is no character.

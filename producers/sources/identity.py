@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.place import Place
 
 #: Bytes read of either end: dumps have up to 40 GB.

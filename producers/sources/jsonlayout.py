@@ -5,7 +5,7 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.columns import SAMPLE_ROWS, find_fields
 from moodmill.producers.sources.compression import ByteStream
 from moodmill.producers.sources.jsoncut import BrokenJsonError, EndedJsonError

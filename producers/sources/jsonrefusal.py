@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import NoSourceError, SourceError
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import NoSourceError, SourceError
 from moodmill.producers.sources.jsoncut import BrokenJsonError
 from moodmill.producers.sources.jsondocument import sound_values
 from moodmill.producers.sources.jsonplaces import Places

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
-from moodmill.db.comment import Comment
-from moodmill.db.payload import is_cut
-from moodmill.producers.record import Bad, Parsed, Record
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.payload import is_cut
 from moodmill.producers.sources.bad import bad
 from moodmill.producers.sources.columns import KNOWN
 from moodmill.producers.sources.compression import ByteStream
@@ -18,6 +17,7 @@ from moodmill.producers.sources.jsonvalue import Object, called, decode, decode_
 from moodmill.producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from moodmill.producers.sources.lines import LINE_LIMIT, Overlong, read_lines
 from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.record import Bad, Parsed, Record
 from moodmill.producers.sources.reddit import RedditDump, parsed_record, read_record, was_deleted_later
 from moodmill.producers.sources.redditapi import Entry, entries, may_hold_others
 from moodmill.producers.sources.rereading import Rereader

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.jsoncut import BrokenJsonError
 from moodmill.producers.sources.jsondocument import Documents, Value, sound_values
 from moodmill.producers.sources.jsonplaces import Places

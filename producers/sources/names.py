@@ -1,7 +1,7 @@
-"""What becomes of a record's subreddit and author before they are a Comment's: see moodmill.db.names."""
+"""What becomes of a record's subreddit and author before they are a Comment's: see moodmill.db.core.names."""
 
-from moodmill.db.comment import MAX_NAME
-from moodmill.db.names import Key, author_name, subreddit_name
+from moodmill.db.core.comment import MAX_NAME
+from moodmill.db.core.names import Key, author_name, subreddit_name
 from moodmill.producers.sources.text import clean
 
 

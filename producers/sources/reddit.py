@@ -8,17 +8,17 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from moodmill.db import note_kinds
-from moodmill.db.comment import Comment
-from moodmill.db.errors import SourceError
-from moodmill.db.payload import is_cut
-from moodmill.producers.record import Bad, Parsed, Record
+from moodmill.db.core import note_kinds
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.errors import SourceError
+from moodmill.db.core.payload import is_cut
 from moodmill.producers.sources.bad import bad
 from moodmill.producers.sources.compression import ByteStream
 from moodmill.producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from moodmill.producers.sources.lines import Overlong, read_lines
 from moodmill.producers.sources.names import author_of, subreddit_of
 from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.record import Bad, Parsed, Record
 from moodmill.producers.sources.rereading import Rereader
 from moodmill.producers.sources.text import comment_id, comment_text, gone, join_post
 from moodmill.producers.sources.times import parse_time

@@ -6,14 +6,14 @@ from pathlib import Path, PurePath
 
 from msgspec.structs import replace
 
-from moodmill.db.errors import SettingError, SourceError
-from moodmill.producers.record import Source
+from moodmill.db.core.errors import SettingError, SourceError
 from moodmill.producers.sources.compression import CODECS, ZST_BLOCKS, ByteStream
 from moodmill.producers.sources.dialect import normalised
 from moodmill.producers.sources.foreign import foreign_name
 from moodmill.producers.sources.jsonsource import JsonSource
 from moodmill.producers.sources.layout import AS_FOUND, COLUMN_OPTIONS, Layout, ReadOptions
 from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.record import Source
 from moodmill.producers.sources.reddit import RedditDump
 from moodmill.producers.sources.table import TextTable
 from moodmill.producers.sources.time_forms import check_form

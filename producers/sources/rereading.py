@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from moodmill.db.errors import SourceError
-from moodmill.producers.record import Bad, Record, Source
+from moodmill.db.core.errors import SourceError
+from moodmill.producers.sources.record import Bad, Record, Source
 
 
 class Rereader:

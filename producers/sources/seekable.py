@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import BinaryIO, cast
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.compression import ByteStream, codec_of
 from moodmill.producers.sources.foreign import HEAD, foreign_head
 from moodmill.producers.sources.place import Place

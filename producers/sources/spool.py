@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from moodmill.db.atomicfile import atomic_folder, make_folder
-from moodmill.db.errors import SourceError
+from moodmill.db.core.atomicfile import atomic_folder, make_folder
+from moodmill.db.core.errors import SourceError
 
 #: Bytes copied at once.
 _BLOCK: Final = 1 << 20

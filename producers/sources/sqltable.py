@@ -34,10 +34,10 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.types import NullType
 
-from moodmill.db.errors import SettingError, SourceError
-from moodmill.db.sqlitefile import BUSY_MS
-from moodmill.db.store import postgres_options
-from moodmill.db.urls import read_database_url
+from moodmill.db.core.errors import SettingError, SourceError
+from moodmill.db.core.urls import read_database_url
+from moodmill.db.database.sqlitefile import BUSY_MS
+from moodmill.db.database.store import postgres_options
 from moodmill.producers.sources.columns import locate
 from moodmill.producers.sources.layout import Columns
 from moodmill.producers.sources.times import parse_time

@@ -6,10 +6,9 @@ from typing import Final
 
 import msgspec
 
-from moodmill.db.errors import NoSourceError, SourceError
-from moodmill.db.export_mark import is_export
-from moodmill.db.payload import is_cut
-from moodmill.producers.record import Bad, Parsed, Record
+from moodmill.db.analytics.export_mark import is_export
+from moodmill.db.core.errors import NoSourceError, SourceError
+from moodmill.db.core.payload import is_cut
 from moodmill.producers.sources.bad import bad
 from moodmill.producers.sources.columns import SAMPLE_ROWS, find_fields
 from moodmill.producers.sources.compression import ByteStream
@@ -19,6 +18,7 @@ from moodmill.producers.sources.encoding import find_encoding, lines_of, read_te
 from moodmill.producers.sources.header import likeliest_text
 from moodmill.producers.sources.layout import AS_FOUND, Layout, ReadOptions
 from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.record import Bad, Parsed, Record
 from moodmill.producers.sources.rows import BadRow, Rows
 from moodmill.producers.sources.sniffer import Attempt, Sample, find_dialect, line_end
 from moodmill.producers.sources.table_row import to_parsed

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from moodmill.db.comment import Comment
-from moodmill.db.note_kinds import UNREAD_TIME
-from moodmill.producers.record import Parsed
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.note_kinds import UNREAD_TIME
 from moodmill.producers.sources.layout import AS_FOUND, Fields, ReadOptions
 from moodmill.producers.sources.names import author_of, subreddit_of
 from moodmill.producers.sources.permalink import read_permalink
+from moodmill.producers.sources.record import Parsed
 from moodmill.producers.sources.text import comment_id, comment_text, gone, is_null_word, join_post
 from moodmill.producers.sources.times import is_given, parse_time
 from moodmill.producers.sources.written_times import at_clock

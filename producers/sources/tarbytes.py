@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.compression import RAW_BLOCK, ByteStream, codec_of
 from moodmill.producers.sources.foreign import HEAD
 from moodmill.producers.sources.member import refuse_bomb

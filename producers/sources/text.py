@@ -5,9 +5,9 @@ import re
 from html.entities import html5
 from typing import NamedTuple
 
-from moodmill.db import note_kinds
-from moodmill.db.comment import MAX_ID
-from moodmill.db.text import is_visible, shows
+from moodmill.db.core import note_kinds
+from moodmill.db.core.comment import MAX_ID
+from moodmill.db.core.text import is_visible, shows
 
 _UNWANTED = re.compile("[\0\ud800-\udfff]")
 

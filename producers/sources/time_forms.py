@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-from moodmill.db.errors import SettingError
+from moodmill.db.core.errors import SettingError
 
 DAY_FIRST: Final = "day first"
 MONTH_FIRST: Final = "month first"

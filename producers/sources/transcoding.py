@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from moodmill.db.errors import SettingError, SourceError
+from moodmill.db.core.errors import SettingError, SourceError
 from moodmill.producers.sources.compression import ByteStream
 
 #: UTF-32 first: its mark begins as that of UTF-16 does.

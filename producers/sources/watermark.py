@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 
 #: What can be a key: JSON gives it back as it was, and databases put it in order.
 KEYS: Final = "integers, texts, UUIDs or timestamps"

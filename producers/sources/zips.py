@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.member import MOST_MEMBERS, Entry, Listing, What, too_many
 from moodmill.producers.sources.place import Place
 from moodmill.producers.sources.zipmember import LOCAL_MAGIC, ZipEntry

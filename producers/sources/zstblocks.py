@@ -7,7 +7,7 @@ rows, for each row two uint32, where it begins in the data and its bytes, and th
 import struct
 from collections.abc import Iterable, Iterator
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.compression import BLOCK, DECODER_ERRORS, ZST_BLOCKS, zstd_decompressor
 from moodmill.producers.sources.place import Place
 

@@ -12,10 +12,10 @@ from moodmill.bench import standin
 from moodmill.bench.peers import PEERS
 from moodmill.bench.sample import read_comments, repeated, write_dump
 from moodmill.bench.stages import forward_flops, padding
-from moodmill.db.errors import SourceError
-from moodmill.worker import mill
-from moodmill.worker.repository import find_model
-from moodmill.worker.tokens import Segment
+from moodmill.db.core.errors import SourceError
+from moodmill.worker.inference.repository import find_model
+from moodmill.worker.inference.tokens import Segment
+from moodmill.worker.runtime import mill
 from tests.support import moodmill_here
 from tests.support import write_dump as dump_of
 from tests.worker.builders import TEXTS, plain_probabilities, settings_for

@@ -5,8 +5,8 @@ from sqlalchemy import text
 
 from moodmill.bench import scale
 from moodmill.bench.dashboards import panel_queries
-from moodmill.db.reads import run_ids, status
-from moodmill.db.store import Store
+from moodmill.db.analytics.reads import run_ids, status
+from moodmill.db.database.store import Store
 
 
 def test_rows_go_in_whole_and_every_query_of_the_dashboards_is_timed(

@@ -11,16 +11,16 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from sqlalchemy import Table, insert, select, text
 
-from moodmill.db.classified import Classified
-from moodmill.db.comment import Comment, Ids
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.entries import Chunk, Cut, DeadLetter, Note, Owner, SourceFile
-from moodmill.db.ledger import Ledger
-from moodmill.db.partitions import make_months
-from moodmill.db.results import store_chunk, write_rows
-from moodmill.db.schema import comment_emotion
-from moodmill.db.store import Store
-from moodmill.db.unsupported import Reason
+from moodmill.db.core.classified import Classified
+from moodmill.db.core.comment import Comment, Ids
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.unsupported import Reason
+from moodmill.db.database.schema import comment_emotion
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.entries import Chunk, Cut, DeadLetter, Note, Owner, SourceFile
+from moodmill.db.ledger.ledger import Ledger
+from moodmill.db.results.partitions import make_months
+from moodmill.db.results.writer import store_chunk, write_rows
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from moodmill.db.absence import why_nothing
-from moodmill.db.models import register_model
-from moodmill.db.rollups import refresh
-from moodmill.db.store import Store
+from moodmill.db.analytics.absence import why_nothing
+from moodmill.db.analytics.rollups import refresh
+from moodmill.db.database.store import Store
+from moodmill.db.results.models import register_model
 from tests.db.builders import classified, comments, stored
 from tests.db.test_portrait import THRESHOLDS
 

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from sqlalchemy import make_url, text
 
-from moodmill.db.errors import StoreAwayError
-from moodmill.db.patience import patiently
-from moodmill.db.results import write_rows
-from moodmill.db.store import Store
+from moodmill.db.core.errors import StoreAwayError
+from moodmill.db.core.patience import patiently
+from moodmill.db.database.store import Store
+from moodmill.db.results.writer import write_rows
 from tests.db.builders import Made, add_rows, classified, comments, one_line, rows
 from tests.faults.servers import Proxy
 
@@ -41,12 +41,12 @@ def store(postgres_url: str, proxy: Proxy) -> Iterator[Store]:
 def test_an_idle_connection_that_falls_silent_is_replaced(
     store: Store, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("moodmill.db.answers.SAID_AFTER_S", 0.1)
+    monkeypatch.setattr("moodmill.db.database.answers.SAID_AFTER_S", 0.1)
     proxy.fall_silent()
     began = time.monotonic()
     Made(store)
     assert LIMIT_S <= time.monotonic() - began < 10
-    [said] = [record.message for record in caplog.records if record.name == "moodmill.db.answers"]
+    [said] = [record.message for record in caplog.records if record.name == "moodmill.db.database.answers"]
     assert said == f"no answer from the store {store.shown} for 0.1 s; after 0.5 s its connection is given up"
 
 

@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
-from moodmill.db.comment import Comment
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.entries import DeadLetter
-from moodmill.db.letters import dead_letters
-from moodmill.db.reads import status
-from moodmill.db.schema import comment_emotion
-from moodmill.db.store import Store
+from moodmill.db.analytics.reads import status
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.schema import comment_emotion
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.entries import DeadLetter
+from moodmill.db.ledger.letters import dead_letters
 from tests.db.builders import Made, classified, probabilities, rows
 from tests.texts import CLEAN, several
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.atomicfile import atomic_file, atomic_folder, make_folder, sync_folder
+from moodmill.db.core.atomicfile import atomic_file, atomic_folder, make_folder, sync_folder
 from tests.powercut import Recorder, State
 from tests.support import clean_environment
 
@@ -119,7 +119,7 @@ def test_an_exception_leaves_what_was_there_and_nothing_else(
 def test_what_a_killed_process_left_is_gone_after_the_next(tmp_path: Path, opened: str) -> None:
     program = (
         "import sys, time\nfrom pathlib import Path\n"
-        f"from moodmill.db.atomicfile import {opened} as opened\n"
+        f"from moodmill.db.core.atomicfile import {opened} as opened\n"
         "with opened(Path('x')) as it:\n"
         "    it.write(b'x') if hasattr(it, 'flush') else (it / 'y').touch()\n"
         "    print(flush=True)\n    time.sleep(600)\n"

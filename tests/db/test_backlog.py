@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text, update
 
-from moodmill.db.backlog import LEFT, backlog, runs_under_way
-from moodmill.db.entries import Chunk, Cut
-from moodmill.db.schema import chunk, run
-from moodmill.db.store import Store
+from moodmill.db.analytics.backlog import LEFT, backlog, runs_under_way
+from moodmill.db.database.schema import chunk, run
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.entries import Chunk, Cut
 from tests.db.builders import Made, classified, comments, letter
 
 

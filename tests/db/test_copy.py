@@ -5,12 +5,12 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from moodmill.db.comment import Comment
-from moodmill.db.copy import encode
-from moodmill.db.partitions import make_months
-from moodmill.db.results import COLUMNS
-from moodmill.db.schema import comment_emotion
-from moodmill.db.store import Store
+from moodmill.db.core.comment import Comment
+from moodmill.db.database.schema import comment_emotion
+from moodmill.db.database.store import Store
+from moodmill.db.results.copy import encode
+from moodmill.db.results.partitions import make_months
+from moodmill.db.results.writer import COLUMNS
 from tests.db.builders import add_rows, classified, comments, probabilities, rows
 
 

@@ -1,6 +1,6 @@
 """The 27 emotions: names, order and groups."""
 
-from moodmill.db.emotions import EMOTIONS, GROUP_OF, GROUPS
+from moodmill.db.core.emotions import EMOTIONS, GROUP_OF, GROUPS
 
 POSITIVE = "admiration amusement approval caring desire excitement gratitude joy love optimism pride relief"
 NEGATIVE = "anger annoyance disappointment disapproval disgust embarrassment fear grief nervousness remorse sadness"

@@ -13,12 +13,12 @@ import pytest
 from msgspec.structs import replace
 from pyarrow import csv, dataset, parquet
 
-from moodmill.db import export
-from moodmill.db.comment import Comment
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.export import SCHEMA, Form, Wanted, export_file, export_folder, why_no_rows
-from moodmill.db.export_mark import MARK, is_export
-from moodmill.db.store import Store
+from moodmill.db.analytics import export
+from moodmill.db.analytics.export import SCHEMA, Form, Wanted, export_file, export_folder, why_no_rows
+from moodmill.db.analytics.export_mark import MARK, is_export
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.store import Store
 from tests.db.builders import NOON, classified, comments, matrix, rows, stored
 
 ROWS = 25

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from moodmill.db.errors import StoreAwayError, StoreError
-from moodmill.db.faults import Fault, fault_of
-from moodmill.db.store import Store
+from moodmill.db.core.errors import StoreAwayError, StoreError
+from moodmill.db.database.faults import Fault, fault_of
+from moodmill.db.database.store import Store
 from tests.db.builders import Made, one_line
 
 
@@ -101,7 +101,7 @@ def test_of_sqlite_extended_codes_mean_what_their_primary_code_means(code: int, 
 
 
 def test_a_locked_sqlite_file_is_away(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("moodmill.db.sqlitefile.BUSY_MS", 10)
+    monkeypatch.setattr("moodmill.db.database.sqlitefile.BUSY_MS", 10)
     with closing(Store(sqlite_url)) as store:
         store.prepare()
         with closing(sqlite3.connect(store.shown, isolation_level=None)) as other:

@@ -10,12 +10,12 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import func, select
 
-from moodmill.db.comment import Comment
-from moodmill.db.errors import SettingError
-from moodmill.db.filters import ALL, Filters, check_period, moment_asked, names_asked, rows_within
-from moodmill.db.names import author_key, subreddit_key
-from moodmill.db.schema import comment_emotion
-from moodmill.db.store import Store
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.errors import SettingError
+from moodmill.db.core.filters import ALL, Filters, check_period, moment_asked, names_asked, rows_within
+from moodmill.db.core.names import author_key, subreddit_key
+from moodmill.db.database.schema import comment_emotion
+from moodmill.db.database.store import Store
 from tests.db.builders import classified, comments, one_line, stored
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)

@@ -15,19 +15,25 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, text
 
-from moodmill.db import identity
-from moodmill.db.classified import Classified
-from moodmill.db.comment import ANOTHER_ID, ANOTHER_TEXT, MAX_ID, Comment, Ids, other_id, text_hash
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.entries import Note
-from moodmill.db.ledger import Ledger
-from moodmill.db.letters import dead_letters
-from moodmill.db.models import register_model
-from moodmill.db.reads import RunStatus, status
-from moodmill.db.results import write_rows
-from moodmill.db.rollups import refresh
-from moodmill.db.schema import comment_emotion, rollup_day, rollup_mark, rollup_subreddit_day, rollup_subreddit_month
-from moodmill.db.store import Store
+from moodmill.db.analytics.reads import RunStatus, status
+from moodmill.db.analytics.rollups import refresh
+from moodmill.db.core.classified import Classified
+from moodmill.db.core.comment import ANOTHER_ID, ANOTHER_TEXT, MAX_ID, Comment, Ids, other_id, text_hash
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.schema import (
+    comment_emotion,
+    rollup_day,
+    rollup_mark,
+    rollup_subreddit_day,
+    rollup_subreddit_month,
+)
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.entries import Note
+from moodmill.db.ledger.ledger import Ledger
+from moodmill.db.ledger.letters import dead_letters
+from moodmill.db.results import identity
+from moodmill.db.results.models import register_model
+from moodmill.db.results.writer import write_rows
 from tests.conftest import postgres_database
 from tests.db.builders import NOON, Made, add_older_rows, add_rows, at_once, classified, letter, rows
 from tests.texts import CLEAN, several

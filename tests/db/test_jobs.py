@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import update
 
-from moodmill.db.backlog import backlog, runs_under_way
-from moodmill.db.entries import Owner
-from moodmill.db.jobs import LEASE, JobLedger
-from moodmill.db.letters import dead_letters
-from moodmill.db.reads import status
-from moodmill.db.schema import job_run, run
-from moodmill.db.store import Store
+from moodmill.db.analytics.backlog import backlog, runs_under_way
+from moodmill.db.analytics.reads import status
+from moodmill.db.database.schema import job_run, run
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.entries import Owner
+from moodmill.db.ledger.jobs import LEASE, JobLedger
+from moodmill.db.ledger.letters import dead_letters
 from tests.db.builders import NOON, Made, at_once, classified, comments, letter, stored
 
 

@@ -6,14 +6,14 @@ from functools import partial
 
 import pytest
 
-from moodmill.db.entries import Chunk, Cut, Note, Waiting
-from moodmill.db.errors import RunError
-from moodmill.db.ledger import MAX_NAMES, Ledger, count_done
-from moodmill.db.letters import dead_letters
-from moodmill.db.reads import status
-from moodmill.db.schema import chunk, skipped
-from moodmill.db.store import Store
-from moodmill.db.written import EXAMPLE_LIMIT
+from moodmill.db.analytics.reads import status
+from moodmill.db.core.errors import RunError
+from moodmill.db.database.schema import chunk, skipped
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.entries import Chunk, Cut, Note, Waiting
+from moodmill.db.ledger.ledger import MAX_NAMES, Ledger, count_done
+from moodmill.db.ledger.letters import dead_letters
+from moodmill.db.ledger.written import EXAMPLE_LIMIT
 from tests.db.builders import Made, at_once, classified, comments, letter, one_line, rows, source_file
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db import namefile
-from moodmill.db.errors import SettingError
-from moodmill.db.namefile import read_names
+from moodmill.db.core import namefile
+from moodmill.db.core.errors import SettingError
+from moodmill.db.core.namefile import read_names
 from tests.db.builders import one_line
 
 

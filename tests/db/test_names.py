@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moodmill.db.names import author_key, author_name, spellings, split_names, subreddit_key, subreddit_name
+from moodmill.db.core.names import author_key, author_name, spellings, split_names, subreddit_key, subreddit_name
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import random
 
-from moodmill.db.nearnames import LIMIT, MAX_LENGTH, NearNames, near, nothing_of
+from moodmill.db.core.nearnames import LIMIT, MAX_LENGTH, NearNames, near, nothing_of
 
 SEEN = {"python": 1_200, "Python": 34, "AskReddit": 50_000, "Python3": 3, "news": 900, "": 7, "cats": 10}
 

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from moodmill.db import partitions
-from moodmill.db.comment import Comment
-from moodmill.db.errors import StoreError
-from moodmill.db.store import Store
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.errors import StoreError
+from moodmill.db.database.store import Store
+from moodmill.db.results import partitions
 from tests.db.builders import Made, add_rows, at_once, classified, comments, one_line, rows, stored
 from tests.support import wait_until
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from moodmill.db.errors import BrokerError, StoreError
-from moodmill.db.patience import FIRST_PAUSE_S, LONGEST_PAUSE_S, patiently
+from moodmill.db.core.errors import BrokerError, StoreError
+from moodmill.db.core.patience import FIRST_PAUSE_S, LONGEST_PAUSE_S, patiently
 
 
 def failing(times: int) -> Iterator[int]:

@@ -9,12 +9,12 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.models import register_model
-from moodmill.db.reads import status
-from moodmill.db.retention import prune
-from moodmill.db.rollups import refresh
-from moodmill.db.store import Store
+from moodmill.db.analytics.reads import status
+from moodmill.db.analytics.retention import prune
+from moodmill.db.analytics.rollups import refresh
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.store import Store
+from moodmill.db.results.models import register_model
 from tests.db.builders import NOON, Made, at_once, classified, comments, rows
 from tests.db.pooler import POOL, pgbouncer
 

@@ -11,15 +11,15 @@ import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from moodmill.db import scope as scopes
-from moodmill.db import strongest
-from moodmill.db.emotions import EMOTIONS, GROUPS
-from moodmill.db.errors import SettingError, StoreError
-from moodmill.db.models import choose_model, register_model, show_model
-from moodmill.db.portrait import BY_DAY, Portrait, Tally, portray
-from moodmill.db.rollups import refresh
-from moodmill.db.scope import Scope
-from moodmill.db.store import Store
+from moodmill.db.analytics import scope as scopes
+from moodmill.db.analytics import strongest
+from moodmill.db.analytics.portrait import BY_DAY, Portrait, Tally, portray
+from moodmill.db.analytics.rollups import refresh
+from moodmill.db.analytics.scope import Scope
+from moodmill.db.core.emotions import EMOTIONS, GROUPS
+from moodmill.db.core.errors import SettingError, StoreError
+from moodmill.db.database.store import Store
+from moodmill.db.results.models import choose_model, register_model, show_model
 from tests.db.builders import NOON, classified, comments, matrix, one_line, rows, scattered, stored
 
 LIMITS = np.linspace(0.3, 0.95, len(EMOTIONS), dtype=np.float32)

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from moodmill.db.errors import StoreError
-from moodmill.db.reader import let_read
-from moodmill.db.store import Store
+from moodmill.db.core.errors import StoreError
+from moodmill.db.database.reader import let_read
+from moodmill.db.database.store import Store
 from tests.db.builders import one_line
 
 VIEWS = ("emotion_by_day", "emotion_by_subreddit_day", "emotion_by_subreddit_month", "comment_label")

@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from moodmill.db.letters import dead_letters
-from moodmill.db.reads import run_ids, status
-from moodmill.db.store import Store
+from moodmill.db.analytics.reads import run_ids, status
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.letters import dead_letters
 from tests.db.builders import Made, at_once, classified, comments, letter
 
 

@@ -9,11 +9,11 @@ import pytest
 from psycopg.errors import ProgramLimitExceeded, RaiseException
 from sqlalchemy import text
 
-from moodmill.db.comment import Comment
-from moodmill.db.letters import dead_letters
-from moodmill.db.payload import is_cut
-from moodmill.db.reads import status
-from moodmill.db.store import Store
+from moodmill.db.analytics.reads import status
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.payload import is_cut
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.letters import dead_letters
 from tests.db.builders import Made, classified, comments, matrix, one_line, probabilities, rows
 
 #: Too large for an index of PostgreSQL's, and nothing in it to compress.

@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from moodmill.db.comment import Comment
-from moodmill.db.store import Store
+from moodmill.db.core.comment import Comment
+from moodmill.db.database.store import Store
 from tests.db.builders import add_older_rows, add_rows, classified, comments, matrix, probabilities, rows
 
 ODD_TEXTS = [

@@ -6,15 +6,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from moodmill.db.classified import Classified
-from moodmill.db.comment import MAX_ID
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import RunError, StoreError
-from moodmill.db.letters import dead_letters
-from moodmill.db.reads import status
-from moodmill.db.results import store_chunk, write_rows
-from moodmill.db.schema import chunk
-from moodmill.db.store import Store
+from moodmill.db.analytics.reads import status
+from moodmill.db.core.classified import Classified
+from moodmill.db.core.comment import MAX_ID
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import RunError, StoreError
+from moodmill.db.database.schema import chunk
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.letters import dead_letters
+from moodmill.db.results.writer import store_chunk, write_rows
 from tests.db.builders import (
     Made,
     add_rows,

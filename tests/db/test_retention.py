@@ -9,14 +9,14 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import delete, func, insert, select, text
 
-from moodmill.db import retention
-from moodmill.db.comment import Comment
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.models import register_model
-from moodmill.db.retention import first_kept, prune
-from moodmill.db.rollups import mark_all, refresh, stale
-from moodmill.db.schema import comment_emotion, rollup_day, rollup_subreddit_month
-from moodmill.db.store import Store
+from moodmill.db.analytics import retention
+from moodmill.db.analytics.retention import first_kept, prune
+from moodmill.db.analytics.rollups import mark_all, refresh, stale
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.schema import comment_emotion, rollup_day, rollup_subreddit_month
+from moodmill.db.database.store import Store
+from moodmill.db.results.models import register_model
 from tests.clocks import clock_of, set_clock
 from tests.db.builders import classified, comments, rows, stored
 from tests.support import clean_environment
@@ -51,7 +51,7 @@ def counted(store: Store) -> int:
 
 def test_a_clock_that_is_ahead_of_the_store_lets_nothing_go(postgres_url: str, tmp_path: Path) -> None:
     program = (
-        "import sys; from moodmill.db.retention import today; from moodmill.db.store import Store\n"
+        "import sys; from moodmill.db.analytics.retention import today; from moodmill.db.database.store import Store\n"
         "print(today(Store(sys.argv[1])))"
     )
     set_clock(tmp_path / "clock", 400 * 86_400)

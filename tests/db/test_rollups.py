@@ -14,13 +14,11 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from sqlalchemy import Table, delete, insert, select, text
 
-from moodmill.db.comment import Comment
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import StoreError
-from moodmill.db.models import register_model, show_model, shown_model
-from moodmill.db.results import write_rows
-from moodmill.db.rollups import mark_all, mark_days, refresh, stale
-from moodmill.db.schema import (
+from moodmill.db.analytics.rollups import mark_all, refresh, stale
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import StoreError
+from moodmill.db.database.schema import (
     comment_emotion,
     model_threshold,
     rollup_day,
@@ -28,8 +26,11 @@ from moodmill.db.schema import (
     rollup_subreddit_day,
     rollup_subreddit_month,
 )
-from moodmill.db.store import Store
-from moodmill.db.views import create_views
+from moodmill.db.database.store import Store
+from moodmill.db.database.views import create_views
+from moodmill.db.results.dirty_periods import invalidate_days
+from moodmill.db.results.models import register_model, show_model, shown_model
+from moodmill.db.results.writer import write_rows
 from tests.db.builders import NOON, add_older_rows, add_rows, at_once, classified, comments, matrix, scattered, stored
 from tests.support import clean_environment
 
@@ -46,8 +47,8 @@ KEYS: dict[Table, Callable[[dict[str, Any]], Any]] = {
 DIE_IN_REFRESH = """
 import os, signal, sys
 from sqlalchemy import event
-from moodmill.db.rollups import refresh
-from moodmill.db.store import Store
+from moodmill.db.analytics.rollups import refresh
+from moodmill.db.database.store import Store
 store, left = Store(sys.argv[1]), [int(sys.argv[2])]
 @event.listens_for(store.engine, "after_cursor_execute")
 def count(*_):
@@ -166,7 +167,7 @@ def test_rows_that_are_gone_are_gone_from_the_roll_ups_of_a_marked_day(labelled:
     refresh(labelled)
     with labelled.writing() as connection:
         connection.execute(delete(comment_emotion))
-        mark_days(connection, "m", [NOON])
+        invalidate_days(connection, "m", [NOON])
     refresh(labelled)
     assert_exact(labelled)
     assert everything(labelled, rollup_subreddit_month) == []
@@ -205,7 +206,7 @@ def test_rows_that_are_committed_during_a_refresh_are_left_to_the_next(postgres_
     with store.writing() as connection:
         late = comments(range(5, 9))
         write_rows(connection, classified(late))
-        mark_days(connection, "m", [one.created_at for one in late])
+        invalidate_days(connection, "m", [one.created_at for one in late])
         refresh(store)  # sees neither the rows nor their mark
         assert everything(store, rollup_day)[0]["comments"] == 5
     assert stale(store) != []

@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, inspect, make_url, text
 
-from moodmill.db.errors import StoreError
-from moodmill.db.reader import let_read
-from moodmill.db.server import durability, warn_of_loss
-from moodmill.db.store import Store
+from moodmill.db.core.errors import StoreError
+from moodmill.db.database.reader import let_read
+from moodmill.db.database.server import durability, warn_of_loss
+from moodmill.db.database.store import Store
 from tests.conftest import server_url
 from tests.db.builders import Made, one_line
 from tests.support import moodmill_here, write_dump
@@ -123,7 +123,7 @@ def test_a_check_leaves_nothing_behind(store: Store) -> None:
 def test_the_doctor_tries_to_write(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": sqlite_store.url.render_as_string()}
     assert moodmill_here("doctor", cwd=tmp_path, settings=settings).returncode == 0
-    monkeypatch.setattr("moodmill.db.sqlitefile.BUSY_MS", 10)
+    monkeypatch.setattr("moodmill.db.database.sqlitefile.BUSY_MS", 10)
     with sqlite_store.writing():
         done = moodmill_here("doctor", cwd=tmp_path, settings=settings)
     assert done.returncode == 1

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from moodmill.db.emotions import EMOTIONS, GROUP_OF
-from moodmill.db.models import register_model
-from moodmill.db.reads import clearest_text, emotion_shares
-from moodmill.db.store import Store
+from moodmill.db.analytics.reads import clearest_text, emotion_shares
+from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
+from moodmill.db.database.store import Store
+from moodmill.db.results.models import register_model
 from tests.db.builders import Made, classified, comments, matrix, stored
 
 THRESHOLDS = {name: 0.1 + 0.03 * number for number, name in enumerate(EMOTIONS)}

@@ -16,9 +16,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Column, Integer, MetaData, Table, inspect, make_url, text
 from sqlalchemy.schema import SchemaItem
 
-from moodmill.db.errors import StoreError
-from moodmill.db.schema import UtcDateTime, metadata
-from moodmill.db.store import CONNECTIONS, Store
+from moodmill.db.core.errors import StoreError
+from moodmill.db.database.schema import UtcDateTime, metadata
+from moodmill.db.database.store import CONNECTIONS, Store
 from tests.db.builders import Made, at_once, one_line, rows
 from tests.support import clean_environment
 
@@ -31,7 +31,7 @@ VIEWS = {
     "emotion_by_subreddit_month",
 }
 
-PREPARE = "import sys; from moodmill.db.store import Store; Store(sys.argv[1]).prepare()"
+PREPARE = "import sys; from moodmill.db.database.store import Store; Store(sys.argv[1]).prepare()"
 
 
 def execute(store: Store, statement: str) -> None:
@@ -224,7 +224,7 @@ def test_a_lost_server_is_a_store_error_and_the_next_transaction_connects_anew(
 def test_more_threads_than_connections_wait_and_then_count_the_store_as_away(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("moodmill.db.store.CONNECTION_WAIT_S", 0.1)
+    monkeypatch.setattr("moodmill.db.database.store.CONNECTION_WAIT_S", 0.1)
     with closing(Store(database_url)) as store, ExitStack() as stack:
         for _ in range(CONNECTIONS):
             taken = stack.enter_context(ExitStack())

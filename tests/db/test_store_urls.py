@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from moodmill.db.errors import SettingError, StoreError
-from moodmill.db.store import Store
+from moodmill.db.core.errors import SettingError, StoreError
+from moodmill.db.database.store import Store
 from tests.db.builders import one_line
 
 EXAMPLES = "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"

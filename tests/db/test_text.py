@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from moodmill.db.text import is_visible
+from moodmill.db.core.text import is_visible
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,16 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
-from moodmill.db.backlog import runs_under_way
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.export import Wanted, export_file
-from moodmill.db.models import register_model
-from moodmill.db.portrait import portray
-from moodmill.db.reads import clearest_text, emotion_shares, status
-from moodmill.db.rollups import refresh
-from moodmill.db.scope import Scope
-from moodmill.db.store import Store
-from moodmill.db.unsupported import REASONS, Reason
+from moodmill.db.analytics.backlog import runs_under_way
+from moodmill.db.analytics.export import Wanted, export_file
+from moodmill.db.analytics.portrait import portray
+from moodmill.db.analytics.reads import clearest_text, emotion_shares, status
+from moodmill.db.analytics.rollups import refresh
+from moodmill.db.analytics.scope import Scope
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.unsupported import REASONS, Reason
+from moodmill.db.database.store import Store
+from moodmill.db.results.models import register_model
 from tests.db.builders import Made, classified, comments, matrix, rows, stored
 
 ROWS = 8

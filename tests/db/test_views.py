@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from moodmill.db.emotions import EMOTIONS, GROUP_OF
-from moodmill.db.errors import StoreError
-from moodmill.db.models import known_models, register_model, show_model
-from moodmill.db.store import Store
+from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
+from moodmill.db.core.errors import StoreError
+from moodmill.db.database.store import Store
+from moodmill.db.results.models import known_models, register_model, show_model
 from tests.db.builders import at_once, classified, comments, matrix, one_line, stored
 
 ROWS = 40

@@ -13,14 +13,14 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
-from moodmill.db.store import Store
-from moodmill.producers import metrics as producers_metrics
-from moodmill.producers.gauges import OverviewCollector
-from moodmill.producers.jobs import Job
-from moodmill.producers.overview import Lookout
-from moodmill.worker import metrics as worker_metrics
-from moodmill.worker.celery_app import app, use_broker
-from moodmill.worker.exposition import exposed
+from moodmill.db.database.store import Store
+from moodmill.producers.runs import metrics as producers_metrics
+from moodmill.producers.schedule.gauges import OverviewCollector
+from moodmill.producers.schedule.jobs import Job
+from moodmill.producers.schedule.overview import Lookout
+from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.telemetry import metrics as worker_metrics
+from moodmill.worker.telemetry.exposition import exposed
 from tests.support import free_port, program, wait_until
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"

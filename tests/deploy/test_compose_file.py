@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from moodmill.producers.beat import STOP_S
-from moodmill.worker.supervisor import STOP_TIMEOUT_S
+from moodmill.producers.schedule.beat import STOP_S
+from moodmill.worker.runtime.supervisor import STOP_TIMEOUT_S
 from tests.deploy.service import ROOT, SECRETS, SERVICES, is_ours, read_compose, seconds
 from tests.support import program
 

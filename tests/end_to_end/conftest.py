@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from moodmill.worker.supervisor import local_worker
+from moodmill.worker.runtime.supervisor import local_worker
 from tests.support import clean_environment, database_of, moodmill, moodmill_here
 
 

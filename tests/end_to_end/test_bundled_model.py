@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForSequenceClassification
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.worker.repository import BUNDLED
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.worker.inference.repository import BUNDLED
 from moodmill.worker.training.recipe import MINILM, read_recipe
 from tests.support import moodmill_here
 

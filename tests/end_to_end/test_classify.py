@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from moodmill.db.emotions import EMOTIONS
+from moodmill.db.core.emotions import EMOTIONS
 from tests.support import make_model, moodmill, moodmill_here
 from tests.worker.builders import POISON, make_poisoned, plain_probabilities
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
-from moodmill.db.emotions import EMOTIONS
+from moodmill.db.core.emotions import EMOTIONS
 from moodmill.worker.training import crossfit
 from moodmill.worker.training.labelled import read_labelled
 from tests.support import moodmill_here

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from pyarrow import dataset, parquet
 
-from moodmill.db.store import Store
+from moodmill.db.database.store import Store
 from tests.db.builders import classified, comments, stored
 from tests.support import clean_environment, moodmill, moodmill_here
 

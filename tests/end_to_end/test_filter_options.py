@@ -7,9 +7,9 @@ import click
 import pytest
 
 from moodmill.cli.run_options import run_options
-from moodmill.db.errors import SettingError
-from moodmill.db.filters import Filters
-from moodmill.producers.options import RunOptions
+from moodmill.db.core.errors import SettingError
+from moodmill.db.core.filters import Filters
+from moodmill.producers.runs.options import RunOptions
 
 
 def filters(*arguments: str | Path) -> Filters:

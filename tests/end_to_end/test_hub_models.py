@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moodmill.db.emotions import EMOTIONS
+from moodmill.db.core.emotions import EMOTIONS
 from tests.end_to_end.test_main_job import ROWS, rows_of
 from tests.support import moodmill, write_dump
 from tests.worker.architectures import FAMILIES, make_of

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine, text
 
-from moodmill.db.emotions import EMOTIONS
+from moodmill.db.core.emotions import EMOTIONS
 from moodmill.producers.sample import SAMPLE
-from moodmill.worker.repository import BUNDLED
-from moodmill.worker.tokens import TextTokenizer
+from moodmill.worker.inference.repository import BUNDLED
+from moodmill.worker.inference.tokens import TextTokenizer
 from tests.end_to_end.conftest import Fleet
 from tests.support import clean_environment, free_port, make_model, moodmill, moodmill_here, wait_until, write_dump
 from tests.worker.builders import plain_probabilities

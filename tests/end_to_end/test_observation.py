@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from moodmill.worker.supervisor import Supervisor
+from moodmill.worker.runtime.supervisor import Supervisor
 from tests.end_to_end.test_schedule import jobs, serving
 from tests.otlp import receiver
 from tests.support import clean_environment, database_of, free_port, wait_until, write_dump
@@ -155,7 +155,7 @@ def test_worker_and_schedule_log_json_that_says_which_chunk_it_is_about(observed
         assert datetime.fromisoformat(line["ts"]).tzinfo == UTC
         assert {"level", "logger", "message", "process"} <= line.keys()
     assert any("waiting for chunks" in line["message"] for line in worker)
-    ours = [line for line in worker if line["logger"] == "moodmill.worker.task" and "chunk" in line]
+    ours = [line for line in worker if line["logger"] == "moodmill.worker.runtime.task" and "chunk" in line]
     assert sorted(line["chunk"] for line in ours) == list(range(COMMENTS // CHUNK))
     assert {f"chunk {line['run']}/{line['chunk']}" for line in ours} == {line["message"].split(":")[0] for line in ours}
     # and what Celery says of a task

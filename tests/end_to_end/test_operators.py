@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.models import register_model
-from moodmill.db.settings import own_folder
-from moodmill.db.store import Store
-from moodmill.worker.embedded import embedded_broker
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.settings import own_folder
+from moodmill.db.database.store import Store
+from moodmill.db.results.models import register_model
+from moodmill.worker.queue.embedded import embedded_broker
 from tests.db.builders import classified, comments, stored
 from tests.support import ROOT, clean_environment, moodmill_here, program, wait_until, write_dump
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.ledger import Ledger
-from moodmill.db.models import register_model
-from moodmill.db.store import Store
-from moodmill.producers import labelling
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.ledger import Ledger
+from moodmill.db.results.models import register_model
+from moodmill.producers.runs import labelling
 from moodmill.producers.sources import spool
-from moodmill.worker.model_folder import require_model
+from moodmill.worker.inference.model_folder import require_model
 from moodmill.worker.training.fine_tuning import fine_tune
 from moodmill.worker.training.progress import Progress
 from moodmill.worker.training.recipe import Recipe

@@ -95,9 +95,9 @@ def test_every_target_of_make_exists(block: str) -> None:
 
 
 def test_the_settings_it_lists_are_those_there_are() -> None:
-    from moodmill.db.settings import StoreSettings
-    from moodmill.producers.settings import ProducerSettings
-    from moodmill.worker.settings import WorkerSettings
+    from moodmill.db.core.settings import StoreSettings
+    from moodmill.producers.runs.settings import ProducerSettings
+    from moodmill.worker.core.settings import WorkerSettings
 
     listed = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
     known = {name.upper() for kind in (StoreSettings, WorkerSettings, ProducerSettings) for name in kind.model_fields}

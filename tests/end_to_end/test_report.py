@@ -17,9 +17,9 @@ from msgspec.structs import replace
 from moodmill.cli.charts import NAME
 from moodmill.cli.page import MARK
 from moodmill.cli.printing import shortened
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.models import register_model
-from moodmill.db.store import Store
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.store import Store
+from moodmill.db.results.models import register_model
 from tests.db.builders import classified, comments, matrix, stored
 from tests.support import moodmill_here, program
 

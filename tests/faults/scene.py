@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.letters import dead_letters
-from moodmill.db.reads import RunStatus, run_ids, status
-from moodmill.db.schema import chunk, comment_emotion
-from moodmill.db.store import Store
-from moodmill.worker.broker import give_back
-from moodmill.worker.celery_app import app, use_broker
+from moodmill.db.analytics.reads import RunStatus, run_ids, status
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.schema import chunk, comment_emotion
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.letters import dead_letters
+from moodmill.worker.queue.broker import give_back
+from moodmill.worker.queue.celery_app import app, use_broker
 from tests import support
 from tests.clocks import INJECT, clock_of, set_clock
 from tests.faults.sentinels import SentinelBroker

@@ -12,21 +12,21 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import bindparam, select
 
-from moodmill.db.classified import Classified
-from moodmill.db.comment import Comment
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.entries import Chunk, Run
-from moodmill.db.ledger import Ledger
-from moodmill.db.reads import RunStatus, status
-from moodmill.db.results import store_chunk
-from moodmill.db.schema import comment_emotion
-from moodmill.db.store import Store
-from moodmill.producers.chunks import RecordRange, cut_records
-from moodmill.producers.opening import open_run
-from moodmill.producers.options import RunOptions
-from moodmill.producers.reading import read_again
-from moodmill.producers.recovery import Look, Recovery
-from moodmill.producers.reopening import open_again
+from moodmill.db.analytics.reads import RunStatus, status
+from moodmill.db.core.classified import Classified
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.schema import comment_emotion
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.entries import Chunk, Run
+from moodmill.db.ledger.ledger import Ledger
+from moodmill.db.results.writer import store_chunk
+from moodmill.producers.runs.chunks import RecordRange, cut_records
+from moodmill.producers.runs.opening import open_run
+from moodmill.producers.runs.options import RunOptions
+from moodmill.producers.runs.reading import read_again
+from moodmill.producers.runs.recovery import Look, Recovery
+from moodmill.producers.runs.reopening import open_again
 
 #: Comments of a chunk.
 CHUNK = 2

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from moodmill.db.reads import RunStatus, status
+from moodmill.db.analytics.reads import RunStatus, status
 from tests.faults.catalogue import CATALOGUE
 from tests.faults.scene import PATIENCE_S, Database, Scene, scene
 from tests.faults.table import Row, table

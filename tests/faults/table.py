@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from moodmill.db.reads import RunStatus
+from moodmill.db.analytics.reads import RunStatus
 from tests.faults.points.sweep import Outcome
 
 

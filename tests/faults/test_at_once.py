@@ -9,9 +9,9 @@ from typing import Final
 import pytest
 from sqlalchemy import func, select, update
 
-from moodmill.db.reads import run_ids, status
-from moodmill.db.schema import comment_emotion, dead_letter
-from moodmill.db.store import Store
+from moodmill.db.analytics.reads import run_ids, status
+from moodmill.db.database.schema import comment_emotion, dead_letter
+from moodmill.db.database.store import Store
 from tests.support import clean_environment, wait_until, write_dump
 
 COMMENTS: Final = 150

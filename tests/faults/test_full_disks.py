@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.models import register_model
-from moodmill.db.reads import run_ids, status
-from moodmill.db.store import Store
+from moodmill.db.analytics.reads import run_ids, status
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.store import Store
+from moodmill.db.results.models import register_model
 from tests.db.builders import classified, comments, stored
 from tests.faults.servers import full_disk, small_disk
 from tests.support import moodmill, moodmill_here, write_dump

@@ -7,8 +7,8 @@ import pytest
 import redis
 from sqlalchemy import func, select
 
-from moodmill.db.schema import job_run
-from moodmill.db.store import Store
+from moodmill.db.database.schema import job_run
+from moodmill.db.database.store import Store
 from tests.clocks import clock_of, set_clock
 from tests.end_to_end.test_schedule import serving
 from tests.support import wait_until

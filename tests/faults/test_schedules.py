@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from moodmill.db.store import Store
+from moodmill.db.database.store import Store
 from tests.faults.simulation import Simulation
 from tests.texts import several
 

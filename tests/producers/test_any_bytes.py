@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moodmill.db.errors import SourceError
-from moodmill.db.filters import ALL
-from moodmill.producers.chunks import cut_records
-from moodmill.producers.record import Bad, Record
+from moodmill.db.core.errors import SourceError
+from moodmill.db.core.filters import ALL
+from moodmill.producers.runs.chunks import cut_records
 from moodmill.producers.sources import open_source
+from moodmill.producers.sources.record import Bad, Record
 from tests.producers.test_sources_support import COMPRESS, position_of, read
 from tests.texts import NASTY, is_storable, several
 

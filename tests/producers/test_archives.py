@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Place, ReadOptions, fingerprint, open_source
 from moodmill.producers.sources import member as member_module
 from moodmill.producers.sources.archive import is_archive, members

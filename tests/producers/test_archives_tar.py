@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Place, tars
 from moodmill.producers.sources.archive import Members, members
 from moodmill.producers.sources.compression import ByteStream

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Place, zips
 from moodmill.producers.sources.archive import members
 from moodmill.producers.sources.compression import BLOCK, ByteStream

@@ -5,13 +5,13 @@ from itertools import pairwise
 
 import pytest
 
-from moodmill.db.comment import Comment
-from moodmill.db.entries import Note
-from moodmill.db.errors import SourceError
-from moodmill.db.filters import ALL
-from moodmill.producers import chunks
-from moodmill.producers.chunks import RecordRange, cut_records
-from moodmill.producers.record import Bad, Parsed, Record
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.errors import SourceError
+from moodmill.db.core.filters import ALL
+from moodmill.db.ledger.entries import Note
+from moodmill.producers.runs import chunks
+from moodmill.producers.runs.chunks import RecordRange, cut_records
+from moodmill.producers.sources.record import Bad, Parsed, Record
 
 
 def good(position: int, text: str = "text") -> Record:

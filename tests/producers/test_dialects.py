@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import NoSourceError, SettingError, SourceError
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import NoSourceError, SettingError, SourceError
 from moodmill.producers.sources import Columns, Layout, ReadOptions, open_source
 from moodmill.producers.sources.dialect import normalised
 from tests.producers.test_sources_support import bads, comments, read_all, texts, write

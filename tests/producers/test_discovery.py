@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Place, discover
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import ReadOptions, open_source
 from moodmill.producers.sources.encoding import UNDECODED, read_text
 from moodmill.producers.sources.lines import LINE_LIMIT, Overlong

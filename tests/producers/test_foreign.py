@@ -11,7 +11,7 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Place, ReadOptions, open_source
 from moodmill.producers.sources.compression import ByteStream
 from moodmill.producers.sources.foreign import FOREIGN, foreign_head, foreign_name

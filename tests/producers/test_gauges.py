@@ -9,13 +9,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import insert, update
 
-from moodmill.db.jobs import LEASE, JobLedger
-from moodmill.db.schema import job_run
-from moodmill.db.store import Store
-from moodmill.producers.gauges import OverviewCollector
-from moodmill.producers.jobs import Job
-from moodmill.producers.overview import Lookout
-from moodmill.worker.celery_app import app, use_broker
+from moodmill.db.database.schema import job_run
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.jobs import LEASE, JobLedger
+from moodmill.producers.schedule.gauges import OverviewCollector
+from moodmill.producers.schedule.jobs import Job
+from moodmill.producers.schedule.overview import Lookout
+from moodmill.worker.queue.celery_app import app, use_broker
 from tests.support import away, free_port
 
 NIGHTLY = Job(cron="15 3 * * *", files=["dumps"])

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.errors import SettingError
-from moodmill.db.jobs import JobLedger
-from moodmill.db.store import Store
-from moodmill.producers.jobs import find_job, read_jobs
-from moodmill.producers.nightly import run_job
-from moodmill.producers.options import RunOptions
+from moodmill.db.core.errors import SettingError
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.jobs import JobLedger
+from moodmill.producers.runs.options import RunOptions
+from moodmill.producers.schedule.jobs import find_job, read_jobs
+from moodmill.producers.schedule.nightly import run_job
 from moodmill.producers.sources import ReadOptions
 
 GOOD = """

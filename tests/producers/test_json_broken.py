@@ -9,13 +9,13 @@ from unittest.mock import ANY
 
 import pytest
 
-from moodmill.db.errors import SourceError
-from moodmill.db.payload import PAYLOAD_LIMIT
-from moodmill.producers.record import Bad, Parsed, Source
+from moodmill.db.core.errors import SourceError
+from moodmill.db.core.payload import PAYLOAD_LIMIT
 from moodmill.producers.sources import open_source
 from moodmill.producers.sources.jsoncut import EndedJsonError
 from moodmill.producers.sources.jsondocument import Documents
 from moodmill.producers.sources.lines import LINE_LIMIT, Overlong
+from moodmill.producers.sources.record import Bad, Parsed, Source
 from tests.producers.test_sources_support import bads, comment_line, comments, dump, read, read_all, texts, write
 
 ROWS = [json.dumps({"id": str(n), "text": f"row {n}"}) for n in range(5)]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.errors import NoSourceError
-from moodmill.producers.record import Bad, Parsed, Source
+from moodmill.db.core.errors import NoSourceError
 from moodmill.producers.sources import open_source
+from moodmill.producers.sources.record import Bad, Parsed, Source
 from tests.producers.test_sources_support import bads, comments, read_all, write
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import NoSourceError, SettingError, SourceError
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import NoSourceError, SettingError, SourceError
 from moodmill.producers.sources import Columns, ReadOptions, open_source
 from tests.producers.test_sources_support import texts, write
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Place, ReadOptions, open_source
 from tests.producers.test_sources_support import COMPRESS, bads, comments, read, read_all, texts, write
 from tests.texts import NASTY, several

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.comment import MAX_ID
-from moodmill.db.errors import SourceError
-from moodmill.producers.record import Bad, Parsed, Source
+from moodmill.db.core.comment import MAX_ID
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Columns, ReadOptions, open_source
 from moodmill.producers.sources.jsonvalue import pick
+from moodmill.producers.sources.record import Bad, Parsed, Source
 from tests.producers.test_sources_support import bads, comments, only, read_all, texts, write
 
 

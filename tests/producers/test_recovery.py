@@ -2,7 +2,7 @@
 
 import pytest
 
-from moodmill.producers.recovery import Look, Recovery
+from moodmill.producers.runs.recovery import Look, Recovery
 
 
 def look(

@@ -8,16 +8,16 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
 
-from moodmill.db.entries import Chunk, Cut, DeadLetter
-from moodmill.db.errors import SourceError
-from moodmill.db.filters import Filters
-from moodmill.db.ledger import Ledger
-from moodmill.db.letters import dead_letters
-from moodmill.db.store import Store
-from moodmill.producers.opening import open_run
-from moodmill.producers.options import RunOptions
-from moodmill.producers.reading import read_again
-from moodmill.producers.replay import letters_in_replay, open_replay
+from moodmill.db.core.errors import SourceError
+from moodmill.db.core.filters import Filters
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.entries import Chunk, Cut, DeadLetter
+from moodmill.db.ledger.ledger import Ledger
+from moodmill.db.ledger.letters import dead_letters
+from moodmill.producers.runs.opening import open_run
+from moodmill.producers.runs.options import RunOptions
+from moodmill.producers.runs.reading import read_again
+from moodmill.producers.runs.replay import letters_in_replay, open_replay
 from tests.producers.archives import zipped
 
 

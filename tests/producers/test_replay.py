@@ -6,21 +6,21 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from moodmill.db.classified import Classified
-from moodmill.db.comment import Comment
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.entries import Chunk, Cut, DeadLetter
-from moodmill.db.filters import Filters
-from moodmill.db.ledger import Ledger
-from moodmill.db.letters import dead_letters, unclassified
-from moodmill.db.reads import RunStatus, status
-from moodmill.db.results import store_chunk
-from moodmill.db.store import Store
-from moodmill.producers.opening import open_run
-from moodmill.producers.options import RunOptions
-from moodmill.producers.record import Bad, Parsed
-from moodmill.producers.replay import letters_in_replay, open_replay
+from moodmill.db.analytics.reads import RunStatus, status
+from moodmill.db.core.classified import Classified
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.filters import Filters
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.entries import Chunk, Cut, DeadLetter
+from moodmill.db.ledger.ledger import Ledger
+from moodmill.db.ledger.letters import dead_letters, unclassified
+from moodmill.db.results.writer import store_chunk
+from moodmill.producers.runs.opening import open_run
+from moodmill.producers.runs.options import RunOptions
+from moodmill.producers.runs.replay import letters_in_replay, open_replay
 from moodmill.producers.sources import open_source
+from moodmill.producers.sources.record import Bad, Parsed
 
 MENDED = json.dumps({"id": "mended", "body": "a text that can be read now"})
 SHORT = json.dumps({"id": "short", "body": "no"})

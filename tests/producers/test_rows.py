@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moodmill.db.payload import PAYLOAD_LIMIT, is_cut
-from moodmill.producers.record import Bad
+from moodmill.db.core.payload import PAYLOAD_LIMIT, is_cut
 from moodmill.producers.sources import Columns, ReadOptions, open_source, rows
 from moodmill.producers.sources.cutter import Cutter, Fields, cutter
 from moodmill.producers.sources.dialect import Dialect
 from moodmill.producers.sources.encoding import lines_of, read_text
+from moodmill.producers.sources.record import Bad
 from moodmill.producers.sources.rows import MAX_LINES, MAX_SIZE, BadRow, Rows
 from tests.producers.test_sources_support import bads, comments, only, read_all, write
 from tests.texts import NASTY, several

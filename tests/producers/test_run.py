@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 import redis
 
-from moodmill.db.errors import SourceError
-from moodmill.db.ledger import Ledger
-from moodmill.db.reads import status
-from moodmill.db.store import Store
-from moodmill.producers.opening import open_run
-from moodmill.producers.options import RunOptions
-from moodmill.producers.run import Feeder, Progress
-from moodmill.producers.settings import ProducerSettings
-from moodmill.worker.broker import held_chunks, sign_of_life, waiting_messages
-from moodmill.worker.celery_app import app, use_broker
-from moodmill.worker.envelope import QUEUE
-from moodmill.worker.supervisor import local_worker
+from moodmill.db.analytics.reads import status
+from moodmill.db.core.errors import SourceError
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.ledger import Ledger
+from moodmill.producers.runs.opening import open_run
+from moodmill.producers.runs.options import RunOptions
+from moodmill.producers.runs.run import Feeder, Progress
+from moodmill.producers.runs.settings import ProducerSettings
+from moodmill.worker.queue.broker import held_chunks, sign_of_life, waiting_messages
+from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.queue.envelope import QUEUE
+from moodmill.worker.runtime.supervisor import local_worker
 from tests.support import forget, wait_until, write_dump
 
 

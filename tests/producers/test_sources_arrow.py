@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import feather
 
-from moodmill.db.errors import NoSourceError, SourceError
-from moodmill.db.export import SCHEMA
-from moodmill.producers.record import Bad
+from moodmill.db.analytics.export import SCHEMA
+from moodmill.db.core.errors import NoSourceError, SourceError
 from moodmill.producers.sources import Columns, ReadOptions, open_source
 from moodmill.producers.sources.arrow_table import BATCH
+from moodmill.producers.sources.record import Bad
 from tests.producers.test_sources_support import comments, only, read, read_all, texts
 from tests.texts import several
 

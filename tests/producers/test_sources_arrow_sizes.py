@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from moodmill.db.errors import SourceError
-from moodmill.producers.record import Bad
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import member, open_source
 from moodmill.producers.sources.arrow_sizes import BYTES, row_bytes, slices
 from moodmill.producers.sources.lines import LINE_LIMIT
+from moodmill.producers.sources.record import Bad
 from tests.producers.test_sources_support import comments, read_all
 
 #: Of a text that stands in each of the ROWS rows.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.compression import BLOCK, RAW_BLOCK, ByteStream
 from moodmill.producers.sources.place import Place
 from tests.producers.test_sources_support import COMPRESS, write, zstd

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from moodmill.db.comment import MAX_ID
-from moodmill.db.errors import SourceError
-from moodmill.producers.record import Source
+from moodmill.db.core.comment import MAX_ID
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Place, open_source
 from moodmill.producers.sources.archive import members
+from moodmill.producers.sources.record import Source
 from tests.producers.archives import tar_of, zipped
 from tests.producers.test_sources_support import bads, comment_line, comments, dump, position_of, read_all, write
 from tests.producers.test_zst_blocks import block

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.lines import HEAD, LINE_LIMIT, Overlong, read_lines
 
 MIB = 1 << 20

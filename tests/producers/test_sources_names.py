@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.comment import MAX_NAME
-from moodmill.db.errors import SourceError
-from moodmill.producers.record import Bad, Parsed
+from moodmill.db.core.comment import MAX_NAME
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import ReadOptions, open_source
 from moodmill.producers.sources.archive import members
 from moodmill.producers.sources.names import author_of, subreddit_of
+from moodmill.producers.sources.record import Bad, Parsed
 from moodmill.producers.sources.table_row import to_parsed
 from tests.support import write_dump
 

@@ -13,15 +13,15 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather
 
-from moodmill.db.comment import MAX_ID
-from moodmill.db.errors import NoSourceError, SourceError
-from moodmill.db.export import SCHEMA
-from moodmill.db.payload import PAYLOAD_LIMIT, is_cut
-from moodmill.producers.record import Bad
+from moodmill.db.analytics.export import SCHEMA
+from moodmill.db.core.comment import MAX_ID
+from moodmill.db.core.errors import NoSourceError, SourceError
+from moodmill.db.core.payload import PAYLOAD_LIMIT, is_cut
 from moodmill.producers.sources import Columns, Place, ReadOptions, arrow_table, open_source
 from moodmill.producers.sources.arrow_table import BATCH
 from moodmill.producers.sources.columns import find_fields
 from moodmill.producers.sources.layout import Fields
+from moodmill.producers.sources.record import Bad
 from tests.producers.test_sources_support import comments, only, read, read_all, texts
 
 MOMENT = datetime(2015, 11, 3, 12, 30, tzinfo=UTC)

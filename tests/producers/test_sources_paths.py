@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.errors import SettingError, SourceError
+from moodmill.db.core.errors import SettingError, SourceError
 from moodmill.producers.sources import Columns, ReadOptions, fingerprint, open_source
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.comment import MAX_ID
-from moodmill.db.filters import ALL
-from moodmill.db.payload import PAYLOAD_LIMIT, kept_payload
-from moodmill.producers.record import Bad, Parsed
+from moodmill.db.core.comment import MAX_ID
+from moodmill.db.core.filters import ALL
+from moodmill.db.core.payload import PAYLOAD_LIMIT, kept_payload
 from moodmill.producers.sources import ReadOptions, open_source
+from moodmill.producers.sources.record import Bad, Parsed
 from tests.producers.test_sources_support import (
     COMPRESS,
     bads,

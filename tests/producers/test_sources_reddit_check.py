@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import open_source
 from tests.producers.test_sources_support import COMPRESS, comment_line, dump, write
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import open_source
 from moodmill.producers.sources.spool import forget_spooled, spool
 from tests.producers.test_sources_support import comment_line, dump, texts

@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-from moodmill.db.errors import MoodmillError, SettingError, SourceError
+from moodmill.db.core.errors import MoodmillError, SettingError, SourceError
 from moodmill.producers.sources.layout import Columns
 from moodmill.producers.sources.sqltable import FIELDS, Row, SqlTable
 from moodmill.producers.sources.watermark import Watermark

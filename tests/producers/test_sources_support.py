@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from moodmill.db.comment import Comment
-from moodmill.db.errors import SourceError
-from moodmill.producers.record import Bad, Parsed, Record, Source
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.errors import SourceError
+from moodmill.producers.sources.record import Bad, Parsed, Record, Source
 
 if sys.version_info >= (3, 14):
     from compression import zstd as zstd

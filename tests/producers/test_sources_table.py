@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.comment import MAX_ID
-from moodmill.db.errors import SourceError
-from moodmill.db.payload import PAYLOAD_LIMIT, kept_payload
-from moodmill.producers.record import Bad, Source
+from moodmill.db.core.comment import MAX_ID
+from moodmill.db.core.errors import SourceError
+from moodmill.db.core.payload import PAYLOAD_LIMIT, kept_payload
 from moodmill.producers.sources import Columns, ReadOptions, open_source
+from moodmill.producers.sources.record import Bad, Source
 from tests.producers.test_sources_support import (
     COMPRESS,
     bads,

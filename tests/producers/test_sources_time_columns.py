@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moodmill.db.errors import SettingError
+from moodmill.db.core.errors import SettingError
 from moodmill.producers.sources.time_columns import FoundForm, find_form, fineness
 from moodmill.producers.sources.time_forms import DAY_FIRST, MONTH_FIRST, check_form
 from moodmill.producers.sources.times import parse_time

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Columns, Place, ReadOptions
 from moodmill.producers.sources.columns import find_fields, locate
 from moodmill.producers.sources.layout import Fields

@@ -5,9 +5,9 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from moodmill.producers.jobs import Job
+from moodmill.producers.schedule.jobs import Job
+from moodmill.producers.schedule.watched import look_at_files
 from moodmill.producers.sources import Place, fingerprint
-from moodmill.producers.watched import look_at_files
 from tests.support import write_dump
 
 

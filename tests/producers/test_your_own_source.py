@@ -10,10 +10,10 @@ from types import ModuleType
 
 import pytest
 
-from moodmill.producers.jobs import read_jobs
-from moodmill.producers.record import Source
+from moodmill.producers.schedule.jobs import read_jobs
 from moodmill.producers.sources import registry
 from moodmill.producers.sources.layout import Columns
+from moodmill.producers.sources.record import Source
 from moodmill.producers.sources.sqltable import FIELDS, SqlTable
 from tests.producers import test_sources_contract as contract
 from tests.producers.test_sources_support import bads, comments, read_all, write

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.errors import SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Place, open_source, zstblocks
 from moodmill.producers.sources.compression import BLOCK, ByteStream
 from tests.producers.test_sources_support import comment_line, read, texts, zstd

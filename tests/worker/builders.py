@@ -15,17 +15,17 @@ from sqlalchemy import select
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase, RobertaConfig
 from transformers import RobertaForSequenceClassification as Roberta
 
-from moodmill.db.comment import Comment
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.entries import Chunk, Cut, SourceFile
-from moodmill.db.ledger import Ledger
-from moodmill.db.schema import chunk, comment_emotion, dead_letter
-from moodmill.db.store import Store
-from moodmill.worker.message import ChunkMessage
-from moodmill.worker.model import EmotionModel
-from moodmill.worker.repository import find_model
-from moodmill.worker.settings import WorkerSettings
-from moodmill.worker.tokens import TextTokenizer
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.schema import chunk, comment_emotion, dead_letter
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.entries import Chunk, Cut, SourceFile
+from moodmill.db.ledger.ledger import Ledger
+from moodmill.worker.core.settings import WorkerSettings
+from moodmill.worker.inference.model import EmotionModel
+from moodmill.worker.inference.repository import find_model
+from moodmill.worker.inference.tokens import TextTokenizer
+from moodmill.worker.queue.message import ChunkMessage
 
 Model = TypeVar("Model", bound=EmotionModel)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from moodmill.worker.celery_app import app, use_broker
+from moodmill.worker.queue.celery_app import app, use_broker
 from tests.support import forget
 
 

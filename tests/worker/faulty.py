@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from moodmill.worker.model import EmotionModel
-from moodmill.worker.tokens import TextTokenizer, TokenIds
+from moodmill.worker.inference.model import EmotionModel
+from moodmill.worker.inference.tokens import TextTokenizer, TokenIds
 
 
 class Watched(EmotionModel):

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moodmill.db.comment import Comment
-from moodmill.db.errors import MoodmillError
-from moodmill.worker.classifier import load_classifier
-from moodmill.worker.envelope import InvalidMessageError, accept
-from moodmill.worker.message import ChunkMessage, read_message
-from moodmill.worker.repository import find_model
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.errors import MoodmillError
+from moodmill.worker.inference.classifier import load_classifier
+from moodmill.worker.inference.repository import find_model
+from moodmill.worker.queue.envelope import InvalidMessageError, accept
+from moodmill.worker.queue.message import ChunkMessage, read_message
 from tests.texts import CLEAN, several
 from tests.worker.builders import settings_for
 

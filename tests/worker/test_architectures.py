@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.settings import StoreSettings
-from moodmill.db.store import Store
-from moodmill.worker.mill import Mill
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.settings import StoreSettings
+from moodmill.db.database.store import Store
+from moodmill.worker.runtime.mill import Mill
 from tests.worker.architectures import FAMILIES, Family, make_of
 from tests.worker.builders import TEXTS, dead_letters, open_run, plain_probabilities, plain_tokenizer, results
 from tests.worker.builders import settings_for as settings

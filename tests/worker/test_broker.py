@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from moodmill.db.errors import BrokerError
-from moodmill.worker.broker import check_broker, give_back, send_chunk, waiting_messages
-from moodmill.worker.celery_app import app, use_broker
-from moodmill.worker.envelope import TASK
-from moodmill.worker.message import read_message
+from moodmill.db.core.errors import BrokerError
+from moodmill.worker.queue.broker import check_broker, give_back, send_chunk, waiting_messages
+from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.queue.envelope import TASK
+from moodmill.worker.queue.message import read_message
 from tests.support import clean_environment
 from tests.worker.builders import chunk_of
 
@@ -112,7 +112,7 @@ def test_a_broker_that_is_not_there_is_one_line_without_the_password() -> None:
 
 def test_producers_need_no_torch() -> None:
     program = (
-        "import sys, moodmill.worker.celery_app, moodmill.worker.message, moodmill.worker.broker\n"
+        "import sys, moodmill.worker.queue.celery_app, moodmill.worker.queue.message, moodmill.worker.queue.broker\n"
         "print({'torch', 'transformers', 'tokenizers', 'safetensors', 'huggingface_hub'} & set(sys.modules))"
     )
     done = subprocess.run(

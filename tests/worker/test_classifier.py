@@ -13,9 +13,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from moodmill.worker.classifier import DEAD_MODEL_STATUS, Classifier
-from moodmill.worker.model import EmotionModel
-from moodmill.worker.tokens import TextTokenizer
+from moodmill.worker.inference.classifier import DEAD_MODEL_STATUS, Classifier
+from moodmill.worker.inference.model import EmotionModel
+from moodmill.worker.inference.tokens import TextTokenizer
 from tests.support import clean_environment, wait_until
 from tests.worker.builders import POISON, TEXTS, load, load_as, make_poisoned, plain_probabilities, plain_tokenizer
 from tests.worker.faulty import Allergic, Counted, Cramped, Shared, Watched
@@ -248,7 +248,7 @@ def test_no_texts_are_an_empty_outcome(tiny_model: Path) -> None:
 
 def test_leaving_finishes_what_waits(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "moodmill.worker.microbatch.MAX_WAIT_S", 1.0
+        "moodmill.worker.inference.microbatch.MAX_WAIT_S", 1.0
     )  # so that texts do wait when the classifier is left
     model, tokenizer = load_as(Watched, tiny_model), Counted(tiny_model, 512)
     found = {}

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from moodmill.db.errors import BrokerError
-from moodmill.worker.broker import check_broker, waiting_messages
-from moodmill.worker.celery_app import app, use_broker
-from moodmill.worker.embedded import embedded_broker
+from moodmill.db.core.errors import BrokerError
+from moodmill.worker.queue.broker import check_broker, waiting_messages
+from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.queue.embedded import embedded_broker
 from tests.support import clean_environment, wait_until
 
 
@@ -64,7 +64,7 @@ def test_a_server_that_dies_is_noticed() -> None:
 
 def test_the_embedded_server_ends_when_its_user_is_killed() -> None:
     program = (
-        "import sys\nfrom moodmill.worker.embedded import embedded_broker\n"
+        "import sys\nfrom moodmill.worker.queue.embedded import embedded_broker\n"
         "with embedded_broker() as broker:\n    print(broker.url, flush=True)\n    sys.stdin.read()\n"
     )
     with subprocess.Popen(

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kombu.transport.virtual import Channel, Message
 
-from moodmill.worker import envelope
-from moodmill.worker.celery_app import app
-from moodmill.worker.envelope import MAX_BODY, TASK, InvalidMessageError, accept, read_name
-from moodmill.worker.message import VERSION, ChunkMessage, NewerMessageError, read_message
-from moodmill.worker.task import classify
+from moodmill.worker.queue import envelope
+from moodmill.worker.queue.celery_app import app
+from moodmill.worker.queue.envelope import MAX_BODY, TASK, InvalidMessageError, accept, read_name
+from moodmill.worker.queue.message import VERSION, ChunkMessage, NewerMessageError, read_message
+from moodmill.worker.runtime.task import classify
 from tests.texts import several
 from tests.worker.builders import chunk_of
 

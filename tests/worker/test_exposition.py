@@ -7,9 +7,9 @@ from urllib.request import urlopen
 import pytest
 from pydantic import ValidationError
 
-from moodmill.db.errors import SettingError
-from moodmill.worker.exposition import exposed
-from moodmill.worker.settings import NO_METRICS, WorkerSettings
+from moodmill.db.core.errors import SettingError
+from moodmill.worker.core.settings import NO_METRICS, WorkerSettings
+from moodmill.worker.telemetry.exposition import exposed
 from tests.support import free_port, moodmill_here, write_dump
 
 

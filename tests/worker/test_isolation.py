@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from moodmill.db.errors import WorkerError
-from moodmill.worker import isolation
-from moodmill.worker.isolation import classify_isolated
+from moodmill.db.core.errors import WorkerError
+from moodmill.worker.runtime import isolation
+from moodmill.worker.runtime.isolation import classify_isolated
 from tests.worker.builders import plain_probabilities, plain_tokenizer, settings_for
 
 INJECT = Path(__file__).resolve().parents[1] / "faults" / "inject"

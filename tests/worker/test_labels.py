@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import ModelError, SettingError
-from moodmill.worker.labels import label_columns, read_order
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import ModelError, SettingError
+from moodmill.worker.core.labels import label_columns, read_order
 
 OFFICIAL = (*EMOTIONS, "neutral")
 UNNAMED = [f"LABEL_{number}" for number in range(28)]

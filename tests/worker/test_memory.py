@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 import torch
 
-from moodmill.worker.memory import keep_memory
+from moodmill.worker.inference.memory import keep_memory
 
 #: Four-byte numbers of what a micro-batch holds between two layers: 48 MiB.
 NUMBERS = 8192 * 1536

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from moodmill.db.comment import Comment
-from moodmill.db.errors import MoodmillError
-from moodmill.worker.message import MAX_COMMENTS, VERSION, ChunkMessage, NewerMessageError, read_message
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.errors import MoodmillError
+from moodmill.worker.queue.message import MAX_COMMENTS, VERSION, ChunkMessage, NewerMessageError, read_message
 from tests.worker.builders import chunk_of
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from moodmill.worker.microbatch import MAX_WAIT_S, WINDOW_BUDGETS, Batcher, cut
+from moodmill.worker.inference.microbatch import MAX_WAIT_S, WINDOW_BUDGETS, Batcher, cut
 
 
 @dataclass(frozen=True)

@@ -11,19 +11,19 @@ from prometheus_client import REGISTRY
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import IntegrityError
 
-from moodmill.db.comment import Comment, other_id
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import RunError, WorkerError
-from moodmill.db.ledger import Ledger
-from moodmill.db.reads import status
-from moodmill.db.schema import model_threshold
-from moodmill.db.settings import StoreSettings
-from moodmill.db.store import Store
-from moodmill.db.unsupported import REASONS
-from moodmill.worker.broker import sign_of_life
-from moodmill.worker.message import ChunkMessage
-from moodmill.worker.mill import MAX_ISOLATED_TRIES, MAX_TRIES, Mill, StoppingError
-from moodmill.worker.pulse import BEAT_S, Pulse
+from moodmill.db.analytics.reads import status
+from moodmill.db.core.comment import Comment, other_id
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import RunError, WorkerError
+from moodmill.db.core.settings import StoreSettings
+from moodmill.db.core.unsupported import REASONS
+from moodmill.db.database.schema import model_threshold
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.ledger import Ledger
+from moodmill.worker.queue.broker import sign_of_life
+from moodmill.worker.queue.message import ChunkMessage
+from moodmill.worker.queue.pulse import BEAT_S, Pulse
+from moodmill.worker.runtime.mill import MAX_ISOLATED_TRIES, MAX_TRIES, Mill, StoppingError
 from tests.db.test_refusals import refuse
 from tests.support import away, forget, wait_until
 from tests.worker.builders import (
@@ -150,7 +150,7 @@ def test_grinding_twice_changes_nothing(store: Store, tiny_model: Path, tmp_path
 def test_a_chunk_that_was_tried_too_often_goes_into_isolation_and_fails_at_last(
     sqlite_store: Store, tiny_model: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("moodmill.worker.mill.SECOND_LOOK_S", 0.0)
+    monkeypatch.setattr("moodmill.worker.runtime.mill.SECOND_LOOK_S", 0.0)
     # given a chunk whose workers died, each before it could finish
     [message, unlucky] = open_run(sqlite_store, TEXTS, TEXTS)
     ledger = Ledger(sqlite_store)

@@ -11,12 +11,12 @@ from torch.nn import functional
 from transformers.activations import GELUActivation
 from transformers.models.roberta.modeling_roberta import RobertaEmbeddings
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.worker import packing
-from moodmill.worker.linear import PrepackedLinear, multiplies, prepack
-from moodmill.worker.model import EmotionModel
-from moodmill.worker.packing import lay_out
-from moodmill.worker.repository import find_model
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.worker.inference import packing
+from moodmill.worker.inference.linear import PrepackedLinear, multiplies, prepack
+from moodmill.worker.inference.model import EmotionModel
+from moodmill.worker.inference.packing import lay_out
+from moodmill.worker.inference.repository import find_model
 from tests.support import make_model
 from tests.worker.architectures import FAMILIES, Family, make_of
 from tests.worker.builders import TEXTS, load, plain_probabilities, settings_for, tokenizer_for

@@ -6,10 +6,10 @@ import pytest
 from kombu.connection import Connection
 from sqlalchemy import make_url
 
-from moodmill.db.errors import SettingError
-from moodmill.db.settings import StoreSettings, read_settings
-from moodmill.worker.address import read_address
-from moodmill.worker.settings import WorkerSettings
+from moodmill.db.core.errors import SettingError
+from moodmill.db.core.settings import StoreSettings, read_settings
+from moodmill.worker.core.address import read_address
+from moodmill.worker.core.settings import WorkerSettings
 from tests.db.builders import one_line
 
 PASSWORD = "s3cret/with @ll: k#nds?%of ü"

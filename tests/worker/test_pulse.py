@@ -7,12 +7,12 @@ import sys
 import pytest
 import redis
 
-from moodmill.db.errors import BrokerError
-from moodmill.worker import pulse
-from moodmill.worker.broker import alive
-from moodmill.worker.celery_app import use_broker
-from moodmill.worker.health import LIFE_S, check_alive
-from moodmill.worker.pulse import BEAT_S, Pulse
+from moodmill.db.core.errors import BrokerError
+from moodmill.worker.queue import pulse
+from moodmill.worker.queue.broker import alive
+from moodmill.worker.queue.celery_app import use_broker
+from moodmill.worker.queue.health import LIFE_S, check_alive
+from moodmill.worker.queue.pulse import BEAT_S, Pulse
 from tests.support import clean_environment, wait_until
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import ModelError
-from moodmill.worker.repository import BUNDLED, DEFAULT_THRESHOLD, ModelFiles, find_model
-from moodmill.worker.settings import WorkerSettings
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import ModelError
+from moodmill.worker.core.settings import WorkerSettings
+from moodmill.worker.inference.repository import BUNDLED, DEFAULT_THRESHOLD, ModelFiles, find_model
 from tests.support import clean_environment
 from tests.worker.builders import settings_for
 
@@ -228,8 +228,8 @@ def cache(tiny_model: Path, tmp_path: Path) -> Path:
 def find_offline(cache: Path, repo: str, revision: str = "") -> str:
     """Find a model as a process without network does, and return its name and folder, or the error."""
     program = (
-        "from moodmill.db.errors import ModelError\nfrom moodmill.worker.repository import find_model\n"
-        "from moodmill.worker.settings import WorkerSettings\n"
+        "from moodmill.db.core.errors import ModelError\nfrom moodmill.worker.inference.repository import find_model\n"
+        "from moodmill.worker.core.settings import WorkerSettings\n"
         "try:\n    found = find_model(WorkerSettings())\n    print(found.name, found.folder, found.thresholds['joy'])\n"
         "except ModelError as error:\n    print('error:', error)\n"
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moodmill.db.errors import ModelError
-from moodmill.worker.segments import Segmentation, pool, read_segmentation, segments
+from moodmill.db.core.errors import ModelError
+from moodmill.worker.inference.segments import Segmentation, pool, read_segmentation, segments
 
 
 def read_in(text: str, most: int) -> list[str]:

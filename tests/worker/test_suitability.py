@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from moodmill.worker.suitability import Suitability
-from moodmill.worker.tokens import TextTokenizer
+from moodmill.worker.inference.suitability import Suitability
+from moodmill.worker.inference.tokens import TextTokenizer
 from tests.texts import CLEAN, several
 from tests.worker.builders import tokenizer_for
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import ModelError
-from moodmill.worker import tokens
-from moodmill.worker.settings import MAX_TOKENS
-from moodmill.worker.tokens import MAX_CHARACTERS, TextTokenizer, TokenIds
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import ModelError
+from moodmill.worker.core.settings import MAX_TOKENS
+from moodmill.worker.inference import tokens
+from moodmill.worker.inference.tokens import MAX_CHARACTERS, TextTokenizer, TokenIds
 from tests.worker.architectures import FAMILIES, Family, make_of
 from tests.worker.builders import TEXTS, plain_tokenizer, tokenizer_for
 

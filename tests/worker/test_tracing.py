@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from moodmill.worker.tracing import ENDPOINT, carried, chunk_span, part_span, traced
+from moodmill.worker.telemetry.tracing import ENDPOINT, carried, chunk_span, part_span, traced
 from tests.otlp import receiver
 from tests.support import clean_environment, moodmill_here, write_dump
 
@@ -14,7 +14,7 @@ from tests.support import clean_environment, moodmill_here, write_dump
 def test_without_a_receiver_nothing_is_imported_carried_or_made() -> None:
     program = (  # the client of Redis imports some of OpenTelemetry by itself
         "import sys, worker\nbefore = set(sys.modules)\n"
-        "from moodmill.worker.tracing import carried, chunk_span, part_span, traced\n"
+        "from moodmill.worker.telemetry.tracing import carried, chunk_span, part_span, traced\n"
         "with traced('x'), chunk_span('send'), part_span('write'): assert carried() == {}\n"
         "assert not [name for name in set(sys.modules) - before if 'opentelemetry' in name]"
     )

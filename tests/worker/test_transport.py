@@ -11,11 +11,11 @@ import pytest
 import redis
 from prometheus_client import REGISTRY
 
-from moodmill.worker.broker import give_back, held_chunks, send_chunk, traffic
-from moodmill.worker.celery_app import VISIBILITY_TIMEOUT_S, app
-from moodmill.worker.envelope import QUEUE
-from moodmill.worker.message import ChunkMessage, read_message
-from moodmill.worker.transport import QUARANTINED_KEPT
+from moodmill.worker.queue.broker import give_back, held_chunks, send_chunk, traffic
+from moodmill.worker.queue.celery_app import VISIBILITY_TIMEOUT_S, app
+from moodmill.worker.queue.envelope import QUEUE
+from moodmill.worker.queue.message import ChunkMessage, read_message
+from moodmill.worker.queue.transport import QUARANTINED_KEPT
 from tests.clocks import clock_of, set_clock
 from tests.support import clean_environment
 from tests.worker.builders import chunk_of
@@ -105,7 +105,7 @@ def test_a_full_broker_that_cannot_keep_it_in_quarantine_stops_nobody(
 #: Takes a message, as a worker that dies with it, or only looks; then gives back what was taken too long ago.
 WORKER = """
 import os, sys
-from moodmill.worker.celery_app import app
+from moodmill.worker.queue.celery_app import app
 with app.connection_for_read() as connection, app.amqp.TaskConsumer(connection, on_message=None) as consumer:
     consumer.register_callback(lambda body, message: None)
     consumer.consume()

@@ -9,12 +9,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from moodmill.worker import tuning
-from moodmill.worker.classifier import load_classifier
-from moodmill.worker.model import EmotionModel
-from moodmill.worker.repository import find_model
-from moodmill.worker.settings import WorkerSettings
-from moodmill.worker.tuning import Tuning, tuned
+from moodmill.worker.core.settings import WorkerSettings
+from moodmill.worker.inference import tuning
+from moodmill.worker.inference.classifier import load_classifier
+from moodmill.worker.inference.model import EmotionModel
+from moodmill.worker.inference.repository import find_model
+from moodmill.worker.inference.tuning import Tuning, tuned
 from tests.powercut import Recorder, left
 from tests.worker.builders import TEXTS, plain_probabilities, settings_for
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from moodmill.worker.watchdog import STALLED_STATUS, Watchdog
+from moodmill.worker.core.watchdog import STALLED_STATUS, Watchdog
 
 
 def test_a_step_is_overdue_once_it_takes_longer_than_the_limit() -> None:
@@ -29,7 +29,7 @@ def test_a_step_that_raises_is_over() -> None:
 
 PROGRAM = """
 import ctypes, logging, sys, time
-from moodmill.worker.watchdog import Watchdog
+from moodmill.worker.core.watchdog import Watchdog
 logging.basicConfig()
 with Watchdog(float(sys.argv[1])) as watchdog:
     for _ in range(int(sys.argv[3])):

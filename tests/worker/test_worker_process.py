@@ -13,15 +13,15 @@ import psutil
 import pytest
 import redis
 
-from moodmill.db.errors import WorkerError
-from moodmill.db.ledger import count_done
-from moodmill.db.store import Store
-from moodmill.worker.broker import give_back, send_chunk, waiting_messages
-from moodmill.worker.celery_app import app, worker_arguments
-from moodmill.worker.envelope import TASK
-from moodmill.worker.message import VERSION, ChunkMessage
-from moodmill.worker.mill import MAX_TRIES
-from moodmill.worker.supervisor import Supervisor
+from moodmill.db.core.errors import WorkerError
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.ledger import count_done
+from moodmill.worker.queue.broker import give_back, send_chunk, waiting_messages
+from moodmill.worker.queue.celery_app import app, worker_arguments
+from moodmill.worker.queue.envelope import TASK
+from moodmill.worker.queue.message import VERSION, ChunkMessage
+from moodmill.worker.runtime.mill import MAX_TRIES
+from moodmill.worker.runtime.supervisor import Supervisor
 from tests.support import ROOT, clean_environment, make_model, wait_until
 from tests.worker.builders import (
     POISON,

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import logsigmoid
 
-from moodmill.worker.segments import Pooling, independence
+from moodmill.worker.inference.segments import Pooling, independence
 from moodmill.worker.training.encoder import output_layer
 
 #: Weight of the squared distance from "no change", in positive examples: a rare emotion's scale stays near 1.

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from moodmill.db.atomicfile import atomic_file, make_folder, sync_folder, sync_tree
-from moodmill.db.errors import SettingError
+from moodmill.db.core.atomicfile import atomic_file, make_folder, sync_folder, sync_tree
+from moodmill.db.core.errors import SettingError
 
 #: Stands in the model's folder as long as the training has not ended.
 CHECKPOINTS: Final = "checkpoints"

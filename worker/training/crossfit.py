@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import SourceError
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import SourceError
 from moodmill.worker.training.calibration import fit_calibration
 from moodmill.worker.training.evaluation import Answers
 from moodmill.worker.training.joining import halvings, sized, to_fit, together

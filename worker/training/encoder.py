@@ -8,11 +8,11 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import ModelError
-from moodmill.worker.model import positions
-from moodmill.worker.model_folder import require_encoder
-from moodmill.worker.repository import FILES, fetch
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import ModelError
+from moodmill.worker.inference.model import positions
+from moodmill.worker.inference.model_folder import require_encoder
+from moodmill.worker.inference.repository import FILES, fetch
 from moodmill.worker.training.emoji import add_symbols
 from moodmill.worker.training.layers import freeze
 from moodmill.worker.training.recipe import MINILM, Recipe

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from moodmill.db.errors import ModelError
-from moodmill.worker.classifier import load_classifier
-from moodmill.worker.repository import ModelFiles
-from moodmill.worker.segments import MAX_SEGMENT, Pooling, pool
-from moodmill.worker.settings import WorkerSettings
-from moodmill.worker.tokens import TextTokenizer
+from moodmill.db.core.errors import ModelError
+from moodmill.worker.core.settings import WorkerSettings
+from moodmill.worker.inference.classifier import load_classifier
+from moodmill.worker.inference.repository import ModelFiles
+from moodmill.worker.inference.segments import MAX_SEGMENT, Pooling, pool
+from moodmill.worker.inference.tokens import TextTokenizer
 from moodmill.worker.training.calibration import Calibration, sigmoid
 
 #: Comments handed to the classifier at once; it sorts them by length.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moodmill.db.errors import SettingError
+from moodmill.db.core.errors import SettingError
 
 
 @dataclass(frozen=True, kw_only=True)

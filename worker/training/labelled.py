@@ -12,9 +12,9 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import SourceError
-from moodmill.worker.repository import fetch
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import SourceError
+from moodmill.worker.inference.repository import fetch
 
 Split = Literal["train", "dev"]
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from moodmill.db.errors import SettingError
+from moodmill.db.core.errors import SettingError
 
 #: Where the number of an encoder's layer stands in the names of its parameters.
 _LAYER: Final = re.compile(r"\.layers?\.(\d+)\.")

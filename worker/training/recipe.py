@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
 
-from moodmill.db.errors import SettingError
-from moodmill.worker.segments import MIN_SEGMENT
+from moodmill.db.core.errors import SettingError
+from moodmill.worker.inference.segments import MIN_SEGMENT
 from moodmill.worker.training.folds import Fold
 from moodmill.worker.training.labelled import GOEMOTIONS
 
@@ -62,7 +62,7 @@ class Recipe:
     #: Tokens of a comment that are read in training.
     max_tokens: int = 512
     #: Tokens that the model reads of a text at once when it is used, special ones included: a longer text is read in
-    #: segments of whole sentences (moodmill.worker.segments). None: as many as it read in training.
+    #: segments of whole sentences (moodmill.worker.inference.segments). None: as many as it read in training.
     segment_tokens: int | None = None
     seed: int = 7
     #: Store the weights as fp16, half the size: probabilities move by about 0.001 at the most.

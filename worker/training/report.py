@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
-from moodmill.db.emotions import EMOTIONS
+from moodmill.db.core.emotions import EMOTIONS
 
 #: Bins of equal width over [0, 1] in which probabilities are compared with observed shares.
 BINS: Final = 15

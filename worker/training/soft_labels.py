@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import SourceError
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import SourceError
 from moodmill.worker.training.labelled import read_columns
 
 

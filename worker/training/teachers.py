@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import SettingError
-from moodmill.worker.repository import find_model
-from moodmill.worker.settings import WorkerSettings
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import SettingError
+from moodmill.worker.core.settings import WorkerSettings
+from moodmill.worker.inference.repository import find_model
 from moodmill.worker.training.evaluation import classify_all
 from moodmill.worker.training.labelled import Labelled, Split, read_split
 from moodmill.worker.training.recipe import read_recipe

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.schema import UtcDateTime
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.schema import UtcDateTime
 
 revision = "0001"
 down_revision = None

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from moodmill.db.emotions import EMOTIONS
+from moodmill.db.core.emotions import EMOTIONS
 
 revision = "0003"
 down_revision = "0002"

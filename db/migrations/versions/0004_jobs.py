@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from moodmill.db.schema import UtcDateTime
+from moodmill.db.database.schema import UtcDateTime
 
 revision = "0004"
 down_revision = "0003"

@@ -3,10 +3,10 @@
 import sqlalchemy as sa
 from alembic import op
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.partitions import create_first_parts, make_months
-from moodmill.db.schema import UtcDateTime
-from moodmill.db.views import drop_views
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.schema import UtcDateTime
+from moodmill.db.database.views import drop_views
+from moodmill.db.results.partitions import create_first_parts, make_months
 
 revision = "0005"
 down_revision = "0004"

@@ -48,7 +48,7 @@ def raise_device_error() -> None:
 
 
 def read_and_write_next_version() -> None:
-    module: Any = sys.modules["moodmill.worker.message"]
+    module: Any = sys.modules["moodmill.worker.queue.message"]
     module.VERSION += 1
     this_version = module.ChunkMessage.to_json
     module.ChunkMessage.to_json = lambda message: this_version(message) | {"version": module.VERSION}
@@ -129,10 +129,10 @@ def spoil_message(_: ModuleType, faults: Sequence[Fault]) -> None:
 
 
 SPOILED = {
-    "moodmill.worker.model": spoil_model,
-    "moodmill.worker.mill": spoil_mill,
-    "moodmill.db.ledger": spoil_ledger,
-    "moodmill.worker.message": spoil_message,
+    "moodmill.worker.inference.model": spoil_model,
+    "moodmill.worker.runtime.mill": spoil_mill,
+    "moodmill.db.ledger.ledger": spoil_ledger,
+    "moodmill.worker.queue.message": spoil_message,
 }
 
 

@@ -14,15 +14,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sqlalchemy import select, text
 
-from moodmill.db.comment import Comment
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.entries import Chunk, Cut, DeadLetter
-from moodmill.db.ledger import Ledger
-from moodmill.db.letters import dead_letters
-from moodmill.db.reads import status
-from moodmill.db.schema import comment_emotion, run, source
-from moodmill.producers.opening import open_run
-from moodmill.producers.options import RunOptions
+from moodmill.db.analytics.reads import status
+from moodmill.db.core.comment import Comment
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.schema import comment_emotion, run, source
+from moodmill.db.ledger.entries import Chunk, Cut, DeadLetter
+from moodmill.db.ledger.ledger import Ledger
+from moodmill.db.ledger.letters import dead_letters
+from moodmill.producers.runs.opening import open_run
+from moodmill.producers.runs.options import RunOptions
 from tests.faults.points.setup import Setup
 from tests.faults.simulation import Simulation
 from tests.worker.builders import plain_probabilities

@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from moodmill.db.store import Store
-from moodmill.worker.celery_app import worker_arguments
+from moodmill.db.database.store import Store
+from moodmill.worker.queue.celery_app import worker_arguments
 from tests.faults.points.struck import Plan
 from tests.faults.points.warm import OF_COMMANDS, OF_WORKERS, Started, Warm
 from tests.faults.scene import Database

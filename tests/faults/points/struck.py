@@ -41,8 +41,8 @@ PACKAGE: Final = ROOT / "moodmill"
 OURS: Final = tuple(f"{PACKAGE / name}{os.sep}" for name in ("cli", "db", "producers", "worker"))
 #: Places that all operations of a layer go through, which tell nothing.
 SHARED: Final = (
-    *(str(PACKAGE / "db" / name) for name in ("answers.py", "store.py")),
-    *(str(PACKAGE / "worker" / name) for name in ("__main__.py", "connections.py", "transport.py")),
+    *(str(PACKAGE / "db" / "database" / name) for name in ("answers.py", "store.py")),
+    *(str(PACKAGE / "worker" / name) for name in ("__main__.py", "queue/connections.py", "queue/transport.py")),
 )
 PLACES: Final = 1
 #: What each new connection to Redis begins with, in whatever state of the ledger.

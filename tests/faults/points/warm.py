@@ -27,15 +27,16 @@ OF_COMMANDS: Final = (
     "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "pydantic_settings", "redis", "rich.console",
     "rich.progress", "rich.table", "sqlalchemy", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite",
     "sqlalchemy.orm", "sqlite3",
-    "moodmill.cli.dead", "moodmill.cli.export", "moodmill.cli.label", "moodmill.cli.schedule", "moodmill.db.export",
-    "moodmill.db.jobs", "moodmill.db.letters", "moodmill.producers.labelling", "moodmill.producers.newrows",
-    "moodmill.producers.nightly", "moodmill.worker.health",
+    "moodmill.cli.dead", "moodmill.cli.export", "moodmill.cli.label", "moodmill.cli.schedule",
+    "moodmill.db.analytics.export", "moodmill.db.ledger.jobs", "moodmill.db.ledger.letters",
+    "moodmill.producers.runs.labelling", "moodmill.producers.schedule.newrows", "moodmill.producers.schedule.nightly",
+    "moodmill.worker.queue.health",
 )  # fmt: skip
 #: What workers do, besides.
 OF_WORKERS: Final = (
     "celery.apps.worker", "celery.bin.worker", "celery.concurrency.thread", "celery.worker.consumer",
     "celery.worker.worker", "huggingface_hub", "tokenizers", "torch", "transformers",
-    "transformers.models.bert.modeling_bert", "moodmill.worker.task",
+    "transformers.models.bert.modeling_bert", "moodmill.worker.runtime.task",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from moodmill.db.emotions import EMOTIONS
+from moodmill.db.core.emotions import EMOTIONS
 from moodmill.worker.training.soft_labels import SoftLabels, write_soft_labels
 from moodmill.worker.training.targets import Targets
 from moodmill.worker.training.trainingset import TrainingSet

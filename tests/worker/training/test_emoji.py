@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from moodmill.worker.repository import BUNDLED
+from moodmill.worker.inference.repository import BUNDLED
 from moodmill.worker.training.emoji import symbols
 from moodmill.worker.training.encoder import Encoder, load_encoder
 from moodmill.worker.training.recipe import Recipe

@@ -9,10 +9,10 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import ModelError
-from moodmill.worker.classifier import load_classifier
-from moodmill.worker.repository import find_model
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import ModelError
+from moodmill.worker.inference.classifier import load_classifier
+from moodmill.worker.inference.repository import find_model
 from moodmill.worker.training.encoder import load_encoder, output_layer
 from moodmill.worker.training.fine_tuning import fine_tune
 from moodmill.worker.training.recipe import Recipe

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import moodmill.worker.training.evaluation as evaluation
-from moodmill.db.errors import ModelError
-from moodmill.worker.repository import find_model
+from moodmill.db.core.errors import ModelError
+from moodmill.worker.inference.repository import find_model
 from moodmill.worker.training.evaluation import classify_all
 from tests.worker.builders import POISON, make_poisoned, plain_probabilities, settings_for
 

@@ -14,9 +14,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import SettingError
-from moodmill.worker.repository import BUNDLED, find_model
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import SettingError
+from moodmill.worker.inference.repository import BUNDLED, find_model
 from moodmill.worker.training.checkpoints import CHECKPOINTS, KEPT
 from moodmill.worker.training.fine_tuning import fine_tune
 from moodmill.worker.training.labelled import read_split
@@ -152,7 +152,7 @@ def start(recipe: Recipe, out: Path) -> subprocess.Popen[bytes]:
     program = (
         "import sys\nfrom pathlib import Path\nimport moodmill.worker.training.trainer as trainer\n"
         "trainer.CHECKPOINT_STEPS = 20\n"
-        "from moodmill.worker.settings import WorkerSettings\n"
+        "from moodmill.worker.core.settings import WorkerSettings\n"
         "from moodmill.worker.training.fine_tuning import fine_tune\n"
         "from moodmill.worker.training.recipe import read_recipe\n"
         "fine_tune(read_recipe(Path(sys.argv[1])), Path(sys.argv[2]), WorkerSettings(), lambda _: None)\n"

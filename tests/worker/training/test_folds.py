@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from moodmill.db.errors import SettingError
+from moodmill.db.core.errors import SettingError
 from moodmill.worker.training.labelled import Labelled
 from moodmill.worker.training.recipe import Recipe
 from moodmill.worker.training.soft_labels import SoftLabels

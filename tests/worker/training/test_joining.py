@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from moodmill.worker.segments import Pooling
+from moodmill.worker.inference.segments import Pooling
 from moodmill.worker.training import crossfit
 from moodmill.worker.training.calibration import fit_calibration
 from moodmill.worker.training.crossfit import Ask, by_size, cross_fit, differences

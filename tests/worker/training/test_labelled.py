@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import SourceError
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import SourceError
 from moodmill.worker.training.labelled import Labelled, read_labelled, read_split
 from tests.support import clean_environment
 

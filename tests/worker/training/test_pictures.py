@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from moodmill.db.emotions import EMOTIONS
+from moodmill.db.core.emotions import EMOTIONS
 from moodmill.worker.training.pictures import draw_curves, draw_reliability
 from moodmill.worker.training.report import judge
 

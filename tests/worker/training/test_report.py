@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
-from moodmill.db.emotions import EMOTIONS
+from moodmill.db.core.emotions import EMOTIONS
 from moodmill.worker.training.report import BINS, expected_calibration_error, judge, reliability
 
 RANDOM = np.random.default_rng(2)

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from moodmill.db.emotions import EMOTIONS
-from moodmill.db.errors import SourceError
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import SourceError
 from moodmill.worker.training.soft_labels import read_soft_labels
 from tests.worker.training.conftest import write_soft
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moodmill.db.errors import SettingError
-from moodmill.worker.segments import Segmentation, write_segmentation
+from moodmill.db.core.errors import SettingError
+from moodmill.worker.inference.segments import Segmentation, write_segmentation
 from moodmill.worker.training.labelled import read_split
 from moodmill.worker.training.recipe import Recipe
 from moodmill.worker.training.soft_labels import SoftLabels

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from moodmill.db.errors import SettingError
+from moodmill.db.core.errors import SettingError
 from moodmill.worker.training.encoder import BIAS, Encoder, load_encoder, output_layer
 from moodmill.worker.training.examples import Curriculum, Examples
 from moodmill.worker.training.labelled import read_split

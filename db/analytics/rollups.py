@@ -1,0 +1,222 @@
+"""The roll-ups: sums by day and month that dashboards read, brought up to date by what changed.
+
+Whoever adds rows marks their days, in the same transaction. `refresh` takes the marks of a day away and then, in the
+same transaction, adds up the day anew: the rows of a mark that it took are there, and a mark that comes later stays. So
+the sums are exact after late and repeated comments and after a kill. Those of a day of which comments were let go
+(moodmill.db.analytics.retention) stay as they were: the day is closed.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final, Literal
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Date,
+    Double,
+    Select,
+    Table,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    union,
+)
+
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.schema import (
+    closed_day,
+    comment_emotion,
+    rollup_day,
+    rollup_mark,
+    rollup_subreddit_day,
+    rollup_subreddit_month,
+)
+from moodmill.db.database.store import Store
+from moodmill.db.results.models import is_above, thresholds_of
+
+logger = logging.getLogger(__name__)
+
+Grain = Literal["day", "month"]
+#: In this order: months are added up from days.
+GRAINS: Final[tuple[Grain, ...]] = ("day", "month")
+
+#: One process at a time adds up; others write and read meanwhile.
+ALONE: Final = text(f"lock table {rollup_subreddit_day.name} in share row exclusive mode")
+#: Comments, sums and counts: what the tables have in common.
+_MEASURES: Final = ("comments", *(f"sum_{name}" for name in EMOTIONS), *(f"above_{name}" for name in EMOTIONS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """A day, or the month that begins with it, of one model; the start is None for comments of an unknown time."""
+
+    grain: Grain
+    model: str
+    start: date | None
+
+    def __str__(self) -> str:
+        if self.start is None:
+            return f"{self.grain} unknown"
+        return f"{self.start:%Y-%m-%d}" if self.grain == "day" else f"{self.start:%Y-%m}"
+
+
+def mark_all(store: Store) -> None:
+    """Mark every day that has rows or sums: for rows that came in or went without a mark."""
+    rows = comment_emotion.c
+    utc = rows.created_at if store.is_sqlite else func.timezone("UTC", rows.created_at)
+    days = union(
+        select(rows.model, func.date(utc, type_=Date)), select(rollup_day.c.model, rollup_day.c.day)
+    ).subquery()
+    with store.writing() as connection:
+        marks = select(literal("day"), *days.c)
+        connection.execute(insert(rollup_mark).from_select(["grain", "model", "start"], marks))
+
+
+def stale(store: Store) -> list[Period]:
+    """Return the periods whose roll-ups are behind the rows."""
+    with store.reading() as connection:
+        return _stale(connection)
+
+
+def close_days(connection: Connection, since: date, before: date) -> None:
+    """Leave the sums of these days as they are from now on, in the transaction that lets their comments go.
+
+    That must be alone, by `be_alone`, and no comments of these days may come in until it ends.
+    """
+    for period in _stale(connection):
+        if period.grain == "day" and period.start is not None and since <= period.start < before:
+            _add_up(connection, period)
+    days = rollup_day.c
+    there = exists().where(closed_day.c.model == days.model, closed_day.c.day == days.day)
+    ended = select(days.model, days.day).where(days.day >= since, days.day < before, ~there)
+    connection.execute(insert(closed_day).from_select(["model", "day"], ended))
+
+
+def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) -> int:
+    """Bring the roll-ups up to date; return how many days and months were added up anew, each of which `on_done` hears.
+
+    Each is a transaction of its own: one that is stopped in the middle is left to the next call.
+    """
+    done = late = 0
+    for grain in GRAINS:
+        for period in (one for one in stale(store) if one.grain == grain):
+            with store.writing() as connection:
+                be_alone(connection)
+                late += not _add_up(connection, period)
+            on_done(period)
+            done += 1
+    if late:
+        logger.warning(
+            "comments of %d days came in after others of these days were let go: no roll-up counts them", late
+        )
+    return done
+
+
+def _stale(connection: Connection) -> list[Period]:
+    key = (rollup_mark.c.grain, rollup_mark.c.model, rollup_mark.c.start)
+    rows = connection.execute(select(*key).distinct().order_by(*key))
+    return [Period(grain=row.grain, model=row.model, start=row.start) for row in rows]
+
+
+def be_alone(connection: Connection) -> None:
+    """Have this transaction be the only one that adds up."""
+    if connection.dialect.name != "sqlite":  # where whoever writes is alone
+        connection.execute(ALONE)
+
+
+def _add_up(connection: Connection, period: Period) -> bool:
+    """Add up a period anew; return False where it is a closed day, with comments that came in afterwards."""
+    marks = rollup_mark.c
+    mine = (marks.grain == period.grain) & (marks.model == period.model) & _is(marks.start, period.start)
+    connection.execute(delete(rollup_mark).where(mine))
+    model, start = period.model, period.start
+    if period.grain == "month":
+        _add_up_month(connection, model, start)
+        return True
+    connection.execute(insert(rollup_mark).values(grain="month", model=model, start=start and start.replace(day=1)))
+    closed = (closed_day.c.model == model) & (closed_day.c.day == start)
+    if start is not None and connection.scalar(select(exists().where(closed))):
+        return not connection.scalar(select(exists().where(_of_day(model, start))))
+    _add_up_day(connection, model, start)
+    return True
+
+
+def _of_day(model: str, day: date | None) -> ColumnElement[bool]:
+    after, created_at = _later(day, 1), comment_emotion.c.created_at
+    of_day = _within(created_at, day and _midnight(day), after and _midnight(after))
+    return (comment_emotion.c.model == model) & of_day
+
+
+def _add_up_day(connection: Connection, model: str, day: date | None) -> None:
+    rows, days = comment_emotion.c, rollup_subreddit_day.c
+    measures = _measures(thresholds_of(connection, model))
+    fresh = _select(model, day, rows.subreddit, *measures).where(_of_day(model, day))
+    _replace(connection, rollup_subreddit_day, rollup_subreddit_day.c.day, model, day, fresh.group_by(rows.subreddit))
+    every = _select(model, day, *sums_of(rollup_subreddit_day)).where(days.model == model, _is(days.day, day))
+    _replace(connection, rollup_day, rollup_day.c.day, model, day, every.group_by(days.model))
+
+
+def _add_up_month(connection: Connection, model: str, month: date | None) -> None:
+    days, table = rollup_subreddit_day.c, rollup_subreddit_month
+    after = _later(month, 31)
+    after = after and after.replace(day=1)
+    of_month = (days.model == model) & _within(days.day, month, after)
+    fresh = _select(model, month, days.subreddit, *sums_of(rollup_subreddit_day)).where(of_month)
+    _replace(connection, table, table.c.month, model, month, fresh.group_by(days.subreddit))
+
+
+def _select(model: str, start: date | None, *columns: ColumnElement[Any]) -> Select[Any]:
+    return select(literal(model), literal(start, Date), *columns)
+
+
+def _replace(
+    connection: Connection, table: Table, period: Column[Any], model: str, start: date | None, rows: Select[Any]
+) -> None:
+    """Put rows in the place of those that a table has of this model and period."""
+    connection.execute(delete(table).where(table.c.model == model, _is(period, start)))
+    connection.execute(insert(table).from_select([column.name for column in table.c], rows))
+
+
+def _measures(thresholds: Mapping[str, float]) -> list[ColumnElement[Any]]:
+    """What is added up of comments, in the order of the tables' columns."""
+    rows = comment_emotion.c
+    # PostgreSQL would add up singles in a single.
+    sums = [func.sum(cast(rows[name], Double)) for name in EMOTIONS]
+    counts = [func.sum(case((is_above(name, thresholds[name]), 1), else_=0)) for name in EMOTIONS]
+    return [func.count(), *sums, *counts]
+
+
+def sums_of(table: Table) -> list[ColumnElement[Any]]:
+    """What is added up of finer sums, in the order of the tables' columns."""
+    return [func.sum(table.c[name]) for name in _MEASURES]
+
+
+def _later(start: date | None, days: int) -> date | None:
+    """Return a day later on; None after the last day that there is."""
+    return None if start is None or start > date.max - timedelta(days=days) else start + timedelta(days=days)
+
+
+def _within(column: ColumnElement[Any], start: Any, stop: Any) -> ColumnElement[bool]:
+    if start is None:
+        return column.is_(None)
+    after: ColumnElement[bool] = column >= start
+    return after if stop is None else after & (column < stop)
+
+
+def _is(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    # "is not distinct from" would say the same, and PostgreSQL would use no index for it
+    return column.is_(None) if value is None else column == value
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

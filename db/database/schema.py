@@ -1,0 +1,299 @@
+"""The tables. Migrations make them; a test holds the two against each other."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+from moodmill.db.core.emotions import EMOTIONS
+
+metadata = MetaData()
+#: Of chunks: what is left to do.
+_LEFT: Final = text("state <> 'done'")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC, always aware in Python. SQLite has no zones: there it is the naive UTC time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+#: A row a run: what is labelled and how. `options` is JSON: filters, columns, chunk size, model.
+run = Table(
+    "run",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("options", Text, nullable=False),
+    #: Files that folders held and that were passed over: JSON, their names by reason.
+    Column("passed_over", Text),
+    #: Set when every source was read to its end (or to its error): no chunk is added any more.
+    Column("sealed_at", UtcDateTime),
+)
+
+#: A row a file of a run. The fingerprint tells whether it is still the file that the run began with.
+source = Table(
+    "source",
+    metadata,
+    Column("run_id", Text, ForeignKey("run.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    #: Bytes up to where its records are in chunks; null where nobody said.
+    Column("bytes_read", BigInteger),
+    Column("ended", Boolean, nullable=False, default=False),
+    Column("error", Text),
+    #: How it is read, as that was found when the run began: JSON. So it is read alike whenever it is read again.
+    Column("layout", Text),
+)
+
+#: A row a chunk: the records [first, stop) of one source. A chunk that replays dead letters holds no new record.
+chunk = Table(
+    "chunk",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("source_number", Integer, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("stop", BigInteger, nullable=False),
+    Column("records", Integer, nullable=False),
+    #: Of these records, how many are comments to classify; the others are skips and dead letters already.
+    Column("comments", Integer, nullable=False),
+    Column("replay", Boolean, nullable=False, default=False),
+    Column("state", Text, nullable=False),
+    Column("classified", Integer, nullable=False, default=0),
+    #: Result rows that were not in the store before.
+    Column("new_rows", Integer, nullable=False, default=0),
+    Column("error", Text),
+    Column("done_at", UtcDateTime),
+    #: How many worker processes began it; noted before each try, so that one that kills its worker is known.
+    Column("tries", Integer, nullable=False, server_default="0"),
+    #: The names of these processes, with blanks between; the last one began it last.
+    Column("worker", Text),
+    #: When it became pending, the last time; null of chunks older than this column.
+    Column("added_at", UtcDateTime),
+    ForeignKeyConstraint(["run_id", "source_number"], ["source.run_id", "source.number"]),
+    CheckConstraint("state in ('pending', 'done', 'failed')", name="chunk_state"),
+    Index("chunk_by_state", "run_id", "state"),
+    # What is watched all the time.
+    Index("chunk_left", "state", "added_at", sqlite_where=_LEFT, postgresql_where=_LEFT),
+)
+
+#: Records that a chunk passed over, counted by reason.
+skipped = Table(
+    "skipped",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("chunk_number", Integer, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("n", Integer, nullable=False),
+    ForeignKeyConstraint(["run_id", "chunk_number"], ["chunk.run_id", "chunk.number"]),
+)
+
+#: What is said of records of a chunk, whatever became of them: how many, by kind, and an example.
+note = Table(
+    "note",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("chunk_number", Integer, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("n", Integer, nullable=False),
+    Column("example", Text),
+    ForeignKeyConstraint(["run_id", "chunk_number"], ["chunk.run_id", "chunk.number"]),
+)
+
+#: Records that could be neither classified nor passed over. Gone from here once a replay classified them.
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("source_number", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    #: "read": the payload is the record as it came; "classify": it is the comment, as JSON.
+    Column("stage", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    #: The chunk that replays it just now.
+    Column("replay_chunk", Integer),
+    ForeignKeyConstraint(["run_id", "source_number"], ["source.run_id", "source.number"]),
+    UniqueConstraint("run_id", "source_number", "position", name="dead_letter_record"),
+)
+
+#: The models that have labelled into this store. The one that is shown is the one whose rows the views hold.
+model = Table(
+    "model",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("shown", Boolean, nullable=False),
+    Index("model_shown", "shown", unique=True, sqlite_where=text("shown"), postgresql_where=text("shown")),
+)
+
+#: What a model calls an emotion present: probability above its threshold.
+model_threshold = Table(
+    "model_threshold",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("emotion", Text, primary_key=True),
+    Column("emotion_group", Text, nullable=False),
+    Column("threshold", REAL, nullable=False),
+)
+
+#: A row a comment and model: the 27 probabilities as the model gave them. In PostgreSQL partitioned by the month of
+#: `created_at` (moodmill.db.results.partitions): so the time is part of what tells rows apart, in SQLite as well.
+comment_emotion = Table(
+    "comment_emotion",
+    metadata,
+    Column("comment_id", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("subreddit", Text),
+    Column("author", Text),
+    Column("created_at", UtcDateTime),
+    *(Column(name, REAL, nullable=False) for name in EMOTIONS),
+    #: Tokens that the model saw, special ones included.
+    Column("tokens", Integer, nullable=False),
+    #: Whether the text was longer than the model's limit and only its beginning was classified.
+    Column("truncated", Boolean, nullable=False),
+    #: Kept only if the run asked for it.
+    Column("text", Text),
+    #: Tells another text under the same id (moodmill.db.core.comment.text_hash); null of rows older than this column.
+    Column("text_hash", Integer),
+    #: Parts that the text was read in, each up to the model's limit; null of rows older than this column.
+    Column("segments", Integer),
+    #: Why the model is not to be trusted on the text (moodmill.db.core.unsupported); null where nothing speaks against
+    #: it.
+    Column("unsupported", Text),
+    Index(
+        "comment_emotion_key",
+        "comment_id",
+        "model",
+        "created_at",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
+    # To SQLite no unknown time is like another.
+    Index(
+        "comment_emotion_undated_key", "comment_id", "model", unique=True, sqlite_where=text("created_at is null")
+    ).ddl_if(dialect="sqlite"),
+    # What is of one day is added up anew where something of it changed.
+    Index("comment_emotion_by_time", "created_at"),
+    Index("comment_emotion_by_subreddit", "subreddit", "created_at"),
+    postgresql_partition_by="range (created_at)",
+)
+
+
+def _rollup(name: str, *key: Column[Any]) -> Table:
+    """A table of sums over the comments of one model, and of what the columns of `key` say."""
+    return Table(
+        name,
+        metadata,
+        Column("model", Text, nullable=False),
+        *key,
+        Column("comments", BigInteger, nullable=False),
+        #: Sums of the probabilities.
+        *(Column(f"sum_{emotion}", Double, nullable=False) for emotion in EMOTIONS),
+        #: Comments whose probability is above the model's threshold.
+        *(Column(f"above_{emotion}", BigInteger, nullable=False) for emotion in EMOTIONS),
+        Index(
+            f"{name}_key", "model", *(column.name for column in key), unique=True, postgresql_nulls_not_distinct=True
+        ),
+    )
+
+
+#: Sums by day of `created_at`, in UTC, and subreddit. A day or subreddit that nobody knows is null.
+rollup_subreddit_day = _rollup("rollup_subreddit_day", Column("day", Date), Column("subreddit", Text))
+#: The same by day, over all subreddits.
+rollup_day = _rollup("rollup_day", Column("day", Date))
+#: The same by month, which is named by its first day.
+rollup_subreddit_month = _rollup("rollup_subreddit_month", Column("month", Date), Column("subreddit", Text))
+
+#: A row for rows of a day, or days of a month, that were added since the roll-ups were brought up to date. It comes in
+#: with what it tells of, and is never changed: so none is lost between two transactions.
+rollup_mark = Table(
+    "rollup_mark",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    #: "day" or "month".
+    Column("grain", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("start", Date),
+    Index("rollup_mark_period", "grain", "model", "start"),
+)
+
+#: Days of a model of which comments were let go. Their roll-ups stay as they were then.
+closed_day = Table(
+    "closed_day", metadata, Column("model", Text, primary_key=True), Column("day", Date, primary_key=True)
+)
+
+#: A row each time that a job of the schedule was begun.
+job_run = Table(
+    "job_run",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    #: When the process that runs it last said that it lives.
+    Column("alive_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("state", Text, nullable=False),
+    #: What came of it, in a line.
+    Column("outcome", Text),
+    CheckConstraint("state in ('running', 'succeeded', 'failed', 'stopped', 'lost')", name="job_run_state"),
+    # However many processes try: one job runs once at a time.
+    Index(
+        "job_run_running",
+        "job",
+        unique=True,
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
+    ),
+    Index("job_run_by_start", "job", "started_at"),
+)
+
+#: Which runs a job has made.
+job_label = Table(
+    "job_label",
+    metadata,
+    Column("run_id", Text, ForeignKey("run.id"), primary_key=True),
+    Column("job", Text, nullable=False),
+    #: Of a run over new rows of a table: the last of them, as JSON. The job goes on behind that of its latest run.
+    Column("watermark", Text),
+    #: Whether an outcome of the job told what came of it.
+    Column("told", Boolean, nullable=False, server_default=text("false")),
+)

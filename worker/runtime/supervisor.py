@@ -1,0 +1,174 @@
+"""Keeps a worker process running: where one dies in work, another starts; where none can work, it is told."""
+
+import logging
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from moodmill.db.core.errors import BrokerError, WorkerError
+from moodmill.worker.queue.broker import forget_process
+from moodmill.worker.queue.celery_app import celery_command, worker_arguments
+from moodmill.worker.telemetry.logs import last_word_in
+
+logger = logging.getLogger(__name__)
+
+#: Exit statuses of a worker that cannot load, as sysexits.h numbers them: for want of a store, and for good.
+UNAVAILABLE_STATUS: Final = 69
+UNUSABLE_STATUS: Final = 78
+#: Seconds a worker gets to finish the chunks in work, after which it is killed; they stay pending in the ledger.
+STOP_TIMEOUT_S: Final = 60
+#: Workers that may die in a row without that a chunk was finished. One chunk alone may cost two.
+MAX_DEATHS: Final = 10
+#: Seconds before another starts: after the first death, and at most.
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 30.0
+#: Seconds between two looks at the worker.
+LOOK_S: Final = 0.2
+
+
+class Supervisor:
+    """A worker process, replaced when it dies; in a session of its own, which a terminal's Ctrl-C does not reach."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        log: Path | None = None,
+        app: str = "moodmill.worker",
+        arguments: tuple[str, ...] = (),
+        count_done: Callable[[], int] = lambda: 0,
+        on_death: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start what `celery -A APP worker` starts, with these settings added to the environment.
+
+        `log` takes what it says, which else goes where ours goes. `count_done` tells how many chunks are done, by which
+        a worker that dies again and again is known from one that gets on; `on_death` is called before another starts.
+        """
+        self._environment = {**os.environ, **environment, "MOODMILL_EXIT_WITH_PARENT": "1"}
+        self._log = log
+        self._app = app
+        self._arguments = arguments
+        self._count_done = count_done
+        self._on_death = on_death
+        self._done = 0
+        self._deaths = 0
+        self._ever_died = False
+        self._start_at: float | None = None
+        self._told_to_stop = False
+        self._process = self._start()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the worker that was started last."""
+        return self._process.pid
+
+    def check(self) -> None:
+        """Start another worker where the last one died. Raises WorkerError with its last word when that is no use."""
+        if self._start_at is not None:
+            if time.monotonic() >= self._start_at:
+                self._start_at = None
+                self._process = self._start()
+            return
+        status = self._process.poll()
+        if status is not None:
+            self._bury(status)
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """End the worker: let it finish the chunks it has, or kill it; these are pending in the ledger then."""
+        self.signal(signal.SIGKILL if at_once else signal.SIGTERM)
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
+
+    def signal(self, number: int) -> None:
+        """Hand a signal on to the worker, which is its last."""
+        self._told_to_stop = True
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Keep a worker running until one ends well or after a signal; return its exit status.
+
+        Raises WorkerError as `check` does.
+        """
+        while True:
+            if self._told_to_stop and self._start_at is not None:  # nothing runs, and nothing shall
+                return 0
+            status = self._process.poll()
+            if status == 0 or (status is not None and self._told_to_stop):
+                return status if status >= 0 else 128 - status  # as shells say it
+            self.check()
+            time.sleep(LOOK_S)
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        output = self._log.open("wb") if self._log else None
+        try:
+            return subprocess.Popen(
+                celery_command(self._app, worker_arguments(self._arguments)),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+                start_new_session=True,
+                env=self._environment,
+            )
+        finally:
+            if output:
+                output.close()
+
+    def _bury(self, status: int) -> None:
+        if self._process.stdin:
+            self._process.stdin.close()
+        word = self._last_word(status)
+        first = not self._ever_died
+        if status in (0, UNUSABLE_STATUS) or (status == UNAVAILABLE_STATUS and first):
+            raise WorkerError(f"the worker ended: {word}")
+        done = self._count_done()
+        self._deaths = 1 if done > self._done or first else self._deaths + 1
+        self._done, self._ever_died = done, True
+        if self._deaths > MAX_DEATHS:
+            raise WorkerError(f"{self._deaths} workers in a row died and finished no chunk, the last one: {word}")
+        try:
+            forget_process(self._process.pid)  # else its chunks would count as in the hands of a living worker
+        except BrokerError as error:
+            logger.debug("the last heartbeat of the worker that died stays: %s", error)
+        self._on_death()
+        pause = min(FIRST_PAUSE_S * 2 ** (self._deaths - 1), LONGEST_PAUSE_S)
+        logger.warning("the worker died (%s); another one starts in %g s", word, pause)
+        self._start_at = time.monotonic() + pause
+
+    def _last_word(self, status: int) -> str:
+        if status < 0:
+            return signal.Signals(-status).name
+        said = last_word_in(self._log.read_text(errors="replace")) if self._log else None
+        return said or f"status {status}"
+
+
+@contextmanager
+def local_worker(
+    environment: Mapping[str, str],
+    *,
+    app: str = "moodmill.worker",
+    patient: bool = True,
+    count_done: Callable[[], int] = lambda: 0,
+    on_death: Callable[[], None] = lambda: None,
+) -> Iterator[Supervisor]:
+    """Run a worker as long as the context lasts, or until this process dies; its log is kept as long.
+
+    A `patient` end lets it finish the chunks that it has in work, as a broker needs it that others use too.
+    """
+    with tempfile.TemporaryDirectory(prefix="moodmill-worker-") as folder:
+        log = Path(folder) / "worker.log"
+        worker = Supervisor(environment, log=log, app=app, count_done=count_done, on_death=on_death)
+        try:
+            yield worker
+        finally:
+            worker.stop(at_once=not patient)
