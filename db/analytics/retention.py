@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time
 
 from sqlalchemy import delete, func, select, text
 
-from moodmill.db.analytics.rollups import be_alone, close_days, refresh
+from moodmill.db.analytics.rollups import be_alone, freeze_days, refresh
 from moodmill.db.database.clock import shared_now
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
@@ -56,7 +56,7 @@ def _drop_parts(store: Store, before: date) -> Iterator[str]:
         with store.writing() as connection:
             be_alone(connection)
             connection.execute(text(f"lock table {part} in share row exclusive mode"))  # nobody adds to it meanwhile
-            close_days(connection, since, min(end, before))
+            freeze_days(connection, since, min(end, before))
             found = connection.execute(old, {"moment": _midnight(before)}).rowcount
         if found:
             yield called
@@ -67,7 +67,7 @@ def _drop_parts(store: Store, before: date) -> Iterator[str]:
             begin_change(connection)
             be_alone(connection)
             connection.execute(text(f"lock table only {comment_emotion.name} in access exclusive mode"))
-            close_days(connection, month, next_month(month))
+            freeze_days(connection, month, next_month(month))
             connection.execute(text(f"drop table if exists {part_of(month)}"))
         yield f"{month:%Y-%m}"
 
@@ -80,7 +80,7 @@ def _delete_months(store: Store, before: date) -> Iterator[str]:
             if first is None or first >= _midnight(before):
                 return
             end = min(next_month(first.date()), before)
-            close_days(connection, first.date(), end)
+            freeze_days(connection, first.date(), end)
             connection.execute(delete(comment_emotion).where(created_at < _midnight(end)))
         yield f"{first:%Y-%m}"
 

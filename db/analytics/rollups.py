@@ -88,14 +88,14 @@ def stale(store: Store) -> list[Period]:
         return _stale(connection)
 
 
-def close_days(connection: Connection, since: date, before: date) -> None:
+def freeze_days(connection: Connection, since: date, before: date) -> None:
     """Leave the sums of these days as they are from now on, in the transaction that lets their comments go.
 
     That must be alone, by `be_alone`, and no comments of these days may come in until it ends.
     """
     for period in _stale(connection):
         if period.grain == "day" and period.start is not None and since <= period.start < before:
-            _add_up(connection, period)
+            _aggregate(connection, period)
     days = rollup_day.c
     there = exists().where(closed_day.c.model == days.model, closed_day.c.day == days.day)
     ended = select(days.model, days.day).where(days.day >= since, days.day < before, ~there)
@@ -112,7 +112,7 @@ def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) ->
         for period in (one for one in stale(store) if one.grain == grain):
             with store.writing() as connection:
                 be_alone(connection)
-                late += not _add_up(connection, period)
+                late += not _aggregate(connection, period)
             on_done(period)
             done += 1
     if late:
@@ -134,20 +134,20 @@ def be_alone(connection: Connection) -> None:
         connection.execute(ALONE)
 
 
-def _add_up(connection: Connection, period: Period) -> bool:
+def _aggregate(connection: Connection, period: Period) -> bool:
     """Add up a period anew; return False where it is a closed day, with comments that came in afterwards."""
     marks = rollup_mark.c
     mine = (marks.grain == period.grain) & (marks.model == period.model) & _is(marks.start, period.start)
     connection.execute(delete(rollup_mark).where(mine))
     model, start = period.model, period.start
     if period.grain == "month":
-        _add_up_month(connection, model, start)
+        _aggregate_month(connection, model, start)
         return True
     connection.execute(insert(rollup_mark).values(grain="month", model=model, start=start and start.replace(day=1)))
     closed = (closed_day.c.model == model) & (closed_day.c.day == start)
     if start is not None and connection.scalar(select(exists().where(closed))):
         return not connection.scalar(select(exists().where(_of_day(model, start))))
-    _add_up_day(connection, model, start)
+    _aggregate_day(connection, model, start)
     return True
 
 
@@ -157,7 +157,7 @@ def _of_day(model: str, day: date | None) -> ColumnElement[bool]:
     return (comment_emotion.c.model == model) & of_day
 
 
-def _add_up_day(connection: Connection, model: str, day: date | None) -> None:
+def _aggregate_day(connection: Connection, model: str, day: date | None) -> None:
     rows, days = comment_emotion.c, rollup_subreddit_day.c
     measures = _measures(thresholds_of(connection, model))
     fresh = _select(model, day, rows.subreddit, *measures).where(_of_day(model, day))
@@ -166,7 +166,7 @@ def _add_up_day(connection: Connection, model: str, day: date | None) -> None:
     _replace(connection, rollup_day, rollup_day.c.day, model, day, every.group_by(days.model))
 
 
-def _add_up_month(connection: Connection, model: str, month: date | None) -> None:
+def _aggregate_month(connection: Connection, model: str, month: date | None) -> None:
     days, table = rollup_subreddit_day.c, rollup_subreddit_month
     after = _later(month, 31)
     after = after and after.replace(day=1)

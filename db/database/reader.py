@@ -28,7 +28,7 @@ _STATEMENTS: Final = (
 )
 
 
-def let_read(store: Store, role: str, password: str) -> None:
+def grant_reader(store: Store, role: str, password: str) -> None:
     """Make a role, or give one that is there this password, and let it read the views.
 
     A view that a migration made anew has no readers: this is for after each upgrade. Raises StoreError where the store

@@ -14,7 +14,7 @@ from moodmill.db.core.errors import RunError, StoreError
 from moodmill.db.database.schema import chunk, dead_letter, job_label, note, run, skipped, source
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.entries import Chunk, Cut, Note, Owner, Run, SourceFile, Waiting
-from moodmill.db.ledger.letters import bury
+from moodmill.db.ledger.letters import record_dead_letters
 from moodmill.db.ledger.written import read_layout, read_written_names, written_example, written_layout, written_names
 
 #: Processes that began a chunk, of which the ledger keeps the names.
@@ -113,7 +113,7 @@ class Ledger:
             with self._adding(run_id, added) as connection:
                 _insert_chunk(connection, run_id, added, cut.skipped)
                 _insert_notes(connection, run_id, added.number, cut.notes)
-                bury(connection, run_id, added.source_number, cut.dead)
+                record_dead_letters(connection, run_id, added.source_number, cut.dead)
                 if bytes_read is not None:
                     mine = {"run": run_id, "source": added.source_number}
                     connection.execute(_SET_SOURCE, {**mine, "bytes_read": bytes_read})

@@ -64,7 +64,7 @@ _BURIALS: Final = {
 }
 
 
-def bury(connection: Connection, run_id: str, source_number: int, dead: Sequence[DeadLetter]) -> None:
+def record_dead_letters(connection: Connection, run_id: str, source_number: int, dead: Sequence[DeadLetter]) -> None:
     """Write dead letters; one for a record that has one already replaces its error."""
     if not dead:
         return

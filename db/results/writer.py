@@ -22,7 +22,7 @@ from moodmill.db.database.schema import dead_letter
 from moodmill.db.database.store import Store
 from moodmill.db.ledger import ledger
 from moodmill.db.ledger.entries import DeadLetter, Note
-from moodmill.db.ledger.letters import bury, unclassified
+from moodmill.db.ledger.letters import record_dead_letters, unclassified
 from moodmill.db.results.copy import copy_rows
 from moodmill.db.results.dirty_periods import invalidate_days
 from moodmill.db.results.identity import find_other_texts, sqlite_time
@@ -108,7 +108,7 @@ def _store_chunk(
         written = write_rows(connection, classified)
         if written.new_rows:
             invalidate_days(connection, classified.model, (comment.created_at for comment in written.kept))
-        bury(connection, run_id, source_number, dead)  # takes those that died again out of the replay
+        record_dead_letters(connection, run_id, source_number, dead)  # takes those that died again out of the replay
         connection.execute(_REPLAYED, {"run": run_id, "chunk": number})
         ledger.finish(
             connection,

@@ -18,7 +18,7 @@ from celery.signals import celeryd_init
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.worker.inference.classifier import Outcome
 from moodmill.worker.queue.celery_app import app
-from moodmill.worker.runtime import mill
+from moodmill.worker.runtime import processor
 
 __all__ = ["app"]
 
@@ -56,4 +56,4 @@ class StandIn:
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def take_the_model_s_place(**_: object) -> None:
     """Make the worker that starts load the stand-in."""
-    mill.load_classifier = StandIn  # type: ignore[assignment,attr-defined]
+    processor.load_classifier = StandIn  # type: ignore[assignment,attr-defined]

@@ -9,7 +9,7 @@ from plotly import graph_objects
 from plotly.colors import sample_colorscale
 
 from moodmill.cli.printing import shortened
-from moodmill.db.analytics.portrait import Portrait, Tally
+from moodmill.db.analytics.summary import Summary, Tally
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF, GROUPS, Group
 
 #: Also in templates/report.css; they stay apart for the colour-blind.
@@ -42,20 +42,20 @@ def subreddit_name(subreddit: str | None) -> str:
     return "no subreddit" if subreddit is None else f"r/{subreddit}"
 
 
-def by_frequency(portrait: Portrait) -> list[str]:
+def by_frequency(summary: Summary) -> list[str]:
     """Return the emotions, the most frequent first: the order of the lines over time."""
-    return sorted(EMOTIONS, key=lambda name: (-portrait.total.above[EMOTIONS.index(name)], name))
+    return sorted(EMOTIONS, key=lambda name: (-summary.total.above[EMOTIONS.index(name)], name))
 
 
-def by_group(portrait: Portrait) -> list[str]:
+def by_group(summary: Summary) -> list[str]:
     """Return the emotions by group, and in it the most frequent first: the order of every other chart."""
-    ranked = by_frequency(portrait)
+    ranked = by_frequency(summary)
     return [name for members in GROUPS.values() for name in ranked if name in members]
 
 
-def shares(portrait: Portrait) -> dict[str, Any]:
+def shares(summary: Summary) -> dict[str, Any]:
     """Draw the share of comments in which each emotion is above the threshold."""
-    order, total = by_group(portrait), portrait.total
+    order, total = by_group(summary), summary.total
     figure = graph_objects.Figure()
     for group, names in GROUPS.items():
         mine = [name for name in order if name in names]
@@ -72,7 +72,7 @@ def shares(portrait: Portrait) -> dict[str, Any]:
             hoverinfo="text",
             hovertext=[
                 f"{_found(total, name)}<br>mean probability {total.means[EMOTIONS.index(name)]:.4f}"
-                f"<br>threshold {portrait.thresholds[name]:.3f}"
+                f"<br>threshold {summary.thresholds[name]:.3f}"
                 for name in mine
             ],
         )
@@ -81,13 +81,13 @@ def shares(portrait: Portrait) -> dict[str, Any]:
     return _finished(figure, height=len(order) * ROW + 50, bargap=0.25, showlegend=False)
 
 
-def over_time(portrait: Portrait) -> dict[str, Any]:
+def over_time(summary: Summary) -> dict[str, Any]:
     """Draw each emotion's share by day or month, and below it how many comments there are."""
-    periods = list(_with_gaps(portrait))
+    periods = list(_with_gaps(summary))
     days = [start.isoformat() for start, _ in periods]
-    shown = "%Y-%m" if portrait.grain == "month" else "%Y-%m-%d"
+    shown = "%Y-%m" if summary.grain == "month" else "%Y-%m-%d"
     figure = graph_objects.Figure()
-    for rank, name in enumerate(by_frequency(portrait)):
+    for rank, name in enumerate(by_frequency(summary)):
         figure.add_scatter(
             name=name,
             x=days,
@@ -126,11 +126,11 @@ def over_time(portrait: Portrait) -> dict[str, Any]:
     return _finished(figure, height=520)
 
 
-def by_subreddit(portrait: Portrait) -> dict[str, Any]:
+def by_subreddit(summary: Summary) -> dict[str, Any]:
     """Draw the emotions' shares in each subreddit, below those in all."""
-    order = by_group(portrait)
-    tallies = [("all comments", portrait.total)]
-    tallies += [(subreddit_name(name), one) for name, one in portrait.subreddits.items()]
+    order = by_group(summary)
+    tallies = [("all comments", summary.total)]
+    tallies += [(subreddit_name(name), one) for name, one in summary.subreddits.items()]
     figure = _heat_map(
         order,
         [f"{_plain(shortened(title, NAME))} {_soft(f'{one.comments:,}')}" for title, one in tallies],
@@ -140,10 +140,10 @@ def by_subreddit(portrait: Portrait) -> dict[str, Any]:
     return _finished(figure, height=len(tallies) * ROW + HEAD + FOOT)
 
 
-def together(portrait: Portrait) -> dict[str, Any]:
+def together(summary: Summary) -> dict[str, Any]:
     """Draw, of the comments with one emotion, the share with each other one; rows of few comments stay empty."""
-    order = by_group(portrait)
-    rows = [[_company(portrait, name, other) for other in order] for name in order]
+    order = by_group(summary)
+    rows = [[_company(summary, name, other) for other in order] for name in order]
     figure = _heat_map(
         order,
         [_coloured(name) for name in order],
@@ -153,9 +153,9 @@ def together(portrait: Portrait) -> dict[str, Any]:
     return _finished(figure, height=len(order) * ROW + HEAD + FOOT)
 
 
-def _company(portrait: Portrait, name: str, other: str) -> tuple[float | None, str]:
+def _company(summary: Summary, name: str, other: str) -> tuple[float | None, str]:
     """Return the share of the comments with one emotion that have another one too, if it says much; and a text."""
-    counts = portrait.together.pairs[EMOTIONS.index(name)]
+    counts = summary.together.pairs[EMOTIONS.index(name)]
     having, both = int(counts[EMOTIONS.index(name)]), int(counts[EMOTIONS.index(other)])
     if name == other or having < ENOUGH:
         return None, f"{having:,} comments with {name}"
@@ -181,15 +181,15 @@ def _coloured(name: str) -> str:
     return f'<span style="color:{COLOURS[GROUP_OF[name]]}">{name}</span>'
 
 
-def _with_gaps(portrait: Portrait) -> Iterator[tuple[date, Tally | None]]:
+def _with_gaps(summary: Summary) -> Iterator[tuple[date, Tally | None]]:
     """Yield the periods, and one of nothing after each whose next is missing: no line is drawn across it."""
-    starts = list(portrait.periods)
+    starts = list(summary.periods)
     for start, following in zip(starts, [*starts[1:], None], strict=True):
-        yield start, portrait.periods[start]
+        yield start, summary.periods[start]
         if following is None:
             return
-        after = start + timedelta(days=1 if portrait.grain == "day" else 31)
-        after = after if portrait.grain == "day" else after.replace(day=1)
+        after = start + timedelta(days=1 if summary.grain == "day" else 31)
+        after = after if summary.grain == "day" else after.replace(day=1)
         if after != following:
             yield after, None
 

@@ -55,7 +55,7 @@ class LazyGroup(click.Group):
 @click.version_option(version("moodmill"), prog_name="moodmill")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error. May stand anywhere in the command.")
 def moodmill(debug: bool) -> None:
-    """Grind comment dumps into emotions: all 27 GoEmotions probabilities of every comment, in a SQL store.
+    """Label comment dumps with emotions: all 27 GoEmotions probabilities of every comment, in a SQL store.
 
     \b
     On one machine:   moodmill label RC_2024-03.zst

@@ -99,10 +99,10 @@ def replay(ids: tuple[int, ...], run: str | None, with_worker: bool, as_json: bo
     with opened_store(retries=True) as store, observed():
         letters = list(list_dead_letters(store, run, ids))
         _require_all(ids, [letter.id for letter in letters])
-        workplace = labelling.Workplace(with_worker=with_worker)
+        runtime = labelling.Runtime(with_worker=with_worker)
         ids_of_runs = sorted({letter.run for letter in letters})
-        with interruptible(ids_of_runs), shown_progress(REMARKS, own_worker=workplace.starts_worker) as show_progress:
-            labelling.replay(store, letters, workplace, show_progress)
+        with interruptible(ids_of_runs), shown_progress(REMARKS, own_worker=runtime.starts_worker) as show_progress:
+            labelling.replay(store, letters, runtime, show_progress)
         runs = [status(store, one) for one in ids_of_runs]
         left = {letter.id: letter.error for letter in list_dead_letters(store, run, ids)}
     if as_json:

@@ -43,7 +43,7 @@ def demo(file: Path) -> None:
     with opened_store(create=True) as store:
         with interruptible(runs), shown_progress(REMARKS, own_worker=True) as show:
             options = RunOptions(keep_text=True, model_repo=BUNDLED_MODEL)
-            status = labelling.label(store, [SAMPLE], options, labelling.Workplace(), runs.append, show)
+            status = labelling.label(store, [SAMPLE], options, labelling.Runtime(), runs.append, show)
         _print_emotions(store, status.id)
         OUTPUT.print()
         print_status(status, store)

@@ -93,12 +93,12 @@ def _store() -> str:
 
 
 def _broker() -> str:
-    from moodmill.worker.queue.broker import broker_shown, check_broker, traffic
+    from moodmill.worker.queue.broker import broker_shown, check_broker, queue_statistics
     from moodmill.worker.queue.celery_app import settings
 
     if settings.redis_url is not None:
         check_broker()
-        strange = traffic().quarantined
+        strange = queue_statistics().quarantined
         return f"{broker_shown()}{f'; careful: {strange:,} {STRANGE}' if strange else ''}"
     from moodmill.worker.queue.celery_app import use_broker
     from moodmill.worker.queue.embedded import embedded_broker

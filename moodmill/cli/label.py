@@ -97,9 +97,9 @@ def resume(run: str, max_dead: float | None, with_worker: bool, as_json: bool) -
 
     with opened_store(retries=True) as store, observed():
         Ledger(store).run(run)  # an id that is none is told before anything starts
-        workplace = labelling.Workplace(with_worker=with_worker)
-        with interruptible([run]), shown_progress(REMARKS, own_worker=workplace.starts_worker) as show:
-            status = labelling.resume(store, run, workplace, show, max_dead)
+        runtime = labelling.Runtime(with_worker=with_worker)
+        with interruptible([run]), shown_progress(REMARKS, own_worker=runtime.starts_worker) as show:
+            status = labelling.resume(store, run, runtime, show, max_dead)
     _finish(store, status, as_json)
 
 
@@ -108,15 +108,15 @@ def _label(
 ) -> None:
     from moodmill.producers.runs import labelling
 
-    workplace = labelling.Workplace(with_worker=with_worker, wait=wait)
+    runtime = labelling.Runtime(with_worker=with_worker, wait=wait)
     runs: list[str] = []
     with (
         opened_store(create=True, retries=True) as store,
         observed(),
         interruptible(runs),
-        shown_progress(REMARKS, own_worker=workplace.starts_worker) as show,
+        shown_progress(REMARKS, own_worker=runtime.starts_worker) as show,
     ):
-        status = labelling.label(store, sources, options, workplace, runs.append, show, again=again)
+        status = labelling.label(store, sources, options, runtime, runs.append, show, again=again)
     _finish(store, status, as_json, wait=wait)
 
 

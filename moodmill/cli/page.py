@@ -1,4 +1,4 @@
-"""A portrait as one HTML page that needs nothing else: no server, no network, no font from elsewhere."""
+"""A summary as one HTML page that needs nothing else: no server, no network, no font from elsewhere."""
 
 import base64
 import hashlib
@@ -12,8 +12,8 @@ from plotly.offline import get_plotlyjs
 
 from moodmill.cli import charts
 from moodmill.cli.printing import shortened
-from moodmill.db.analytics.portrait import Portrait
 from moodmill.db.analytics.scope import Scope
+from moodmill.db.analytics.summary import Summary
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF, GROUPS
 
 #: How each page begins: what does not is no page of ours.
@@ -23,7 +23,7 @@ EXAMPLE: Final = 400
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
-def render(portrait: Portrait, made_at: datetime) -> str:
+def render(summary: Summary, made_at: datetime) -> str:
     """Return the page. Whatever comes from a dump is escaped; the page's own policy lets no other script run."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -36,21 +36,21 @@ def render(portrait: Portrait, made_at: datetime) -> str:
     scripts = {"plotly": get_plotlyjs(), "drawing": (_TEMPLATES / "report.js").read_text(encoding="utf-8")}
     return environment.get_template("report.html").render(
         mark=Markup(MARK),  # noqa: S704 - a constant
-        portrait=portrait,
+        summary=summary,
         made_at=made_at.astimezone(UTC),
         policy=" ".join(_digest(script) for script in scripts.values()),
         scripts={name: Markup(script) for name, script in scripts.items()},  # noqa: S704 - of Plotly, and our own
         style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own
-        chosen=_chosen(portrait.scope),
-        figures=_figures(portrait),
+        chosen=_chosen(summary.scope),
+        figures=_figures(summary),
         groups=GROUPS,
         group_of=GROUP_OF,
-        order=charts.by_group(portrait),
-        ranked=charts.by_frequency(portrait),
+        order=charts.by_group(summary),
+        ranked=charts.by_frequency(summary),
         seen=charts.SEEN,
         names=EMOTIONS,
         at={name: number for number, name in enumerate(EMOTIONS)},
-        company=_company(portrait),
+        company=_company(summary),
         example=EXAMPLE,
         enough=charts.ENOUGH,
     )
@@ -69,18 +69,18 @@ def _chosen(scope: Scope) -> str:
     return "; ".join(filter(None, parts))
 
 
-def _figures(portrait: Portrait) -> dict[str, dict[str, Any]]:
-    drawn = {"shares": charts.shares(portrait), "together": charts.together(portrait)}
-    if portrait.periods:
-        drawn["time"] = charts.over_time(portrait)
-    if portrait.subreddit_count:
-        drawn["subreddits"] = charts.by_subreddit(portrait)
+def _figures(summary: Summary) -> dict[str, dict[str, Any]]:
+    drawn = {"shares": charts.shares(summary), "together": charts.together(summary)}
+    if summary.periods:
+        drawn["time"] = charts.over_time(summary)
+    if summary.subreddit_count:
+        drawn["subreddits"] = charts.by_subreddit(summary)
     return drawn
 
 
-def _company(portrait: Portrait) -> tuple[str, str, float] | None:
+def _company(summary: Summary) -> tuple[str, str, float] | None:
     """Return the pair of emotions of which the first comes most often with the second, and how often."""
-    pairs = portrait.together.pairs
+    pairs = summary.together.pairs
     found = [
         (int(pairs[one, other]) / int(pairs[one, one]), EMOTIONS[one], EMOTIONS[other])
         for one in range(len(EMOTIONS))

@@ -53,9 +53,9 @@ def report(
     The page is one file that loads nothing from elsewhere. Counts are by whole days in UTC: --since and --until take
     days. An older page of the same name is replaced. --json prints the numbers, with or without a page.
     """
-    from moodmill.db.analytics.portrait import portray
     from moodmill.db.analytics.rollups import refresh, stale
     from moodmill.db.analytics.scope import Scope
+    from moodmill.db.analytics.summary import summarize
     from moodmill.db.core.filters import check_period, names_asked
     from moodmill.db.core.names import subreddit_key
     from moodmill.db.results.models import choose_model
@@ -73,7 +73,7 @@ def report(
                 "where it can be written"
             )
         refresh(store, lambda period: shown.update(f"added up {period}"))
-        portrait = portray(
+        summary = summarize(
             store,
             Scope(model=choose_model(store, model), subreddits=names, since=first, until=stop),
             subreddits=subreddits_shown,
@@ -83,13 +83,13 @@ def report(
         if out is not None:
             from moodmill.cli.page import render
 
-            page = render(portrait, datetime.now(UTC)).encode()
+            page = render(summary, datetime.now(UTC)).encode()
             with output_file(out) as file:
                 file.write(page)
     if as_json:
-        print_json(portrait.as_json())
+        print_json(summary.as_json())
     else:
-        OUTPUT.print(Text(f"{out}: {portrait.total.comments:,} comments"), soft_wrap=True)
+        OUTPUT.print(Text(f"{out}: {summary.total.comments:,} comments"), soft_wrap=True)
 
 
 def _check(out: Path) -> None:

@@ -97,21 +97,21 @@ def run_job(name: str, again: bool, as_json: bool) -> None:
     from moodmill.producers.runs import labelling
     from moodmill.producers.runs.options import run_defaults
     from moodmill.producers.runs.settings import ProducerSettings
-    from moodmill.producers.schedule import nightly
+    from moodmill.producers.schedule import job_runner
     from moodmill.producers.schedule.jobs import find_job
     from moodmill.worker.telemetry.logs import about
 
     job = find_job(read_settings(ProducerSettings).moodmill_jobs, name)
-    own_worker = labelling.Workplace().starts_worker
+    own_worker = labelling.Runtime().starts_worker
     with (
-        nightly.ending_told(name, job),
+        job_runner.ending_told(name, job),
         opened_store(create=True, retries=True) as store,
         observed(),
         about(job=name),
         stoppable(),
         shown_progress(REMARKS, own_worker=own_worker) as show,
     ):
-        outcome = nightly.run_job(store, name, job, run_defaults(), show, again=again)
+        outcome = job_runner.run_job(store, name, job, run_defaults(), show, again=again)
     if as_json:
         print_json({**vars(outcome), "succeeded": outcome.succeeded})
     else:

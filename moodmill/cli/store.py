@@ -36,9 +36,9 @@ def upgrade(reader: str | None, reader_password_file: Path | None) -> None:
         store.upgrade()
         _tell(f"{store.shown}: schema {before or 'none'} -> {store.current()}")
         if reader is not None:
-            from moodmill.db.database.reader import let_read
+            from moodmill.db.database.reader import grant_reader
 
-            let_read(store, reader, password)
+            grant_reader(store, reader, password)
             _tell(f"{store.shown}: {reader} may read the views")
 
 

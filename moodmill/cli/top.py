@@ -24,8 +24,8 @@ from moodmill.db.core.errors import MoodmillError
 
 if TYPE_CHECKING:
     from moodmill.db.analytics.backlog import RunPace
-    from moodmill.producers.schedule.overview import JobStanding, Overview
-    from moodmill.worker.queue.broker import Traffic
+    from moodmill.producers.schedule.status import JobStanding, Overview
+    from moodmill.worker.queue.broker import QueueStatistics
 
 #: Seconds between two looks.
 REFRESH_S: Final = 2.0
@@ -53,19 +53,19 @@ def top(once: bool, as_json: bool) -> None:
     from moodmill.db.database.store import Store
     from moodmill.producers.runs.settings import ProducerSettings
     from moodmill.producers.schedule.jobs import read_jobs
-    from moodmill.producers.schedule.overview import Lookout
+    from moodmill.producers.schedule.status import StatusCollector
     from moodmill.worker.queue.celery_app import settings
 
     file = read_settings(ProducerSettings).moodmill_jobs
     jobs = read_jobs(file) if file.exists() else {}
     with closing(Store(read_settings(StoreSettings).database_url)) as store:
-        lookout = Lookout(
+        collector = StatusCollector(
             store, jobs, with_broker=settings.redis_url is not None, with_runs=True, patience_s=PATIENCE_S
         )
         if not (once or as_json) and OUTPUT.is_terminal:
-            _watch(lambda: _view(store.shown, lookout.look()))
+            _watch(lambda: _view(store.shown, collector.look()))
             return
-        seen = lookout.look()
+        seen = collector.look()
     if as_json:
         print_json(_json(seen))
     else:
@@ -108,7 +108,9 @@ def _view(store: str, seen: "Overview") -> RenderableType:
     head = Table.grid(Column(style="bold", min_width=len("moodmill")), Column(overflow="fold"), padding=(0, 2))
     head.add_row("moodmill", f"{seen.at:%Y-%m-%d %H:%M:%S} UTC")
     head.add_row("store", _trouble(seen.store) if isinstance(seen.store, MoodmillError) else Text(store))
-    head.add_row("broker", _trouble(seen.broker) if isinstance(seen.broker, MoodmillError) else _traffic(seen.broker))
+    head.add_row(
+        "broker", _trouble(seen.broker) if isinstance(seen.broker, MoodmillError) else _queue_statistics(seen.broker)
+    )
     if isinstance(seen.store, MoodmillError):
         return head
     left = seen.store.backlog
@@ -126,7 +128,7 @@ def _trouble(error: MoodmillError) -> Text:
     return Text(" ".join(str(error).split()), style="red")
 
 
-def _traffic(found: "Traffic | None") -> str:
+def _queue_statistics(found: "QueueStatistics | None") -> str:
     if found is None:
         return "none named (REDIS_URL): each `moodmill label` brings its own"
     strange = f", {found.quarantined:,} messages in quarantine (see `moodmill doctor`)" if found.quarantined else ""

@@ -10,7 +10,7 @@ from typing import Final
 
 from moodmill.db.analytics.reads import RunStatus, status
 from moodmill.db.core.errors import RunError, StoreAwayError
-from moodmill.db.core.patience import patiently
+from moodmill.db.core.retry import with_retries
 from moodmill.db.core.settings import StoreSettings, read_settings
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.entries import Owner
@@ -25,7 +25,7 @@ from moodmill.producers.runs.settings import ProducerSettings
 from moodmill.producers.sources import Place
 from moodmill.producers.sources.spool import forget_spooled, spool
 from moodmill.worker.core.settings import NO_METRICS, WorkerSettings
-from moodmill.worker.queue.broker import check_broker, give_back
+from moodmill.worker.queue.broker import check_broker, requeue
 from moodmill.worker.queue.celery_app import use_broker
 from moodmill.worker.queue.embedded import embedded_broker
 from moodmill.worker.runtime.supervisor import local_worker
@@ -40,7 +40,7 @@ STDIN: Final = Path("-")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workplace:
+class Runtime:
     """Where the chunks go. With no broker named: an embedded one and a worker, for this run."""
 
     #: Start a worker for this run although a broker is named, which others may work for too.
@@ -80,7 +80,7 @@ class Workplace:
                         environment,
                         patient=embedded is None,
                         count_done=lambda: count_done(store),
-                        on_death=give_back if embedded else lambda: None,
+                        on_death=requeue if embedded else lambda: None,
                     )
                 )
 
@@ -98,7 +98,7 @@ def label(
     store: Store,
     sources: Sequence[Path | Place],
     options: RunOptions,
-    workplace: Workplace,
+    runtime: Runtime,
     on_run: Callable[[str], None],
     on_progress: OnProgress,
     owner: Owner | None = None,
@@ -113,7 +113,7 @@ def label(
     Raises a MoodmillError when it cannot begin or go on; what was done by then stays done, and `resume` does the rest.
     """
     settings = read_settings(ProducerSettings)
-    with workplace.open() as start_worker:
+    with runtime.open() as start_worker:
         spooled = spool(sys.stdin.buffer, settings.moodmill_spool) if STDIN in sources else None
         try:
             # What is piped in is meant, and its file is nobody else's.
@@ -125,7 +125,7 @@ def label(
                 forget_spooled(spooled)
             raise
         on_run(run_id)
-        return _drive(store, run_id, workplace, start_worker(store, options), on_progress, Feeder.feed)
+        return _drive(store, run_id, runtime, start_worker(store, options), on_progress, Feeder.feed)
 
 
 def _labelled_by_jobs(store: Store, options: RunOptions) -> dict[str, str]:
@@ -135,7 +135,7 @@ def _labelled_by_jobs(store: Store, options: RunOptions) -> dict[str, str]:
 
 
 def resume(
-    store: Store, run_id: str, workplace: Workplace, on_progress: OnProgress, max_dead: float | None = None
+    store: Store, run_id: str, runtime: Runtime, on_progress: OnProgress, max_dead: float | None = None
 ) -> RunStatus:
     """Finish a run: send what is not done again, read what is not read yet. Raises as `label`.
 
@@ -150,28 +150,26 @@ def resume(
         feeder.recover()
         feeder.feed()
 
-    with workplace.open() as start_worker:
+    with runtime.open() as start_worker:
         check = start_worker(store, _options(store, run_id))
-        return _drive(store, run_id, workplace, check, on_progress, finish, max_dead)
+        return _drive(store, run_id, runtime, check, on_progress, finish, max_dead)
 
 
-def replay(
-    store: Store, letters: Sequence[ListedLetter], workplace: Workplace, on_progress: OnProgress
-) -> list[RunStatus]:
+def replay(store: Store, letters: Sequence[ListedLetter], runtime: Runtime, on_progress: OnProgress) -> list[RunStatus]:
     """Classify dead letters anew, within the runs they come from; return how these stand afterwards."""
     unfinished = {letter.run for letter in letters if not status(store, letter.run).finished}
     if unfinished:
         raise RunError(f"run {', '.join(sorted(unfinished))} is not finished: `moodmill resume` it, then replay")
-    with workplace.open() as start_worker:
+    with runtime.open() as start_worker:
         runs = open_replay(store, letters)
         check = start_worker(store, _options(store, runs[0])) if runs else lambda: None
-        return [_drive(store, run_id, workplace, check, on_progress, Feeder.recover) for run_id in runs]
+        return [_drive(store, run_id, runtime, check, on_progress, Feeder.recover) for run_id in runs]
 
 
 def _drive(
     store: Store,
     run_id: str,
-    workplace: Workplace,
+    runtime: Runtime,
     check: Check,
     on_progress: OnProgress,
     work: Callable[[Feeder], None],
@@ -180,16 +178,16 @@ def _drive(
     with about(run=run_id):
         feeder = Feeder(store, run_id, read_settings(ProducerSettings), on_progress, check, max_dead)
         work(feeder)
-        if workplace.wait:
+        if runtime.wait:
             feeder.wait()
             feeder.roll_up()
 
         def end() -> RunStatus:
-            if workplace.wait:
+            if runtime.wait:
                 _forget_spooled_of(store, run_id)
             return status(store, run_id)
 
-        return patiently(end, StoreAwayError, time.sleep, f"run {run_id}")
+        return with_retries(end, StoreAwayError, time.sleep, f"run {run_id}")
 
 
 def _options(store: Store, run_id: str) -> RunOptions:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Snapshot:
     """What ledger and broker say of a run's chunks, by number."""
 
     #: The chunks that are pending, each with the worker that began it last, if one has.
@@ -38,7 +38,7 @@ class Recovery:
 
     _suspects: set[int] = field(default_factory=set)
 
-    def lost(self, look: Look) -> set[int]:
+    def lost(self, look: Snapshot) -> set[int]:
         """Return the chunks that were suspects at two looks in a row, and forget them: they are sent again."""
         suspects = look.suspects
         lost = suspects & self._suspects

@@ -11,7 +11,7 @@ from moodmill.db.analytics.rollups import refresh
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.errors import BrokerError, SourceError, StoreAwayError
 from moodmill.db.core.note_kinds import NOTHING_PASSED
-from moodmill.db.core.patience import patiently
+from moodmill.db.core.retry import with_retries
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.entries import Chunk, Note, Run, SourceFile
 from moodmill.db.ledger.ledger import Ledger
@@ -21,12 +21,12 @@ from moodmill.producers.runs.deadshare import DeadShare
 from moodmill.producers.runs.filtered_names import FilteredNames
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.reading import read_again
-from moodmill.producers.runs.recovery import Look, Recovery
+from moodmill.producers.runs.recovery import Recovery, Snapshot
 from moodmill.producers.runs.reopening import check_unchanged, open_again
 from moodmill.producers.runs.settings import ProducerSettings
 from moodmill.producers.sources import Layout
 from moodmill.producers.sources.record import Source
-from moodmill.worker.queue.broker import alive, give_back, held_chunks, send_chunk
+from moodmill.worker.queue.broker import alive, queue_snapshot, requeue, send_chunk
 from moodmill.worker.queue.message import ChunkMessage
 from moodmill.worker.telemetry.tracing import chunk_span
 
@@ -284,21 +284,21 @@ class Feeder:
                 # Nobody will finish it, so nobody waits for it; and what is left of the sources is read on.
                 self._stored(partial(self._ledger.fail, self._run.id, number, error))
 
-    def _find(self, lost: Collection[int], look: Look) -> dict[int, str]:
+    def _find(self, lost: Collection[int], look: Snapshot) -> dict[int, str]:
         """Take chunks out of the hands of dead workers; read and send again what the broker has lost altogether.
 
         Return why some cannot be read again, by number.
         """
         held = {number for number in lost if number in look.taken and number in look.pending}  # others have failed
         tags = [tag for number in held for tag in look.taken[number]]
-        self._sent_to(lambda: give_back(tags))
+        self._sent_to(lambda: requeue(tags))
         return self._send_again(set(lost) - held)
 
-    def _look(self) -> Look:
+    def _look(self) -> Snapshot:
         begun = self._stored(lambda: self._ledger.begun(self._run.id))
         pending = {number: worker for number, worker in begun.items() if number not in self._unsent}
-        held = held_chunks()
-        return Look(
+        held = queue_snapshot()
+        return Snapshot(
             pending=pending,
             queued={number for run, number in held.queued if run == self._run.id},
             taken={number: tags for (run, number), tags in held.taken.items() if run == self._run.id},
@@ -306,10 +306,10 @@ class Feeder:
         )
 
     def _stored(self, attempt: Callable[[], Answer]) -> Answer:
-        return patiently(attempt, StoreAwayError, self._sleep, f"run {self._run.id}")
+        return with_retries(attempt, StoreAwayError, self._sleep, f"run {self._run.id}")
 
     def _sent_to(self, attempt: Callable[[], Answer]) -> Answer:
-        return patiently(attempt, BrokerError, self._sleep, f"run {self._run.id}")
+        return with_retries(attempt, BrokerError, self._sleep, f"run {self._run.id}")
 
     def _sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds

@@ -18,7 +18,7 @@ from typing import Any, Final
 from celery.beat import ScheduleEntry, Scheduler
 
 from moodmill.db.core.errors import BrokerError, MoodmillError, StoreError
-from moodmill.db.core.patience import patiently
+from moodmill.db.core.retry import with_retries
 from moodmill.db.core.settings import StoreSettings, read_settings
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.jobs import LEASE, JobLedger, JobRun
@@ -26,10 +26,10 @@ from moodmill.producers.runs.options import run_defaults
 from moodmill.producers.runs.run import Progress
 from moodmill.producers.runs.settings import ProducerSettings
 from moodmill.producers.schedule.gauges import OverviewCollector
+from moodmill.producers.schedule.job_runner import StoppedError, ending_told, run_job
 from moodmill.producers.schedule.jobs import Job, find_job, read_jobs
-from moodmill.producers.schedule.nightly import StoppedError, ending_told, run_job
-from moodmill.producers.schedule.overview import Lookout
-from moodmill.worker.queue.broker import forget, sign_of_life
+from moodmill.producers.schedule.status import StatusCollector
+from moodmill.worker.queue.broker import forget, heartbeat_key
 from moodmill.worker.queue.celery_app import app, settings
 from moodmill.worker.runtime.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
 from moodmill.worker.telemetry.exposition import exposed
@@ -93,7 +93,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
     def tick(self, *arguments: Any, **named: Any) -> Any:
         """Begin what is due, and give a sign of life: what says that the schedule goes on is that it looked."""
         try:
-            sign_of_life(self._name, "beat")
+            heartbeat_key(self._name, "beat")
         except BrokerError as error:
             logger.debug("no sign of life: %s", error)
         self._disbelieve()
@@ -135,7 +135,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         try:
             job = find_job(read_settings(ProducerSettings).moodmill_jobs, name)
             with ending_told(name, job):
-                patiently(store.prepare, StoreError, self._pause, f"job {name}")
+                with_retries(store.prepare, StoreError, self._pause, f"job {name}")
                 if run_job(store, name, job, run_defaults(), self._go_on).busy:
                     # Its process may be gone, which shows only after a while.
                     self._pause(LEASE.total_seconds())
@@ -160,8 +160,8 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
 def _shown(jobs: Mapping[str, Job]) -> Iterator[None]:
     """Show metrics of this process, and of store and broker, as long as the context lasts. Raises SettingError."""
     store = Store(read_settings(StoreSettings).database_url, settings.moodmill_stall_seconds)
-    lookout = Lookout(store, jobs, with_broker=settings.redis_url is not None, with_runs=False)
-    with closing(store), exposed(settings.moodmill_metrics, OverviewCollector(lookout)):
+    collector = StatusCollector(store, jobs, with_broker=settings.redis_url is not None, with_runs=False)
+    with closing(store), exposed(settings.moodmill_metrics, OverviewCollector(collector)):
         yield
 
 

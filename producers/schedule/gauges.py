@@ -8,8 +8,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from moodmill.db.core.errors import MoodmillError
-from moodmill.producers.schedule.overview import JobStanding, Lookout, Stored
-from moodmill.worker.queue.broker import Traffic
+from moodmill.producers.schedule.status import JobStanding, StatusCollector, Stored
+from moodmill.worker.queue.broker import QueueStatistics
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ _OF_JOB: Final = {
 class OverviewCollector(Collector):
     """Asks store and broker when it is asked. A server that is away is moodmill_up 0, and a line in the log."""
 
-    def __init__(self, lookout: Lookout) -> None:
-        self._lookout = lookout
+    def __init__(self, collector: StatusCollector) -> None:
+        self._lookout = collector
         self._away: set[str] = set()
 
     def describe(self) -> list[Metric]:
@@ -54,7 +54,7 @@ class OverviewCollector(Collector):
                 up.add_metric([part], float(not isinstance(found, MoodmillError)))
                 self._tell(part, found)
         yield up
-        if isinstance(seen.broker, Traffic):
+        if isinstance(seen.broker, QueueStatistics):
             yield from _gauges(_OF_BROKER, seen.broker)
         if isinstance(seen.store, Stored):
             left = seen.store.backlog

@@ -15,7 +15,7 @@ from moodmill.bench.stages import forward_flops, padding
 from moodmill.db.core.errors import SourceError
 from moodmill.worker.inference.repository import find_model
 from moodmill.worker.inference.tokens import Segment
-from moodmill.worker.runtime import mill
+from moodmill.worker.runtime import processor
 from tests.support import moodmill_here
 from tests.support import write_dump as dump_of
 from tests.worker.builders import TEXTS, plain_probabilities, settings_for
@@ -64,9 +64,9 @@ def test_the_way_without_a_model_is_measured_into_a_store_that_is_named(postgres
 
 
 def test_the_stand_in_is_in_the_worker_alone_not_where_it_is_imported() -> None:
-    loader = mill.load_classifier  # type: ignore[attr-defined]
+    loader = processor.load_classifier  # type: ignore[attr-defined]
     importlib.reload(standin)
-    assert mill.load_classifier is loader  # type: ignore[attr-defined]
+    assert processor.load_classifier is loader  # type: ignore[attr-defined]
 
 
 def test_an_unknown_peer_is_refused_with_the_known_ones(tmp_path: Path) -> None:

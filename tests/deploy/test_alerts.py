@@ -17,7 +17,7 @@ from moodmill.db.database.store import Store
 from moodmill.producers.runs import metrics as producers_metrics
 from moodmill.producers.schedule.gauges import OverviewCollector
 from moodmill.producers.schedule.jobs import Job
-from moodmill.producers.schedule.overview import Lookout
+from moodmill.producers.schedule.status import StatusCollector
 from moodmill.worker.queue.celery_app import app, use_broker
 from moodmill.worker.telemetry import metrics as worker_metrics
 from moodmill.worker.telemetry.exposition import exposed
@@ -35,7 +35,7 @@ ITS_OWN = {"up"}
 def overview(sqlite_store: Store, own_redis_url: str) -> Iterator[OverviewCollector]:
     before, nightly = str(app.conf.broker_url), Job(cron="15 3 * * *", files=["dumps"])
     use_broker(own_redis_url)
-    yield OverviewCollector(Lookout(sqlite_store, {"nightly": nightly}, with_broker=True, with_runs=False))
+    yield OverviewCollector(StatusCollector(sqlite_store, {"nightly": nightly}, with_broker=True, with_runs=False))
     use_broker(before)
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import text
 from moodmill.bench.dashboards import DASHBOARDS, PanelQuery, panel_queries
 from moodmill.db.analytics.rollups import refresh
 from moodmill.db.core.emotions import EMOTIONS
-from moodmill.db.database.reader import let_read
+from moodmill.db.database.reader import grant_reader
 from moodmill.db.database.store import Store
 from moodmill.db.results.models import register_model
 from tests.conftest import postgres_database
@@ -55,7 +55,7 @@ def reader(postgres_server: str) -> Iterator[Store]:
         stored(store, classified(given, matrix(ROWS)))
         refresh(store)
         role = str(store.url.database)
-        let_read(store, role, "password")
+        grant_reader(store, role, "password")
         reading = Store(store.url.set(username=role).render_as_string(hide_password=False))
         yield reading
         reading.close()

@@ -171,12 +171,18 @@ def test_a_chunk_is_one_trace_from_producer_to_worker(observed: Observed) -> Non
     for steps in by_trace.values():
         parents = {name: span.parent_span_id for name, (_, span) in steps.items()}
         ids = {name: span.span_id for name, (_, span) in steps.items()}
-        grind = ids["grind"]
-        assert parents == {"send": b"", "grind": ids["send"], "tokenise": grind, "forward": grind, "write": grind}
+        process = ids["process"]
+        assert parents == {
+            "send": b"",
+            "process": ids["send"],
+            "tokenise": process,
+            "forward": process,
+            "write": process,
+        }
         services = {name: service for name, (service, _) in steps.items()}
         assert services == {**dict.fromkeys(steps, "moodmill-worker"), "send": "moodmill-producer"}
         chunks = [
             {one.key: one.value.int_value for one in steps[name][1].attributes}["moodmill.chunk"]
-            for name in ("send", "grind")
+            for name in ("send", "process")
         ]
         assert chunks[0] == chunks[1]

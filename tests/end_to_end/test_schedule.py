@@ -25,7 +25,7 @@ from moodmill.producers.runs import labelling
 from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.sample import SAMPLE
-from moodmill.producers.schedule import nightly
+from moodmill.producers.schedule import job_runner
 from moodmill.worker.runtime.supervisor import local_worker
 from tests.end_to_end.conftest import Fleet
 from tests.support import clean_environment, free_port, moodmill, moodmill_here, wait_until, write_dump
@@ -181,7 +181,7 @@ def test_what_was_labelled_is_told_although_the_roll_ups_could_not_be_brought_up
         raise StoreError("a long query is under way")
 
     write_dump(folder / "dumps" / "RC_2034-01.ndjson", ["one", "two"], author=folder.name)
-    monkeypatch.setattr(nightly, "refresh", busy)
+    monkeypatch.setattr(job_runner, "refresh", busy)
     said = run(folder, fleet)
     assert (said["succeeded"], said["comments"], len(said["runs"])) == (False, 2, 1)
     assert "long query" in " ".join(said["errors"])

@@ -158,7 +158,7 @@ def test_the_url_may_stand_in_the_file_of_settings_and_without_one_the_table_is_
 
 
 def test_many_rows_come_in_several_runs(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("moodmill.producers.schedule.newrows.FILE_ROWS", 3)
+    monkeypatch.setattr("moodmill.producers.schedule.incremental.FILE_ROWS", 3)
     shop.add(range(7))
     assert shop.run()["comments"] == 7
     assert shop.runs == [(3, 1), (3, 1), (1, 1)]
@@ -220,7 +220,7 @@ def test_rows_whose_file_is_damaged_are_read_from_the_table_again(shop: Shop, mo
 
 
 def test_a_broker_that_is_away_fails_the_job_and_costs_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("moodmill.producers.schedule.newrows.FILE_ROWS", 3)
+    monkeypatch.setattr("moodmill.producers.schedule.incremental.FILE_ROWS", 3)
     broker = shop.settings["REDIS_URL"]
     shop.settings["REDIS_URL"] = f"redis://127.0.0.1:{free_port()}"
     shop.add(range(7))

@@ -23,7 +23,7 @@ from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import chunk, comment_emotion
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.letters import dead_letters
-from moodmill.worker.queue.broker import give_back
+from moodmill.worker.queue.broker import requeue
 from moodmill.worker.queue.celery_app import app, use_broker
 from tests import support
 from tests.clocks import INJECT, clock_of, set_clock
@@ -244,7 +244,7 @@ class Scene:
         """Give back what workers hold, dead ones and living ones, as the visibility timeout would."""
         before = str(app.conf.broker_url)
         use_broker(self.broker.url)
-        give_back()
+        requeue()
         use_broker(before)
 
     def emptied(self) -> bool:

@@ -25,7 +25,7 @@ from moodmill.producers.runs.chunks import RecordRange, cut_records
 from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.reading import read_again
-from moodmill.producers.runs.recovery import Look, Recovery
+from moodmill.producers.runs.recovery import Recovery, Snapshot
 from moodmill.producers.runs.reopening import open_again
 
 #: Comments of a chunk.
@@ -123,7 +123,7 @@ class Producer:
             self.send_again(unfinished - (set(look.pending) - look.suspects), look)
         return bool(unfinished)
 
-    def send_again(self, lost: set[int], look: Look) -> None:
+    def send_again(self, lost: set[int], look: Snapshot) -> None:
         if not lost:
             return
         simulation = self._simulation
@@ -219,11 +219,11 @@ class Simulation:
         self.workers[self.workers.index(worker)] = Worker(name=f"host:{self._names}", simulation=self)
         self._names += 1
 
-    def look(self) -> Look:
+    def look(self) -> Snapshot:
         taken: dict[int, list[str]] = {}
         for tag, message in self.broker.taken.items():
             taken.setdefault(message.number, []).append(str(tag))
-        return Look(
+        return Snapshot(
             pending=self.ledger.begun(self.run),
             queued={message.number for message in self.broker.queue},
             taken=taken,

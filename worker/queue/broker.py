@@ -57,7 +57,7 @@ def waiting_messages() -> int:
         return int(client.llen(QUEUE)) + int(client.hlen("unacked"))
 
 
-class Traffic(NamedTuple):
+class QueueStatistics(NamedTuple):
     """What is in the broker, in numbers."""
 
     #: Chunks in the queue.
@@ -70,10 +70,10 @@ class Traffic(NamedTuple):
     quarantined: int
 
 
-def traffic() -> Traffic:
+def queue_statistics() -> QueueStatistics:
     """Count what is in the broker, in one connection."""
     with _client() as client:
-        return Traffic(
+        return QueueStatistics(
             queued=int(client.llen(QUEUE)),
             taken=int(client.hlen("unacked")),
             workers=_count_workers(client),
@@ -81,7 +81,7 @@ def traffic() -> Traffic:
         )
 
 
-class Held(NamedTuple):
+class QueueSnapshot(NamedTuple):
     """The chunks that the broker has, as (run, number)."""
 
     queued: set[tuple[str, int]]
@@ -99,7 +99,7 @@ class _Envelope(msgspec.Struct):
     headers: _Headers
 
 
-def held_chunks() -> Held:
+def queue_snapshot() -> QueueSnapshot:
     """Return which chunks lie in the broker. Reads all messages: for when nothing moves."""
     queued: set[tuple[str, int]] = set()
     taken: dict[tuple[str, int], list[str]] = defaultdict(list)
@@ -112,7 +112,7 @@ def held_chunks() -> Held:
         for tag, item in client.hscan_iter(f"{KEY_PREFIX}unacked", count=PAGE):
             if chunk := _chunk_of(item, tuple[_Envelope, str, str]):
                 taken[chunk].append(tag.decode(errors="replace"))
-    return Held(queued=queued, taken=dict(taken))
+    return QueueSnapshot(queued=queued, taken=dict(taken))
 
 
 def _chunk_of(item: bytes, kind: Any) -> tuple[str, int] | None:
@@ -124,7 +124,7 @@ def _chunk_of(item: bytes, kind: Any) -> tuple[str, int] | None:
     return read_name(envelope.headers.argsrepr)
 
 
-def sign_of_life(name: str, part: Part = "worker") -> None:
+def heartbeat_key(name: str, part: Part = "worker") -> None:
     """Note that a part, named HOST:…, lives, for LIFE_S."""
     with _client() as client:
         client.set(f"{part}:{name}", 1, ex=LIFE_S)
@@ -163,7 +163,7 @@ def workers_alive() -> int:
         return _count_workers(client)
 
 
-def give_back(tags: Iterable[str] | None = None) -> None:
+def requeue(tags: Iterable[str] | None = None) -> None:
     """Put messages that workers took and did not acknowledge back into the queue: these, or all there are."""
     try:
         with app.connection_for_write() as connection:

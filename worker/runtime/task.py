@@ -18,9 +18,9 @@ from moodmill.db.core.errors import MoodmillError, RunError, StoreError
 from moodmill.db.core.settings import StoreSettings, read_settings
 from moodmill.worker.queue.celery_app import app, settings
 from moodmill.worker.queue.envelope import TASK
+from moodmill.worker.queue.heartbeat import Heartbeat
 from moodmill.worker.queue.message import NewerMessageError, read_message
-from moodmill.worker.queue.pulse import Pulse
-from moodmill.worker.runtime.mill import Mill, StoppingError
+from moodmill.worker.runtime.processor import ChunkProcessor, StoppingError
 from moodmill.worker.runtime.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
 from moodmill.worker.telemetry.exposition import exposed
 from moodmill.worker.telemetry.logs import last_word, set_subject
@@ -33,7 +33,7 @@ LEFT_PAUSE_S: Final = 2.0
 #: Runs that are named as unknown to the store, at most.
 MAX_UNKNOWN_RUNS: Final = 1_000
 
-_mill: Mill | None = None
+_processor: ChunkProcessor | None = None
 #: Runs whose messages are left to other workers, as this one's store does not know them.
 _unknown_runs: Final[set[str]] = set()
 #: What runs as long as the process does: the model's threads, the signs of life, the metrics.
@@ -43,7 +43,7 @@ _life: Final = ExitStack()
 @app.task(name=TASK)  # type: ignore[untyped-decorator]
 def classify(received: Any) -> None:
     """Classify one chunk. Returns once its results are committed; only then does Celery acknowledge it."""
-    if _mill is None:
+    if _processor is None:
         raise RuntimeError("the task runs in a worker process: it was called before the model was loaded")
     set_subject()  # of the chunk before: Celery logs what came of it in this thread, after us
     try:
@@ -51,8 +51,8 @@ def classify(received: Any) -> None:
         set_subject(run=message.run, chunk=message.number)
         started = time.monotonic()
         headers = {header: classify.request.get(header) for header in HEADERS}
-        with chunk_span("grind", headers, run=message.run, chunk=message.number, comments=len(message.comments)):
-            _mill.grind(message)
+        with chunk_span("process", headers, run=message.run, chunk=message.number, comments=len(message.comments)):
+            _processor.process(message)
         seconds = time.monotonic() - started
         logger.info("chunk %s/%d: %d comments in %.1f s", message.run, message.number, len(message.comments), seconds)
     except NewerMessageError as error:
@@ -82,7 +82,7 @@ def _name_unknown_run(run: str, error: RunError) -> None:
 @worker_init.connect  # type: ignore[untyped-decorator]
 def load(**_: Any) -> None:
     """Load and warm the model before the first chunk is taken; end the process when that fails."""
-    global _mill
+    global _processor
     # Why a message goes back is said above, and not with a traceback each time.
     logging.getLogger(trace.__name__).addFilter(lambda record: record.msg != trace.LOG_REJECTED.strip())
     logging.getLogger(request.__name__).addFilter(_in_a_line)
@@ -92,8 +92,8 @@ def load(**_: Any) -> None:
         _life.enter_context(traced("moodmill-worker"))
         # First, for whoever watches: to load a model, and to measure a processor, takes minutes where it is new.
         _life.enter_context(exposed(settings.moodmill_metrics))
-        _mill = _life.enter_context(Mill(settings, read_settings(StoreSettings)))
-        _life.enter_context(Pulse(_mill.name))
+        _processor = _life.enter_context(ChunkProcessor(settings, read_settings(StoreSettings)))
+        _life.enter_context(Heartbeat(_processor.name))
     except Exception as error:
         # Celery swallows exceptions of signal receivers, but not SystemExit: a worker without a model must not consume.
         reason = str(error) if isinstance(error, MoodmillError) else f"{type(error).__name__}: {error}"
@@ -104,14 +104,14 @@ def load(**_: Any) -> None:
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def announce(**_: Any) -> None:
-    if _mill is not None:
-        logger.info("the model %s is loaded; waiting for chunks", _mill.model)
+    if _processor is not None:
+        logger.info("the model %s is loaded; waiting for chunks", _processor.model)
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def stop_waiting(**_: Any) -> None:
-    if _mill is not None:
-        _mill.stop_waiting()
+    if _processor is not None:
+        _processor.stop_waiting()
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]

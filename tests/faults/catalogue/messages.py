@@ -5,7 +5,7 @@ from typing import Final
 
 from tests.faults.catalogue.fault import QUEUE, SHORT_QUEUE, fault
 from tests.faults.scene import Scene
-from tests.worker.test_transport import MALFORMED
+from tests.worker.queue.test_transport import MALFORMED
 
 #: Where an operator looks at what is none of ours.
 _STRAY: Final = "look at the list `moodmill:quarantine`; name a database of moodmill's own"

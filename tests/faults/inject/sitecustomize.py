@@ -98,16 +98,16 @@ def spoil_model(module: ModuleType, faults: Sequence[Fault]) -> None:
     module.EmotionModel.probabilities = probabilities
 
 
-def spoil_mill(module: ModuleType, faults: Sequence[Fault]) -> None:
-    healthy = module.Mill.grind
+def spoil_processor(module: ModuleType, faults: Sequence[Fault]) -> None:
+    healthy = module.ChunkProcessor.process
 
-    def grind(self: Any, message: Any) -> None:
+    def process(self: Any, message: Any) -> None:
         healthy(self, message)
         for fault in faults:
             if fault.when == "stored":
                 fault.strike()
 
-    module.Mill.grind = grind
+    module.ChunkProcessor.process = process
 
 
 def spoil_ledger(module: ModuleType, faults: Sequence[Fault]) -> None:
@@ -130,7 +130,7 @@ def spoil_message(_: ModuleType, faults: Sequence[Fault]) -> None:
 
 SPOILED = {
     "moodmill.worker.inference.model": spoil_model,
-    "moodmill.worker.runtime.mill": spoil_mill,
+    "moodmill.worker.runtime.processor": spoil_processor,
     "moodmill.db.ledger.ledger": spoil_ledger,
     "moodmill.worker.queue.message": spoil_message,
 }

@@ -29,8 +29,8 @@ OF_COMMANDS: Final = (
     "sqlalchemy.orm", "sqlite3",
     "moodmill.cli.dead", "moodmill.cli.export", "moodmill.cli.label", "moodmill.cli.schedule",
     "moodmill.db.analytics.export", "moodmill.db.ledger.jobs", "moodmill.db.ledger.letters",
-    "moodmill.producers.runs.labelling", "moodmill.producers.schedule.newrows", "moodmill.producers.schedule.nightly",
-    "moodmill.worker.queue.health",
+    "moodmill.producers.runs.labelling", "moodmill.producers.schedule.incremental",
+    "moodmill.producers.schedule.job_runner", "moodmill.worker.queue.health",
 )  # fmt: skip
 #: What workers do, besides.
 OF_WORKERS: Final = (

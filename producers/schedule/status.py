@@ -1,0 +1,152 @@
+"""How everything stands, as store and broker know it: for metrics that Prometheus fetches, and for `moodmill top`.
+
+Each of the two is asked in a thread of its own: one that hangs costs whoever looks some seconds, and not the answer of
+the other.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Generic, TypeVar
+
+from moodmill.db.analytics.backlog import Backlog, RunPace, backlog, runs_under_way
+from moodmill.db.core.errors import BrokerError, MoodmillError, StoreError
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.jobs import ENDED, JobLedger, JobRun
+from moodmill.producers.schedule.jobs import Job
+from moodmill.worker.queue.broker import QueueStatistics, broker_shown, queue_statistics
+
+#: Seconds that an answer is waited for.
+PATIENCE_S: Final = 5.0
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobStanding:
+    """How a job of the schedule stands."""
+
+    #: When it is due next.
+    due: datetime
+    #: Seconds since it was due, where it has neither succeeded since nor is at work; else 0.
+    overdue_s: float
+    #: The last time that it was begun, that it ended, and that it succeeded.
+    begun: JobRun | None
+    ended: JobRun | None
+    succeeded: JobRun | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What the store says."""
+
+    backlog: Backlog
+    runs: tuple[RunPace, ...]
+    jobs: Mapping[str, JobStanding]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """What store and broker say. In the place of what one cannot say is why; None of a broker that nobody named."""
+
+    at: datetime
+    store: Stored | MoodmillError
+    broker: QueueStatistics | MoodmillError | None
+
+
+class StatusCollector:
+    """Looks at a store, and at the broker. Thread-safe."""
+
+    def __init__(
+        self,
+        store: Store,
+        jobs: Mapping[str, Job],
+        *,
+        with_broker: bool,
+        with_runs: bool,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        """`with_runs` asks for the runs under way too, which are not cheap to add up where they are long."""
+        self._store = store
+        self._jobs = jobs
+        self._with_runs = with_runs
+        self._patience_s = patience_s
+        self._since = datetime.now(UTC)
+        self._prepared = False
+        self._of_store = _Question(self._ask_store)
+        self._of_broker = _Question[QueueStatistics | None](queue_statistics if with_broker else lambda: None)
+
+    def look(self) -> Overview:
+        """Ask both at once."""
+        stored = self._of_store.ask()
+        held = self._of_broker.ask()
+        deadline = time.monotonic() + self._patience_s
+        no_store, no_broker = self._silent(StoreError, self._store.shown), self._silent(BrokerError, broker_shown())
+        store = _answer(stored, deadline, no_store)
+        broker = _answer(held, deadline, no_broker)
+        return Overview(at=datetime.now(UTC), store=store, broker=broker)
+
+    def _silent(self, kind: type[MoodmillError], server: str) -> MoodmillError:
+        return kind(f"no answer within {self._patience_s:g} s from {server}")
+
+    def _ask_store(self) -> Stored:
+        if not self._prepared:
+            self._store.require()
+            self._store.prepare()
+            self._prepared = True
+        now = datetime.now(UTC)
+        ledger = JobLedger(self._store)
+        return Stored(
+            backlog=backlog(self._store),
+            runs=tuple(runs_under_way(self._store, now)) if self._with_runs else (),
+            jobs={name: self._standing(ledger, name, job, now) for name, job in self._jobs.items()},
+        )
+
+    def _standing(self, ledger: JobLedger, name: str, job: Job, now: datetime) -> JobStanding:
+        succeeded = ledger.latest(name, ["succeeded"])
+        since = succeeded.ended_at or succeeded.started_at if succeeded else self._since
+        begun = ledger.latest(name)
+        is_at_work = begun is not None and begun.is_at_work
+        return JobStanding(
+            due=job.due_after(now),
+            overdue_s=0.0 if is_at_work else max(0.0, (now - job.due_after(since)).total_seconds()),
+            begun=begun,
+            ended=ledger.latest(name, ENDED),
+            succeeded=succeeded,
+        )
+
+
+class _Question(Generic[Answer]):
+    """Is asked in a thread of its own, and not twice at once."""
+
+    def __init__(self, answer: Callable[[], Answer]) -> None:
+        self._answer = answer
+        self._lock = threading.Lock()
+        self._asked: Future[Answer] | None = None
+
+    def ask(self) -> Future[Answer]:
+        """Return what will hold the answer: to the question that is open still, or else to a new one."""
+        with self._lock:
+            if self._asked is None or self._asked.done():
+                self._asked = Future()
+                # A daemon, for nobody is to wait for a server at the end of the process.
+                threading.Thread(target=self._find, args=(self._asked,), name="question", daemon=True).start()
+            return self._asked
+
+    def _find(self, asked: Future[Answer]) -> None:
+        try:
+            asked.set_result(self._answer())
+        except Exception as error:  # noqa: BLE001 - raised where the answer is waited for
+            asked.set_exception(error)
+
+
+def _answer(asked: Future[Answer], deadline: float, silent: MoodmillError) -> Answer | MoodmillError:
+    try:
+        return asked.result(max(0.0, deadline - time.monotonic()))
+    except TimeoutError:
+        return silent
+    except MoodmillError as error:
+        return error

@@ -1,0 +1,267 @@
+"""Runs whose chunks get lost on the way: what waits for them sends them again."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+
+from moodmill.db.analytics.reads import status
+from moodmill.db.core.errors import SourceError
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.ledger import Ledger
+from moodmill.producers.runs.opening import open_run
+from moodmill.producers.runs.options import RunOptions
+from moodmill.producers.runs.run import Feeder, Progress
+from moodmill.producers.runs.settings import ProducerSettings
+from moodmill.worker.queue.broker import heartbeat_key, queue_snapshot, waiting_messages
+from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.queue.envelope import QUEUE
+from moodmill.worker.runtime.supervisor import local_worker
+from tests.support import forget, wait_until, write_dump
+
+
+@pytest.fixture
+def broker(own_redis_url: str) -> Iterator[str]:
+    """A broker of this test's own, to which this process sends."""
+    before = str(app.conf.broker_url)
+    use_broker(own_redis_url)
+    yield own_redis_url
+    use_broker(before)
+
+
+def nothing(_: Progress) -> None: ...
+
+
+def settings_of(in_flight: int = 64) -> ProducerSettings:
+    return ProducerSettings(moodmill_chunks_in_flight=in_flight, moodmill_look_seconds=1)
+
+
+@contextmanager
+def taken(count: int) -> Iterator[None]:
+    """Take messages as a worker does, and keep them."""
+    got: list[object] = []
+    with app.connection_for_read() as connection, connection.channel() as channel:
+        channel.basic_qos(0, count, False)
+        channel.basic_consume(QUEUE, False, got.append, "test")
+        while len(got) < count:
+            connection.drain_events(timeout=10)
+        yield
+
+
+def stop_when_sent_again(caplog: pytest.LogCaptureFixture) -> None:
+    if "were lost on the way" in caplog.text and queue_snapshot().queued:
+        raise InterruptedError
+
+
+def lose_all(redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        forget(client)
+
+
+def test_lost_chunks_are_sent_again_and_more_of_them_than_may_be_in_flight(
+    sqlite_store: Store,
+    sqlite_url: str,
+    broker: str,
+    tiny_model: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # given eight chunks that were sent, and lost by the broker
+    dump = write_dump(tmp_path / "RC_x", ["a text"] * 80)
+    run = open_run(sqlite_store, [dump], RunOptions(chunk_comments=10))
+    seen: list[Progress] = []
+    Feeder(sqlite_store, run, ProducerSettings(), seen.append).feed()
+    assert waiting_messages() == 8
+    lose_all(broker)
+
+    # when a process that may be two chunks ahead resumes, and the broker forgets again what it has by then
+    feeder = Feeder(sqlite_store, run, settings_of(in_flight=2), seen.append)
+    settings = {"REDIS_URL": broker, "DATABASE_URL": sqlite_url, "HF_MODEL_REPO": str(tiny_model)}
+    with ThreadPoolExecutor() as pool:
+        recovery = pool.submit(feeder.recover)
+        wait_until(lambda: waiting_messages() == 2)
+        lose_all(broker)
+        with local_worker(settings, patient=False):
+            recovery.result(120)
+            feeder.wait()
+
+    # then all of them are done
+    assert "were lost on the way: they are sent again" in caplog.text
+    found = status(sqlite_store, run)
+    assert (found.classified, found.waiting, found.succeeded) == (80, 0, True)
+    assert seen[-1].classified == 80
+    assert seen[-1].share == 1.0
+
+
+def test_a_source_that_changed_is_not_resumed(sqlite_store: Store, broker: str, tmp_path: Path) -> None:
+    dump = write_dump(tmp_path / "RC_x", ["a text"] * 20)
+    run = open_run(sqlite_store, [dump], RunOptions(chunk_comments=10))
+    Feeder(sqlite_store, run, ProducerSettings(), nothing).feed()
+    lose_all(broker)
+    write_dump(dump, ["another text"] * 20)
+    with pytest.raises(SourceError, match="has changed since run"):
+        Feeder(sqlite_store, run, ProducerSettings(), nothing).recover()
+    assert Ledger(sqlite_store).waiting(run).comments == 20
+
+
+def test_what_the_broker_has_is_not_sent_again(sqlite_store: Store, broker: str, tmp_path: Path) -> None:
+    run = open_run(sqlite_store, [write_dump(tmp_path / "RC_x", ["a text"] * 40)], RunOptions(chunk_comments=10))
+    Feeder(sqlite_store, run, ProducerSettings(), nothing).feed()
+    with redis.Redis.from_url(broker) as client:
+        client.lpop("moodmill:chunks")  # as a worker does that is killed before it says so
+    Feeder(sqlite_store, run, ProducerSettings(), nothing).recover()
+    assert waiting_messages() == 4
+    assert queue_snapshot().queued == {(run, number) for number in range(4)}
+
+
+def test_a_chunk_of_a_dead_worker_is_taken_from_it(
+    sqlite_store: Store, broker: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # given a chunk that one worker took and began, and nobody ever finishes, beside one that another has in work
+    run = open_run(sqlite_store, [write_dump(tmp_path / "RC_x", ["a text"] * 20)], RunOptions(chunk_comments=10))
+    Feeder(sqlite_store, run, ProducerSettings(), nothing).feed()
+    ledger = Ledger(sqlite_store)
+    with taken(2):
+        ledger.begin(run, 0, "dead")
+        ledger.begin(run, 1, "alive")
+        heartbeat_key("alive")
+        # when
+        feeder = Feeder(sqlite_store, run, settings_of(), nothing, lambda: stop_when_sent_again(caplog))
+        with pytest.raises(InterruptedError):
+            feeder.wait()
+        # then
+        held = queue_snapshot()
+        assert (held.queued, set(held.taken)) == ({(run, 0)}, {(run, 1)})
+
+
+def test_two_that_feed_one_run_at_once_do_no_harm(sqlite_store: Store, broker: str, tmp_path: Path) -> None:
+    dump = write_dump(tmp_path / "RC_x", [f"text {n}" for n in range(400)])
+    run = open_run(sqlite_store, [dump], RunOptions(chunk_comments=10))
+    with ThreadPoolExecutor() as pool:
+        feeds = [pool.submit(Feeder(sqlite_store, run, ProducerSettings(), nothing).feed) for _ in range(2)]
+        for feed in feeds:
+            feed.result()
+    found = status(sqlite_store, run)
+    assert (found.read, found.waiting, found.chunks, found.sealed, found.adds_up) == (400, 400, 40, True, True)
+
+
+def test_a_broker_that_is_away_is_waited_for(
+    sqlite_store: Store, broker: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = open_run(sqlite_store, [write_dump(tmp_path / "RC_x", ["a text"] * 20)], RunOptions(chunk_comments=10))
+    use_broker("redis://127.0.0.1:1/0")
+    with ThreadPoolExecutor() as pool:
+        feed = pool.submit(Feeder(sqlite_store, run, ProducerSettings(), nothing).feed)
+        wait_until(lambda: f"run {run} waits: cannot use the broker" in caplog.text)
+        assert not feed.done()
+        use_broker(broker)
+        feed.result(60)
+    assert waiting_messages() == 2
+    assert caplog.text.count("waits: cannot use the broker") == 1
+    assert f"run {run} goes on" in caplog.text
+
+
+def cut(dump: Path) -> None:
+    """As by a sync that begins anew, or by whoever rotates what is written."""
+    os.truncate(dump, dump.stat().st_size // 2)
+
+
+def overwrite(dump: Path) -> None:
+    with dump.open("r+b") as file:
+        file.seek(-10, os.SEEK_END)
+        file.write(b"x" * 10)
+
+
+def add(dump: Path) -> None:
+    with dump.open("a") as file:
+        file.write('{"id": "added", "body": "more"}\n')
+
+
+def once(change: Callable[[Path], object], dump: Path) -> Callable[[Progress], None]:
+    """Return what changes a file as soon as some of it is read."""
+    waiting = [change]
+
+    def on_progress(_: Progress) -> None:
+        if waiting:
+            waiting.pop()(dump)
+
+    return on_progress
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [(cut, "is shorter than it was"), (cut, "had 1"), (overwrite, "has changed since run")]
+)
+def test_a_source_that_gets_others_bytes_while_it_is_read_is_not_done(
+    sqlite_store: Store, broker: str, tmp_path: Path, change: Callable[[Path], None], said: str
+) -> None:
+    dump = write_dump(tmp_path / "RC_x", ["a text " * 100] * 2000)  # more than is read at once
+    run = open_run(sqlite_store, [dump, write_dump(tmp_path / "RC_y", ["b"])], RunOptions(chunk_comments=100))
+    Feeder(sqlite_store, run, ProducerSettings(), once(change, dump)).feed()
+    found = status(sqlite_store, run)
+    assert said in found.source_errors["RC_x"]
+    assert (found.succeeded, found.adds_up) == (False, True)
+    # and the other one is read all the same
+    assert Ledger(sqlite_store).run(run).sources[1].ended
+
+
+def test_what_is_added_to_a_source_while_it_is_read_is_another_runs(
+    sqlite_store: Store, broker: str, tmp_path: Path
+) -> None:
+    dump = write_dump(tmp_path / "RC_x", ["a text"] * 400)
+    run = open_run(sqlite_store, [dump], RunOptions(chunk_comments=100))
+    Feeder(sqlite_store, run, ProducerSettings(), once(add, dump)).feed()
+    found = status(sqlite_store, run)
+    assert (found.read, found.waiting, dict(found.source_errors)) == (400, 400, {})
+    # and what the broker loses is read again from the bytes that were there
+    lose_all(broker)
+    Feeder(sqlite_store, run, ProducerSettings(), nothing).recover()
+    assert waiting_messages() == 4
+
+
+def test_a_chunk_that_cannot_be_read_again_fails_and_nobody_waits_for_it(
+    sqlite_store: Store, broker: str, tmp_path: Path
+) -> None:
+    # given a broker that loses whatever it has, and a file that becomes another while it is read
+    dump = write_dump(tmp_path / "RC_x", ["a text"] * 20)
+    run = open_run(sqlite_store, [dump], RunOptions(chunk_comments=10))
+    change = once(lambda dump: write_dump(dump, ["another text"] * 20), dump)
+
+    def on_progress(progress: Progress) -> None:
+        change(progress)
+        lose_all(broker)
+
+    # when it is read by a process that may be one chunk ahead
+    Feeder(sqlite_store, run, settings_of(in_flight=1), on_progress).feed()
+    # then its chunks have failed, with the reason
+    found = status(sqlite_store, run)
+    assert (found.failed_chunks, found.pending_chunks, found.sealed, found.adds_up) == (2, 0, True, True)
+    assert "RC_x has changed since run" in (found.failure or "")
+
+
+def test_a_source_of_which_most_records_cannot_be_read_is_given_up(
+    sqlite_store: Store, broker: str, tmp_path: Path
+) -> None:
+    # given a file of rubbish with a comment in its middle, and a good one
+    rubbish = ["no json " * 1_000] * 2_000
+    (tmp_path / "RC_x").write_text(
+        "\n".join(['{"id": "a", "body": "a"}', *rubbish, '{"id": "b", "body": "b"}', *rubbish])
+    )
+    good = write_dump(tmp_path / "RC_y", ["c"])
+    run = open_run(sqlite_store, [tmp_path / "RC_x", good], RunOptions())
+    # when
+    Feeder(sqlite_store, run, ProducerSettings(), nothing).feed()
+    # then the one ends soon, and the other is read
+    found = status(sqlite_store, run)
+    assert 1_000 <= found.dead < 1_300
+    assert f"`moodmill resume {run} --max-dead 1` reads on" in found.source_errors["RC_x"]
+    assert (found.waiting, found.succeeded, found.adds_up) == (2, False, True)
+    # and whoever resumes it as it was reads no more of it
+    Feeder(sqlite_store, run, ProducerSettings(), nothing).feed()
+    assert status(sqlite_store, run).read == found.read
+    Feeder(sqlite_store, run, ProducerSettings(), nothing, max_dead=1.0).feed()
+    found = status(sqlite_store, run)
+    assert (found.read, found.dead, found.waiting, dict(found.source_errors)) == (4_003, 4_000, 3, {})

@@ -1,0 +1,107 @@
+"""A broker behind Redis Sentinel is used like any other, whichever of its servers is the master."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from moodmill.db.core.errors import BrokerError
+from moodmill.worker.queue.broker import (
+    broker_shown,
+    check_broker,
+    heartbeat_key,
+    queue_statistics,
+    send_chunk,
+    workers_alive,
+)
+from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.queue.health import check_alive
+from tests.faults.sentinels import MASTER, PASSWORD, SENTINEL_PASSWORD, SentinelBroker
+from tests.support import forget, wait_until
+from tests.worker.builders import chunk_of
+from tests.worker.queue.test_transport import drain
+
+#: All share their servers.
+pytestmark = pytest.mark.xdist_group("sentinels")
+
+WRONG = "wr0ng"
+
+
+@pytest.fixture(scope="module")
+def sentinels() -> Iterator[SentinelBroker]:
+    with TemporaryDirectory() as folder:
+        broker = SentinelBroker(Path(folder))
+        try:
+            yield broker
+        finally:
+            broker.stop()
+
+
+@pytest.fixture
+def broker(sentinels: SentinelBroker) -> Iterator[SentinelBroker]:
+    before = str(app.conf.broker_url)
+    forget(sentinels.client)
+    use_broker(sentinels.url)
+    yield sentinels
+    use_broker(before)
+
+
+def refusal(url: str) -> str:
+    use_broker(url)
+    with pytest.raises(BrokerError) as refused:
+        check_broker()
+    said = str(refused.value)
+    assert "\n" not in said
+    assert not any(secret in said for secret in (PASSWORD, SENTINEL_PASSWORD, WRONG))
+    return said
+
+
+def test_chunks_signs_of_life_and_quarantine_are_in_the_master(broker: SentinelBroker) -> None:
+    check_broker()
+    assert broker_shown() == f"sentinel://:***@{broker.url.partition('@')[2].partition('?')[0]}"
+    chunk = chunk_of(["thanks"])
+    broker.client.lpush("moodmill:chunks", b"no json")
+    send_chunk(chunk)
+    assert (queue_statistics().queued, broker.client.llen("moodmill:chunks")) == (2, 2)
+    assert drain(1) == [chunk]
+    assert broker.client.lrange("moodmill:quarantine", 0, -1) == [b"no json"]
+    heartbeat_key(f"{socket.gethostname()}:1:a")
+    check_alive("worker", broker.url)
+    assert workers_alive() == 1
+
+
+def test_a_new_master_is_found_while_the_old_one_stays_up(broker: SentinelBroker) -> None:
+    send_chunk(chunk_of(["thanks"], number=1))
+    assert broker.client.wait(1, 10_000) == 1, "the replica has it"
+    broker.fail_over()
+
+    def is_taken() -> bool:
+        try:
+            send_chunk(chunk_of(["thanks"], number=2))
+        except BrokerError:  # who waits for it tries again
+            return False
+        return queue_statistics().queued > 1  # the old master took it, perhaps, before it heard of the new one
+
+    wait_until(is_taken)
+    assert [chunk.number for chunk in drain(2)] == [1, 2]
+
+
+def test_what_is_wrong_with_sentinels_is_one_line(broker: SentinelBroker) -> None:
+    assert "No master found for 'other-master'" in refusal(
+        broker.url.replace(f"master={MASTER}", "master=other-master")
+    )
+    assert " - auth:AuthenticationError, 127.0.0.1:" in refusal(
+        broker.url.replace("l_password=", f"l_password={WRONG}")
+    )
+    assert "invalid username-password pair" in refusal(broker.url.replace("//:", f"//:{WRONG}"))
+    nobody = refusal(f"sentinel://:{WRONG}@127.0.0.1:1,127.0.0.1:2/0?master=m")
+    assert "'m' : 127.0.0.1:1 - network:ConnectionError, 127.0.0.1:2 - network:ConnectionError" in nobody
+
+
+def test_one_sentinel_may_be_away(broker: SentinelBroker) -> None:
+    broker.kill_sentinel()
+    check_broker()
+    heartbeat_key(f"{socket.gethostname()}:1:a")
+    check_alive("worker", broker.url)
