@@ -17,6 +17,7 @@ from tests.support import clean_environment, write_dump
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(bash|sql)\n(.*?)```", README, re.DOTALL)
+(PYTHON,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 (JOBS,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
 COMMANDS = [block for language, block in BLOCKS if language == "bash"]
 MAKE = [block for block in COMMANDS if block.startswith("make ")]
@@ -53,6 +54,19 @@ def folder(tmp_path: Path) -> Path:
     for split in ("train", "dev"):
         (tmp_path / "goemotions" / f"{split}.tsv").write_text("I love it\t18\tc0\nIt rains\t27\tc1\n" * 20)
     return tmp_path
+
+
+def test_its_program_runs_and_finds_gratitude_in_thanks(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", PYTHON.replace('"bundled")', '"bundled", precision="fp32", batch_tokens=2048)')],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    assert done.stdout.startswith("[{'label': 'gratitude', 'score': 0.9")
 
 
 @pytest.mark.parametrize("block", ALONE)

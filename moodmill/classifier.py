@@ -1,0 +1,145 @@
+"""The classifier as a library has it: texts in, the probabilities of the 27 emotions out, nothing stored."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import Final, Literal, Self, TypedDict, get_args, overload
+from weakref import finalize
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import ModelError, SettingError
+from moodmill.worker.core.settings import BUNDLED_MODEL, MAX_TOKENS, WorkerSettings
+from moodmill.worker.inference.classifier import load_classifier
+from moodmill.worker.inference.repository import find_model
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class Score(TypedDict):
+    """An emotion of a text, as pipelines of transformers give it."""
+
+    label: str
+    #: The probability of the emotion, 0 to 1; those of a text do not add up to 1.
+    score: float
+
+
+class EmotionClassifier:
+    """Classifies texts in this process, any number of threads at once; made by `from_pretrained`.
+
+    It holds the model and a thread that runs it until it is closed: by `close`, at the end of a `with`, or when nobody
+    holds it any more.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        """Load the model that the settings name. Raises ModelError, or SettingError for what a setting cannot be."""
+        self._files: Final = find_model(settings)
+        stack = ExitStack()
+        self._classifier: Final = stack.enter_context(load_classifier(self._files, settings))
+        self._end: Final = finalize(self, stack.close)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str = BUNDLED_MODEL,
+        *,
+        revision: str | None = None,
+        labels: str | None = None,
+        device: str = "auto",
+        precision: Precision = "auto",
+        batch_tokens: int | None = None,
+        max_tokens: int = MAX_TOKENS,
+    ) -> Self:
+        """Load a model that names the 27 emotions of GoEmotions among its labels.
+
+        Args:
+            model: "bundled", a folder, or a repository of the Hugging Face Hub.
+            revision: Commit, tag or branch of the repository.
+            labels: Names of the outputs of a model that does not name them: with commas between, a file, or
+                "goemotions".
+            device: "auto" takes a GPU where there is one; else what torch calls a device, as "cpu" or "cuda:1".
+            precision: "auto" is what is fastest and says nearly the same: on a processor that is measured once, for a
+                minute, and remembered.
+            batch_tokens: Tokens of a micro-batch; without it, by device.
+            max_tokens: Tokens of a text that are read at most, special ones included.
+
+        No setting is read from the environment.
+
+        Raises:
+            ModelError: The model cannot be had, cannot be loaded, or lacks emotions.
+            SettingError: The device is not there, or an argument is none that can be meant.
+        """
+        if precision not in get_args(Precision):
+            raise SettingError(f"precision is {precision!r}: expected one of {', '.join(get_args(Precision))}")
+        for name, number in (("batch_tokens", batch_tokens), ("max_tokens", max_tokens)):
+            if number is not None and number < 1:
+                raise SettingError(f"{name} is {number}: expected 1 or more")
+        settings = WorkerSettings.model_construct(  # which, unlike its constructor, reads no environment
+            hf_model_repo=model,
+            hf_model_revision=revision,
+            moodmill_labels=labels,
+            moodmill_device=device,
+            moodmill_precision=precision,
+            moodmill_batch_tokens=batch_tokens,
+            moodmill_max_tokens=max_tokens,
+        )
+        return cls(settings)
+
+    @property
+    def name(self) -> str:
+        """The model's name and revision, as rows of a store carry it."""
+        return self._files.name
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """The probability above which each emotion counts as found, by the model's own tuning."""
+        return self._files.thresholds
+
+    @overload  # a text is a sequence of texts, too, but is meant as one
+    def __call__(self, texts: str, top_k: int | None = None) -> list[Score]: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def __call__(self, texts: Sequence[str], top_k: int | None = None) -> list[list[Score]]: ...
+
+    def __call__(self, texts: str | Sequence[str], top_k: int | None = None) -> list[Score] | list[list[Score]]:
+        """Return the emotions of each text, the most probable ones first: all 27, or `top_k` of them.
+
+        One text alone gets one list, several a list of lists. Raises as `predict_proba`.
+        """
+        if isinstance(texts, str):
+            return self([texts], top_k)[0]
+        ranked = []
+        for probabilities in self.predict_proba(texts):
+            order = np.argsort(-probabilities, kind="stable")[:top_k].tolist()
+            ranked.append([Score(label=EMOTIONS[emotion], score=float(probabilities[emotion])) for emotion in order])
+        return ranked
+
+    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the probabilities of n texts, [n, 27], columns in the order of `moodmill.EMOTIONS`.
+
+        Raises:
+            TypeError: What is given is one text, or not all of it are texts.
+            ModelError: The model fails on a text.
+            RuntimeError: The classifier is closed.
+        """
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise TypeError("expected a sequence of texts")
+        if not self._end.alive:
+            raise RuntimeError("the classifier is closed")
+        if not len(texts):
+            return np.empty((0, len(EMOTIONS)), dtype=np.float32)
+        outcome = self._classifier.classify(texts)
+        for row, error in outcome.errors.items():
+            raise ModelError(f"the model {self.name} fails on text {row + 1}: {error}")
+        return outcome.probabilities
+
+    def close(self) -> None:
+        """End the thread, and let the model go. Closing twice is harmless."""
+        self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
