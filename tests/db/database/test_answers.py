@@ -30,11 +30,14 @@ def proxy(postgres_url: str) -> Iterator[Proxy]:
 
 @pytest.fixture
 def store(postgres_url: str, proxy: Proxy) -> Iterator[Store]:
-    """A store behind the proxy, ready."""
+    """A store behind the proxy, ready: made without a limit, for migrations are long and machines halt."""
+    with closing(Store(postgres_url)) as unlimited:
+        unlimited.prepare()
     direct = make_url(postgres_url).difference_update_query(["host"])
     url = direct.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
     with closing(Store(url, LIMIT_S)) as opened:
-        opened.prepare()
+        with opened.reading() as connection:  # which it keeps, idle
+            connection.execute(text("select 1"))
         yield opened
 
 
