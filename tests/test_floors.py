@@ -58,6 +58,12 @@ def test_imports_go_down_only(room: str) -> None:
     assert [one for one in found if room_of(one[1]) in above] == []
 
 
+def test_only_what_faces_people_imports_the_python_api() -> None:
+    below = [room for room in ROOMS if not room.startswith("moodmill/")]
+    known = {module for room in below for file in files_of(room) for module in imports(file)}
+    assert known & {"moodmill", "moodmill.classifier"} == set()
+
+
 @pytest.mark.parametrize("library", ALONE)
 def test_rooms_know_only_what_they_need(library: str) -> None:
     knowing = {

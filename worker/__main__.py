@@ -1,4 +1,4 @@
-"""`python -P -m moodmill.worker MODULE …`: what `celery -A MODULE …` does, but for modules in the working folder.
+"""`python -P -m moodmill.worker MODULE …`: `celery -A MODULE …` that finds no module in the working folder.
 
 There may lie somebody's own `redis.py` or `celery.py`.
 """

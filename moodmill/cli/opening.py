@@ -29,8 +29,8 @@ def opened_store(*, create: bool = False, retries: bool = False) -> Iterator["St
 
 def _answer_limit() -> float:
     from moodmill.db.core.settings import read_settings
-    from moodmill.worker.core.settings import (
-        WorkerSettings,  # with Celery, which commands that only read can do without
-    )
+
+    # Here, for it brings what commands that only read can do without.
+    from moodmill.worker.core.settings import WorkerSettings
 
     return read_settings(WorkerSettings).moodmill_stall_seconds

@@ -29,7 +29,7 @@ from moodmill.producers.schedule.gauges import OverviewCollector
 from moodmill.producers.schedule.job_runner import StoppedError, ending_told, run_job
 from moodmill.producers.schedule.jobs import Job, find_job, read_jobs
 from moodmill.producers.schedule.status import StatusCollector
-from moodmill.worker.queue.broker import forget, heartbeat_key
+from moodmill.worker.queue.broker import forget, send_heartbeat
 from moodmill.worker.queue.celery_app import app, settings
 from moodmill.worker.runtime.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
 from moodmill.worker.telemetry.exposition import exposed
@@ -93,7 +93,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
     def tick(self, *arguments: Any, **named: Any) -> Any:
         """Begin what is due, and give a sign of life: what says that the schedule goes on is that it looked."""
         try:
-            heartbeat_key(self._name, "beat")
+            send_heartbeat(self._name, "beat")
         except BrokerError as error:
             logger.debug("no sign of life: %s", error)
         self._disbelieve()

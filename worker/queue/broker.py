@@ -124,7 +124,7 @@ def _chunk_of(item: bytes, kind: Any) -> tuple[str, int] | None:
     return read_name(envelope.headers.argsrepr)
 
 
-def heartbeat_key(name: str, part: Part = "worker") -> None:
+def send_heartbeat(name: str, part: Part = "worker") -> None:
     """Note that a part, named HOST:…, lives, for LIFE_S."""
     with _client() as client:
         client.set(f"{part}:{name}", 1, ex=LIFE_S)

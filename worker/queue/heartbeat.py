@@ -1,20 +1,20 @@
-"""A worker's sign of life in the broker: by it producers tell a chunk in work from one whose worker died."""
+"""A worker's heartbeat in the broker: by it producers tell a chunk in work from one whose worker died."""
 
 import logging
 import threading
 from typing import Final
 
 from moodmill.db.core.errors import BrokerError
-from moodmill.worker.queue.broker import forget, heartbeat_key
+from moodmill.worker.queue.broker import forget, send_heartbeat
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two signs of life.
+#: Seconds between two heartbeats.
 BEAT_S: Final = 4.0
 
 
 class Heartbeat:
-    """Gives signs of life as long as the context lasts. A broker that is away misses some: that does no harm."""
+    """Beats as long as the context lasts. A broker that is away misses some beats: that does no harm."""
 
     def __init__(self, worker: str) -> None:
         self._worker = worker
@@ -32,7 +32,7 @@ class Heartbeat:
     def _beat(self) -> None:
         while True:
             try:
-                heartbeat_key(self._worker)
+                send_heartbeat(self._worker)
             except BrokerError as error:
                 logger.debug("no sign of life: %s", error)
             if self._ended.wait(BEAT_S):

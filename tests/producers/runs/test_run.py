@@ -17,7 +17,7 @@ from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.run import Feeder, Progress
 from moodmill.producers.runs.settings import ProducerSettings
-from moodmill.worker.queue.broker import heartbeat_key, queue_snapshot, waiting_messages
+from moodmill.worker.queue.broker import queue_snapshot, send_heartbeat, waiting_messages
 from moodmill.worker.queue.celery_app import app, use_broker
 from moodmill.worker.queue.envelope import QUEUE
 from moodmill.worker.runtime.supervisor import local_worker
@@ -128,7 +128,7 @@ def test_a_chunk_of_a_dead_worker_is_taken_from_it(
     with taken(2):
         ledger.begin(run, 0, "dead")
         ledger.begin(run, 1, "alive")
-        heartbeat_key("alive")
+        send_heartbeat("alive")
         # when
         feeder = Feeder(sqlite_store, run, settings_of(), nothing, lambda: stop_when_sent_again(caplog))
         with pytest.raises(InterruptedError):

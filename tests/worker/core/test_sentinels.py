@@ -11,9 +11,9 @@ from moodmill.db.core.errors import BrokerError
 from moodmill.worker.queue.broker import (
     broker_shown,
     check_broker,
-    heartbeat_key,
     queue_statistics,
     send_chunk,
+    send_heartbeat,
     workers_alive,
 )
 from moodmill.worker.queue.celery_app import app, use_broker
@@ -67,7 +67,7 @@ def test_chunks_signs_of_life_and_quarantine_are_in_the_master(broker: SentinelB
     assert (queue_statistics().queued, broker.client.llen("moodmill:chunks")) == (2, 2)
     assert drain(1) == [chunk]
     assert broker.client.lrange("moodmill:quarantine", 0, -1) == [b"no json"]
-    heartbeat_key(f"{socket.gethostname()}:1:a")
+    send_heartbeat(f"{socket.gethostname()}:1:a")
     check_alive("worker", broker.url)
     assert workers_alive() == 1
 
@@ -103,5 +103,5 @@ def test_what_is_wrong_with_sentinels_is_one_line(broker: SentinelBroker) -> Non
 def test_one_sentinel_may_be_away(broker: SentinelBroker) -> None:
     broker.kill_sentinel()
     check_broker()
-    heartbeat_key(f"{socket.gethostname()}:1:a")
+    send_heartbeat(f"{socket.gethostname()}:1:a")
     check_alive("worker", broker.url)

@@ -20,7 +20,7 @@ from moodmill.db.core.unsupported import REASONS
 from moodmill.db.database.schema import model_threshold
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.ledger import Ledger
-from moodmill.worker.queue.broker import heartbeat_key
+from moodmill.worker.queue.broker import send_heartbeat
 from moodmill.worker.queue.heartbeat import BEAT_S, Heartbeat
 from moodmill.worker.queue.message import ChunkMessage
 from moodmill.worker.runtime.processor import MAX_ISOLATED_TRIES, MAX_TRIES, ChunkProcessor, StoppingError
@@ -183,7 +183,7 @@ def test_a_message_that_comes_again_to_workers_that_live_is_no_other_try(
     for number in range(MAX_TRIES + MAX_ISOLATED_TRIES):
         ledger.begin(message.run, message.number, f"a-worker:{number}")
         if number:
-            heartbeat_key(f"a-worker:{number}")
+            send_heartbeat(f"a-worker:{number}")
     with processor_for(sqlite_store, tiny_model) as loaded:
         for _ in range(MAX_TRIES + MAX_ISOLATED_TRIES):
             ledger.begin(message.run, message.number, loaded.name)
@@ -201,14 +201,14 @@ def test_a_broker_that_has_lost_the_heartbeats_makes_no_worker_dead(
     workers = [f"a-worker:{number}" for number in range(MAX_TRIES + MAX_ISOLATED_TRIES)]
     for name in workers:
         Ledger(sqlite_store).begin(message.run, message.number, name)
-        heartbeat_key(name)
+        send_heartbeat(name)
     forget(broker)
     with processor_for(sqlite_store, tiny_model) as loaded:
 
         def pause(seconds: float) -> None:
             assert seconds > BEAT_S
             for name in workers:
-                heartbeat_key(name)
+                send_heartbeat(name)
 
         monkeypatch.setattr(loaded, "_pause", pause)
         loaded.process(message)
