@@ -9,9 +9,9 @@ __all__ = ["app"]
 
 
 def __getattr__(name: str) -> Any:
-    """Return the Celery application, which takes a while to import: only who asks for it pays."""
+    """Return the Celery application, configured: only who asks for it imports Celery and reads settings."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from moodmill.worker.queue.celery_app import app
+    from moodmill.worker.queue.celery_app import configured_app
 
-    return app
+    return configured_app()

@@ -1,7 +1,8 @@
 """Where the store is. Settings come from the environment and a `.env` file, named as they are there."""
 
+import os
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
 import platformdirs
@@ -11,8 +12,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from moodmill.db.core.errors import SettingError
 from moodmill.db.core.urls import ENCODED, tidied
 
-#: Where every wing's settings come from.
+#: Where every package's settings come from.
 SOURCES = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
+
+#: Set in the environment of a process that is given all of its settings there: it reads no `.env`.
+COMPLETE: Final = "MOODMILL_SETTINGS_COMPLETE"
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 
@@ -90,15 +94,26 @@ class StoreSettings(BaseSettings):
 
 
 def read_settings(kind: type[Settings]) -> Settings:
-    """Read a wing's settings. Raises SettingError that names the first bad one."""
+    """Read a package's settings. Raises SettingError that names the first bad one."""
     try:
-        return kind()
+        return kind(**({"_env_file": None} if os.environ.get(COMPLETE) else {}))
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper()
         shown = "not usable" if name.endswith("URL") else repr(first["input"])  # a URL may hold a password
         reason = first["msg"].removeprefix("Value error, ")
         raise SettingError(f"{name} is {shown}: {reason}") from error
+
+
+def to_environment(*settings: BaseSettings) -> dict[str, str]:
+    """Return the environment from which another process reads just these settings, passwords included."""
+    environment = {COMPLETE: "1"}
+    for one in settings:
+        for name, value in one:
+            # Passwords are in the URLs by now. What is empty counts as not given.
+            given = value is not None and value is not False and not name.endswith("_password_file")
+            environment[name.upper()] = str(value) if given else ""
+    return environment
 
 
 class _Named(BaseSettings):

@@ -25,7 +25,7 @@ _IN_RUN: Final = chunk.c.run_id == bindparam("run")
 _THIS: Final = _IN_RUN & (chunk.c.number == bindparam("chunk"))
 _PENDING: Final = _IN_RUN & (chunk.c.state == "pending")
 _RUN: Final = select(run).where(run.c.id == bindparam("run"))
-_SEAL: Final = update(run).where(run.c.id == bindparam("run"))
+_CLOSE_INPUT: Final = update(run).where(run.c.id == bindparam("run"))
 _SOURCES: Final = select(source).where(source.c.run_id == bindparam("run")).order_by(source.c.number)
 _SET_SOURCE: Final = update(source).where(source.c.run_id == bindparam("run"), source.c.number == bindparam("source"))
 _CHUNK: Final = select(chunk).where(_THIS)
@@ -171,10 +171,10 @@ class Ledger:
         with self._store.writing() as connection:
             connection.execute(_SET_SOURCE, {"run": run_id, "source": number, "layout": written_layout(layout)})
 
-    def seal(self, run_id: str) -> None:
+    def close_input(self, run_id: str) -> None:
         """Note that all sources are read: what is in chunks now is the whole run."""
         with self._store.writing() as connection:
-            connection.execute(_SEAL, {"run": run_id, "sealed_at": datetime.now(UTC)})
+            connection.execute(_CLOSE_INPUT, {"run": run_id, "sealed_at": datetime.now(UTC)})
 
     def records(self, run_id: str) -> int:
         """Return how many records of the sources are in chunks."""

@@ -82,7 +82,7 @@ def fill(store: Store, rows: int, days: int) -> float:
             for _ in pool.map(write, some):
                 pass
             seconds += time.perf_counter() - begun
-    ledger.seal(run)
+    ledger.close_input(run)
     return seconds
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from celery.signals import celeryd_init
 
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.worker import app
 from moodmill.worker.inference.classifier import Outcome
-from moodmill.worker.queue.celery_app import app
 from moodmill.worker.runtime import processor
 
 __all__ = ["app"]

@@ -17,10 +17,9 @@ from moodmill.db.core.settings import read_settings
 from moodmill.db.database.store import Store
 from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
-from moodmill.producers.runs.run import Feeder
+from moodmill.producers.runs.run import OpenRun
 from moodmill.producers.runs.settings import ProducerSettings
-from moodmill.worker.queue.broker import workers_alive
-from moodmill.worker.queue.celery_app import use_broker
+from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.embedded import embedded_broker
 from moodmill.worker.runtime.supervisor import Supervisor, local_worker
 
@@ -37,25 +36,25 @@ def whole_way(
 ) -> Figures:
     """Label a dump of `count` comments; with a stand-in for tokenizer and model that costs so much a character."""
     with ExitStack() as stack:
-        broker = stack.enter_context(embedded_broker())
-        use_broker(broker.url)
-        environment = {"REDIS_URL": broker.url, "DATABASE_URL": store.url.render_as_string(hide_password=False)}
+        url = stack.enter_context(embedded_broker()).url
+        broker = Broker(url)
+        environment = {"REDIS_URL": url, "DATABASE_URL": store.url.render_as_string(hide_password=False)}
         app = "moodmill.worker"
         if stand_in_microseconds is not None:
             environment[COST], app = str(stand_in_microseconds), "moodmill.bench.standin"
-        started = [stack.enter_context(local_worker(environment, app=app)) for _ in range(workers)]
+        started = [stack.enter_context(local_worker(environment, broker, app=app)) for _ in range(workers)]
 
         def check() -> None:
             for one in started:
                 one.check()
 
-        _await_ready(started)
+        _await_ready(started, broker)
         with tempfile.TemporaryDirectory(prefix="moodmill-bench-") as folder:
             first = Path(folder) / "RC_first"
             write_dump(first, FIRST)
-            _label(first, store, check)  # a worker gives signs of life some moments before it takes chunks
+            _label(first, store, broker, check)  # a worker's heart beats some moments before it takes chunks
         begun = time.perf_counter()
-        run = _label(dump, store, check)
+        run = _label(dump, store, broker, check)
         seconds = time.perf_counter() - begun
         memory = [peak_memory_mib(), *(peak_memory_mib(one.pid) for one in started)]
     found = status(store, run)
@@ -70,10 +69,10 @@ def whole_way(
     )
 
 
-def _await_ready(started: list[Supervisor]) -> None:
-    """Wait until all workers give a sign of life, which they do once the model is warm."""
+def _await_ready(started: list[Supervisor], broker: Broker) -> None:
+    """Wait for heartbeats of all workers, which come once the model is warm."""
     deadline = time.monotonic() + READY_S
-    while workers_alive() < len(started):
+    while broker.count_workers() < len(started):
         for one in started:
             one.check()
         if time.monotonic() > deadline:
@@ -81,9 +80,9 @@ def _await_ready(started: list[Supervisor]) -> None:
         time.sleep(0.1)
 
 
-def _label(dump: Path, store: Store, check: Callable[[], None]) -> str:
+def _label(dump: Path, store: Store, broker: Broker, check: Callable[[], None]) -> str:
     run = open_run(store, [dump], RunOptions())
-    feeder = Feeder(store, run, read_settings(ProducerSettings), lambda _: None, check)
-    feeder.feed()
-    feeder.wait()
+    opened = OpenRun(store, broker, run, read_settings(ProducerSettings), lambda _: None, check)
+    opened.feed()
+    opened.wait()
     return run

@@ -93,13 +93,14 @@ def replay(ids: tuple[int, ...], run: str | None, with_worker: bool, as_json: bo
     from moodmill.db.analytics.reads import status
     from moodmill.db.ledger.letters import list_dead_letters
     from moodmill.producers.runs import labelling
+    from moodmill.producers.runs.cluster import Runtime
 
     if not ids and run is None:
         raise click.UsageError("expected the IDs of dead letters, or --run RUN: `moodmill dead list` shows both")
     with opened_store(retries=True) as store, observed():
         letters = list(list_dead_letters(store, run, ids))
         _require_all(ids, [letter.id for letter in letters])
-        runtime = labelling.Runtime(with_worker=with_worker)
+        runtime = Runtime.from_settings(with_worker=with_worker)
         ids_of_runs = sorted({letter.run for letter in letters})
         with interruptible(ids_of_runs), shown_progress(REMARKS, own_worker=runtime.starts_worker) as show_progress:
             labelling.replay(store, letters, runtime, show_progress)

@@ -1,7 +1,8 @@
 """`moodmill demo`: the whole way on a bundled sample."""
 
-import os
 import sys
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from moodmill.cli.interruption import interruptible
-from moodmill.cli.opening import opened_store
 from moodmill.cli.printing import OUTPUT, REMARKS, print_status, shortened
 from moodmill.cli.progress import shown_progress
 
@@ -32,18 +32,21 @@ def demo(file: Path) -> None:
 
     Uses an embedded broker and an SQLite file, whatever the settings name.
     """
-    os.environ["DATABASE_URL"] = f"sqlite:///{file}"
-    os.environ["REDIS_URL"] = "embedded"
+    from moodmill.db.database.store import Store
     from moodmill.producers.runs import labelling
+    from moodmill.producers.runs.cluster import Runtime
     from moodmill.producers.runs.options import RunOptions
     from moodmill.producers.sample import SAMPLE
     from moodmill.worker.core.settings import BUNDLED_MODEL
 
     runs: list[str] = []
-    with opened_store(create=True) as store:
+    runtime = Runtime.from_settings()
+    runtime = replace(runtime, worker=runtime.worker.model_copy(update={"redis_url": None}))
+    with closing(Store(f"sqlite:///{file}")) as store:
+        store.prepare()
         with interruptible(runs), shown_progress(REMARKS, own_worker=True) as show:
             options = RunOptions(keep_text=True, model_repo=BUNDLED_MODEL)
-            status = labelling.label(store, [SAMPLE], options, labelling.Runtime(), runs.append, show)
+            status = labelling.label(store, [SAMPLE], options, runtime, runs.append, show)
         _print_emotions(store, status.id)
         OUTPUT.print()
         print_status(status, store)

@@ -93,19 +93,19 @@ def _store() -> str:
 
 
 def _broker() -> str:
-    from moodmill.worker.queue.broker import broker_shown, check_broker, queue_statistics
-    from moodmill.worker.queue.celery_app import settings
-
-    if settings.redis_url is not None:
-        check_broker()
-        strange = queue_statistics().quarantined
-        return f"{broker_shown()}{f'; careful: {strange:,} {STRANGE}' if strange else ''}"
-    from moodmill.worker.queue.celery_app import use_broker
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.queue.broker import Broker
     from moodmill.worker.queue.embedded import embedded_broker
 
-    with embedded_broker() as broker:
-        use_broker(broker.url)
-        check_broker()
+    url = read_settings(WorkerSettings).redis_url
+    if url is not None:
+        broker = Broker(url)
+        broker.check()
+        strange = broker.statistics().quarantined
+        return f"{broker.shown}{f'; careful: {strange:,} {STRANGE}' if strange else ''}"
+    with embedded_broker() as embedded:
+        Broker(embedded.url).check()
     return "none named (REDIS_URL): `moodmill label` starts an embedded one, which works"
 
 

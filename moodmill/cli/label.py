@@ -75,9 +75,10 @@ def enqueue(sources: tuple[Path, ...], options: "RunOptions", again: bool, as_js
 
     Takes the same SOURCEs and options as `moodmill label`. `moodmill status` shows how the run goes on.
     """
-    from moodmill.worker.queue.celery_app import settings
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import WorkerSettings
 
-    if settings.redis_url is None:
+    if read_settings(WorkerSettings).redis_url is None:
         raise SettingError("enqueue needs a broker that outlives it: set REDIS_URL, or use `moodmill label`")
     _label(sources, options, False, as_json, wait=False, again=again)
 
@@ -94,10 +95,11 @@ def resume(run: str, max_dead: float | None, with_worker: bool, as_json: bool) -
     """Finish RUN, which was interrupted: read the rest, and classify what is not classified yet."""
     from moodmill.db.ledger.ledger import Ledger
     from moodmill.producers.runs import labelling
+    from moodmill.producers.runs.cluster import Runtime
 
     with opened_store(retries=True) as store, observed():
         Ledger(store).run(run)  # an id that is none is told before anything starts
-        runtime = labelling.Runtime(with_worker=with_worker)
+        runtime = Runtime.from_settings(with_worker=with_worker)
         with interruptible([run]), shown_progress(REMARKS, own_worker=runtime.starts_worker) as show:
             status = labelling.resume(store, run, runtime, show, max_dead)
     _finish(store, status, as_json)
@@ -107,8 +109,9 @@ def _label(
     sources: tuple[Path, ...], options: "RunOptions", with_worker: bool, as_json: bool, *, wait: bool, again: bool
 ) -> None:
     from moodmill.producers.runs import labelling
+    from moodmill.producers.runs.cluster import Runtime
 
-    runtime = labelling.Runtime(with_worker=with_worker, wait=wait)
+    runtime = Runtime.from_settings(with_worker=with_worker, wait=wait)
     runs: list[str] = []
     with (
         opened_store(create=True, retries=True) as store,

@@ -22,7 +22,7 @@ from rich.text import Text
 from moodmill.cli.printing import clock
 
 if TYPE_CHECKING:
-    from moodmill.producers.runs.run import Progress
+    from moodmill.producers.runs.waiter import Progress
 
 logger = logging.getLogger(__name__)
 

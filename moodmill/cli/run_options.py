@@ -71,7 +71,10 @@ def run_options(command: Command) -> Command:
 
         from moodmill.db.core.filters import Filters, check_period, names_asked
         from moodmill.db.core.names import author_key, subreddit_key
+        from moodmill.db.core.settings import read_settings
         from moodmill.producers.runs.options import run_defaults
+        from moodmill.producers.runs.settings import ProducerSettings
+        from moodmill.worker.core.settings import WorkerSettings
 
         check_period(since, until)
         filters = Filters(
@@ -83,7 +86,7 @@ def run_options(command: Command) -> Command:
             min_length=min_length,
             honour_deletions=honour_deletions,
         )
-        defaults = run_defaults()
+        defaults = run_defaults(read_settings(WorkerSettings), read_settings(ProducerSettings))
         options = replace(
             defaults,
             reading=reading,

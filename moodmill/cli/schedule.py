@@ -94,24 +94,23 @@ def run_job(name: str, again: bool, as_json: bool) -> None:
     Exits with 0 only if all that is new was labelled; with 75 if the job runs already.
     """
     from moodmill.db.core.settings import read_settings
-    from moodmill.producers.runs import labelling
-    from moodmill.producers.runs.options import run_defaults
+    from moodmill.producers.runs.cluster import Runtime
     from moodmill.producers.runs.settings import ProducerSettings
     from moodmill.producers.schedule import job_runner
     from moodmill.producers.schedule.jobs import find_job
     from moodmill.worker.telemetry.logs import about
 
     job = find_job(read_settings(ProducerSettings).moodmill_jobs, name)
-    own_worker = labelling.Runtime().starts_worker
+    runtime = Runtime.from_settings()
     with (
         job_runner.ending_told(name, job),
         opened_store(create=True, retries=True) as store,
         observed(),
         about(job=name),
         stoppable(),
-        shown_progress(REMARKS, own_worker=own_worker) as show,
+        shown_progress(REMARKS, own_worker=runtime.starts_worker) as show,
     ):
-        outcome = job_runner.run_job(store, name, job, run_defaults(), show, again=again)
+        outcome = job_runner.run_job(store, name, job, runtime, show, again=again)
     if as_json:
         print_json({**vars(outcome), "succeeded": outcome.succeeded})
     else:
@@ -133,13 +132,16 @@ def serve() -> None:
     A job whose time passed while nothing ran is run at once. Needs the broker in REDIS_URL, whose workers classify. The
     plain `celery -A moodmill.producers.schedule.beat beat` is the same.
     """
-    from moodmill.worker.queue.broker import check_broker
-    from moodmill.worker.queue.celery_app import celery_command, settings
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.queue.broker import Broker
+    from moodmill.worker.queue.celery_app import celery_command
 
+    settings = read_settings(WorkerSettings)
     if settings.redis_url is None:
         raise SettingError("a schedule needs a broker: set REDIS_URL, or let cron call `moodmill schedule run`")
     _jobs()
-    check_broker()
+    Broker(settings.redis_url).check()
     banner = [] if settings.moodmill_log == "text" else ["--quiet"]  # it is a picture, and no JSON
     command = celery_command("moodmill.producers.schedule.beat", [*banner, "beat", "--loglevel", "INFO"])
     os.execv(sys.executable, command)  # noqa: S606 - our own command takes this process's place, and its signals

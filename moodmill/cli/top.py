@@ -54,14 +54,14 @@ def top(once: bool, as_json: bool) -> None:
     from moodmill.producers.runs.settings import ProducerSettings
     from moodmill.producers.schedule.jobs import read_jobs
     from moodmill.producers.schedule.status import StatusCollector
-    from moodmill.worker.queue.celery_app import settings
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.queue.broker import Broker
 
-    file = read_settings(ProducerSettings).moodmill_jobs
+    file, url = read_settings(ProducerSettings).moodmill_jobs, read_settings(WorkerSettings).redis_url
     jobs = read_jobs(file) if file.exists() else {}
     with closing(Store(read_settings(StoreSettings).database_url)) as store:
-        collector = StatusCollector(
-            store, jobs, with_broker=settings.redis_url is not None, with_runs=True, patience_s=PATIENCE_S
-        )
+        broker = None if url is None else Broker(url)
+        collector = StatusCollector(store, jobs, broker=broker, with_runs=True, patience_s=PATIENCE_S)
         if not (once or as_json) and OUTPUT.is_terminal:
             _watch(lambda: _view(store.shown, collector.look()))
             return

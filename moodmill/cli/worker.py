@@ -29,21 +29,25 @@ def worker(name: str | None, check: bool) -> None:
     if check:
         _check()
         return
-    from moodmill.db.core.settings import StoreSettings, read_settings
+    from moodmill.db.core.settings import StoreSettings, read_settings, to_environment
     from moodmill.db.database.store import Store
     from moodmill.db.ledger.ledger import count_done
-    from moodmill.worker.queue.broker import check_broker
-    from moodmill.worker.queue.celery_app import settings
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.queue.broker import Broker
     from moodmill.worker.runtime.supervisor import Supervisor
     from moodmill.worker.telemetry.logs import logging_as
 
+    settings, stored = read_settings(WorkerSettings), read_settings(StoreSettings)
     if settings.redis_url is None:
         raise SettingError("a worker needs a broker: set REDIS_URL, or use `moodmill label`, which brings its own")
     require_worker()
-    check_broker()
-    store = Store(read_settings(StoreSettings).database_url, settings.moodmill_stall_seconds)
+    broker = Broker(settings.redis_url)
+    broker.check()
+    store = Store(stored.database_url, settings.moodmill_stall_seconds)
     arguments = ("--hostname", f"{name}@%h") if name else ()
-    supervisor = Supervisor({}, arguments=arguments, count_done=lambda: count_done(store))
+    supervisor = Supervisor(
+        to_environment(settings, stored), broker, arguments=arguments, count_done=lambda: count_done(store)
+    )
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, lambda given, _frame: supervisor.signal(given))
     with logging_as(settings.moodmill_log):

@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from moodmill.db.core.filters import ALL, Filters
-from moodmill.db.core.settings import read_settings
 from moodmill.producers.runs.deadshare import MAX_DEAD
 from moodmill.producers.runs.settings import ProducerSettings
 from moodmill.producers.sources.layout import AS_FOUND, ReadOptions
@@ -45,11 +44,10 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.convert(kept, cls)
 
 
-def run_defaults() -> RunOptions:
-    """Return the options of a run as the settings have them. Raises SettingError."""
-    model = read_settings(WorkerSettings)
+def run_defaults(model: WorkerSettings, producer: ProducerSettings) -> RunOptions:
+    """Return the options of a run as the settings have them. Raises SettingError for labels that are none."""
     return RunOptions(
-        chunk_comments=read_settings(ProducerSettings).moodmill_chunk_comments,
+        chunk_comments=producer.moodmill_chunk_comments,
         model_repo=_lasting(model.hf_model_repo),
         model_revision=model.hf_model_revision,
         model_labels=",".join(read_order(model.moodmill_labels)) if model.moodmill_labels else None,

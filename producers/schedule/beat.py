@@ -22,15 +22,17 @@ from moodmill.db.core.retry import with_retries
 from moodmill.db.core.settings import StoreSettings, read_settings
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.jobs import LEASE, JobLedger, JobRun
-from moodmill.producers.runs.options import run_defaults
-from moodmill.producers.runs.run import Progress
+from moodmill.producers.runs.cluster import Runtime
 from moodmill.producers.runs.settings import ProducerSettings
+from moodmill.producers.runs.waiter import Progress
 from moodmill.producers.schedule.gauges import OverviewCollector
 from moodmill.producers.schedule.job_runner import StoppedError, ending_told, run_job
 from moodmill.producers.schedule.jobs import Job, find_job, read_jobs
 from moodmill.producers.schedule.status import StatusCollector
-from moodmill.worker.queue.broker import forget, send_heartbeat
-from moodmill.worker.queue.celery_app import app, settings
+from moodmill.worker.core.address import LOCAL_REDIS
+from moodmill.worker.core.settings import WorkerSettings
+from moodmill.worker.queue.broker import Broker
+from moodmill.worker.queue.celery_app import configured_app
 from moodmill.worker.runtime.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
 from moodmill.worker.telemetry.exposition import exposed
 from moodmill.worker.telemetry.logs import last_word, set_subject
@@ -42,16 +44,23 @@ logger = logging.getLogger(__name__)
 LONG_AGO: Final = timedelta(days=5 * 365)
 #: Seconds that jobs get to stop where they are. One that waits for a server meanwhile is broken off.
 STOP_S: Final = 20.0
-#: Seconds between two looks at what is due, at most: some of them in the time that a sign of life is good for.
+#: Seconds between two looks at what is due, at most: some of them in the time that a heartbeat is good for.
 LOOK_S: Final = 4.0
 
 #: A time that is further ahead was told by a clock that was wrong. One that is less may be of before the clock went
 #: back: what was run by then is not run again.
 MOST_AHEAD: Final = timedelta(days=1)
 
-app.conf.beat_scheduler = f"{__name__}:JobScheduler"
-app.conf.include = ()  # the workers' task, which needs torch
-app.conf.beat_max_loop_interval = LOOK_S
+
+def __getattr__(name: str) -> Any:
+    """Return Celery's application, configured for beat, when Celery asks for it."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    app = configured_app()
+    app.conf.beat_scheduler = f"{__name__}:JobScheduler"
+    app.conf.include = ()  # the workers' task, which needs torch
+    app.conf.beat_max_loop_interval = LOOK_S
+    return app
 
 
 class JobScheduler(Scheduler):  # type: ignore[misc]
@@ -66,6 +75,8 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         #: What runs as long as the process does: metrics, traces.
         self._life = ExitStack()
         self._name: Final = f"{socket.gethostname()}:{os.getpid()}"
+        self._settings: Final = read_settings(WorkerSettings)
+        self._broker: Final = Broker(self._settings.redis_url or LOCAL_REDIS)
         super().__init__(*arguments, **named)
 
     def setup_schedule(self) -> None:
@@ -75,12 +86,12 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         """
         try:
             jobs = read_jobs(read_settings(ProducerSettings).moodmill_jobs)
-            store = Store(read_settings(StoreSettings).database_url, settings.moodmill_stall_seconds)
+            store = self._store()
             store.prepare()
             self._life.enter_context(traced("moodmill-beat"))
-            self._life.enter_context(_shown(jobs))
+            self._life.enter_context(self._shown(jobs))
         except MoodmillError as error:
-            last_word(str(error), settings.moodmill_log)
+            last_word(str(error), self._settings.moodmill_log)
             raise SystemExit(UNAVAILABLE_STATUS if isinstance(error, StoreError) else UNUSABLE_STATUS) from error
         ledger = JobLedger(store)
         for name, job in jobs.items():
@@ -91,11 +102,11 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         store.close()
 
     def tick(self, *arguments: Any, **named: Any) -> Any:
-        """Begin what is due, and give a sign of life: what says that the schedule goes on is that it looked."""
+        """Begin what is due, and send a heartbeat: what says that the schedule goes on is that it looked."""
         try:
-            send_heartbeat(self._name, "beat")
+            self._broker.send_heartbeat(self._name, "beat")
         except BrokerError as error:
-            logger.debug("no sign of life: %s", error)
+            logger.debug("missed a heartbeat: %s", error)
         self._disbelieve()
         return super().tick(*arguments, **named)
 
@@ -125,27 +136,39 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
             thread.join(max(0.0, deadline - time.monotonic()))
         self._life.close()
         try:
-            forget(self._name, "beat")
+            self._broker.forget(self._name, "beat")
         except BrokerError as error:
-            logger.debug("the last sign of life stays: %s", error)
+            logger.debug("the last heartbeat stays: %s", error)
 
     def _run(self, name: str) -> None:
         set_subject(job=name)
-        store = Store(read_settings(StoreSettings).database_url, settings.moodmill_stall_seconds)
+        store = self._store()
         try:
             job = find_job(read_settings(ProducerSettings).moodmill_jobs, name)
             with ending_told(name, job):
                 with_retries(store.prepare, StoreError, self._pause, f"job {name}")
-                if run_job(store, name, job, run_defaults(), self._go_on).busy:
+                runtime = Runtime.from_settings()
+                if run_job(store, name, job, runtime, self._go_on).busy:
                     # Its process may be gone, which shows only after a while.
                     self._pause(LEASE.total_seconds())
-                    run_job(store, name, job, run_defaults(), self._go_on)
+                    run_job(store, name, job, runtime, self._go_on)
         except MoodmillError as error:
             logger.error("job %s: %s", name, error)  # noqa: TRY400 - it is one that people can mend
         except Exception:
             logger.exception("job %s: internal error; please report it, with this traceback", name)
         finally:
             store.close()
+
+    def _store(self) -> Store:
+        return Store(read_settings(StoreSettings).database_url, self._settings.moodmill_stall_seconds)
+
+    @contextmanager
+    def _shown(self, jobs: Mapping[str, Job]) -> Iterator[None]:
+        """Show metrics of this process, and of store and broker, as long as the context lasts. Raises SettingError."""
+        store, broker = self._store(), self._broker if self._settings.redis_url else None
+        collector = StatusCollector(store, jobs, broker=broker, with_runs=False)
+        with closing(store), exposed(self._settings.moodmill_metrics, OverviewCollector(collector)):
+            yield
 
     def _go_on(self, _: Progress | None = None) -> None:
         if self._stopping.is_set():
@@ -154,15 +177,6 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
     def _pause(self, seconds: float) -> None:
         self._stopping.wait(seconds)
         self._go_on()
-
-
-@contextmanager
-def _shown(jobs: Mapping[str, Job]) -> Iterator[None]:
-    """Show metrics of this process, and of store and broker, as long as the context lasts. Raises SettingError."""
-    store = Store(read_settings(StoreSettings).database_url, settings.moodmill_stall_seconds)
-    collector = StatusCollector(store, jobs, with_broker=settings.redis_url is not None, with_runs=False)
-    with closing(store), exposed(settings.moodmill_metrics, OverviewCollector(collector)):
-        yield
 
 
 def _begun(last: JobRun | None) -> datetime | None:

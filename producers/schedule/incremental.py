@@ -13,11 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from moodmill.db.core.errors import SettingError, SourceError
-from moodmill.db.core.settings import read_named, read_settings
+from moodmill.db.core.settings import read_named
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.jobs import JobLedger
 from moodmill.db.ledger.ledger import Ledger
-from moodmill.producers.runs.settings import ProducerSettings
 from moodmill.producers.schedule.jobs import Job
 from moodmill.producers.sources.spool import spooling
 from moodmill.producers.sources.sqltable import BATCH, FIELDS, Row, SqlTable
@@ -39,14 +38,14 @@ class _Spooled(NamedTuple):
     watermark: Watermark
 
 
-def spool_rows(store: Store, ledger: JobLedger, name: str, job: Job) -> Iterator[tuple[Path, str]]:
+def spool_rows(store: Store, ledger: JobLedger, name: str, job: Job, spool: Path) -> Iterator[tuple[Path, str]]:
     """Yield files of the rows that are new to a job, each with the watermark that its run is to keep.
 
-    The next file begins where the ledger says when it is asked for. Where that is not behind the last one, whose run
-    was not opened or is given up, there is none. Raises SettingError or SourceError where the table cannot be read, or
-    not be kept.
+    They lie below the folder `spool`. The next file begins where the ledger says when it is asked for. Where that is
+    not behind the last one, whose run was not opened or is given up, there is none. Raises SettingError or SourceError
+    where the table cannot be read, or not be kept.
     """
-    folder = _folder(store, name)
+    folder = _folder(spool, store, name)
     _sweep(store, ledger, name, folder)
     table, after = _table(store, job), _watermark(ledger, name)
     passed_over = table.passed_over(after)
@@ -97,10 +96,10 @@ def _spool(found: Generator[Row, None, None], folder: Path, name: str) -> _Spool
     return _Spooled(path, count, last.watermark)
 
 
-def _folder(store: Store, job: str) -> Path:
+def _folder(spool: Path, store: Store, job: str) -> Path:
     """Return where a job of a store keeps its files: no other's lie there."""
     own = hashlib.sha256(f"{store.shown}\n{job}".encode()).hexdigest()[:16]
-    return read_settings(ProducerSettings).moodmill_spool.resolve() / f"table-{own}"
+    return spool.resolve() / f"table-{own}"
 
 
 def _sweep(store: Store, ledger: JobLedger, job: str, folder: Path) -> None:

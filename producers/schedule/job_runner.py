@@ -1,7 +1,6 @@
 """Runs a job of the schedule: finishes what was broken off, labels what is new, and tells when that fails."""
 
 import logging
-import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,24 +14,23 @@ import msgspec
 from moodmill.db.analytics.reads import RunStatus, status
 from moodmill.db.analytics.retention import first_kept, prune, today
 from moodmill.db.analytics.rollups import refresh
-from moodmill.db.core.errors import MoodmillError, NoSourceError, SourceError, StoreError
-from moodmill.db.core.settings import read_settings
+from moodmill.db.core.errors import MoodmillError, NoSourceError, SourceError
+from moodmill.db.core.heartbeat import heartbeat
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.entries import Owner
 from moodmill.db.ledger.jobs import JobLedger
 from moodmill.producers.runs import labelling
-from moodmill.producers.runs.labelling import Runtime
+from moodmill.producers.runs.cluster import Runtime
 from moodmill.producers.runs.opening import NO_COMMENTS
-from moodmill.producers.runs.options import RunOptions
-from moodmill.producers.runs.run import OnProgress
-from moodmill.producers.runs.settings import ProducerSettings
+from moodmill.producers.runs.options import RunOptions, run_defaults
+from moodmill.producers.runs.waiter import OnProgress
 from moodmill.producers.schedule.file_discovery import look_at_files
 from moodmill.producers.schedule.jobs import Job
 from moodmill.producers.sources import Place
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two signs of life of a job.
+#: Seconds between two heartbeats of a job.
 BEAT_S: Final = 20.0
 #: Seconds that a webhook may take.
 WEBHOOK_S: Final = 10.0
@@ -72,7 +70,7 @@ class Outcome:
 
 
 def run_job(
-    store: Store, name: str, job: Job, base: RunOptions, on_progress: OnProgress, *, again: bool = False
+    store: Store, name: str, job: Job, runtime: Runtime, on_progress: OnProgress, *, again: bool = False
 ) -> Outcome:
     """Run a job unless it runs already; keep what came of it, and tell its webhook of a failure.
 
@@ -85,8 +83,8 @@ def run_job(
         logger.warning("job %s: it runs already", name)
         return Outcome(job=name, busy=True)
     try:
-        with _alive(ledger, number):
-            outcome = _work(store, ledger, name, job, base, on_progress, again)
+        with heartbeat(lambda: ledger.live(number), BEAT_S):
+            outcome = _work(store, ledger, name, job, runtime, on_progress, again)
     except (StoppedError, KeyboardInterrupt) as error:
         ledger.end(number, "stopped", str(error) or "interrupted")
         raise
@@ -117,10 +115,10 @@ def _reason(error: Exception) -> str:
 
 
 def _work(
-    store: Store, ledger: JobLedger, name: str, job: Job, base: RunOptions, on_progress: OnProgress, again: bool
+    store: Store, ledger: JobLedger, name: str, job: Job, runtime: Runtime, on_progress: OnProgress, again: bool
 ) -> Outcome:
-    runtime, errors, remarks = Runtime(), list[str](), list[str]()
-    options = job.options(base)
+    errors, remarks = list[str](), list[str]()
+    options = job.options(run_defaults(runtime.worker, runtime.producer))
     # Those that ended before the job was broken off: what went wrong with them is yet to be told.
     runs = [_read(ledger, job, status(store, run_id)) for run_id in ledger.untold(name)]
     for run_id in ledger.unfinished(name):
@@ -134,7 +132,7 @@ def _work(
             errors.append(f"run {run_id} is given up: {error}")
         except MoodmillError as error:
             errors.append(f"run {run_id}: {error}")
-    for file, owner in _new(store, ledger, name, job, options, errors, remarks, again):
+    for file, owner in _new(store, ledger, name, job, options, runtime, errors, remarks, again):
         logger.info("job %s: labelling %s", name, file)
         try:
             run = labelling.label(store, [file], options, runtime, lambda _: None, on_progress, owner)
@@ -146,7 +144,7 @@ def _work(
         except MoodmillError as error:
             errors.append(f"{file.name}: {error}")
     try:
-        _look_after(store)
+        _look_after(store, runtime.producer.moodmill_keep_months)
     except MoodmillError as error:  # what was labelled is to be told all the same
         errors.append(f"roll-ups and old months: {error}")
     for run in runs:
@@ -164,12 +162,11 @@ def _work(
     )
 
 
-def _look_after(store: Store) -> None:
+def _look_after(store: Store, keep_months: int | None) -> None:
     """Bring the roll-ups up to date, also with what others have enqueued, and let old comments go."""
     refresh(store)
-    months = read_settings(ProducerSettings).moodmill_keep_months
-    if months is not None:
-        prune(store, first_kept(today(store), months), lambda month: logger.info("let go: %s", month))
+    if keep_months is not None:
+        prune(store, first_kept(today(store), keep_months), lambda month: logger.info("let go: %s", month))
 
 
 def _read(ledger: JobLedger, job: Job, run: RunStatus) -> RunStatus:
@@ -185,6 +182,7 @@ def _new(
     name: str,
     job: Job,
     options: RunOptions,
+    runtime: Runtime,
     errors: list[str],
     remarks: list[str],
     again: bool,
@@ -205,7 +203,7 @@ def _new(
     from moodmill.producers.schedule.incremental import spool_rows  # pyarrow's import takes a while: only its users pay
 
     try:
-        for file, watermark in spool_rows(store, ledger, name, job):
+        for file, watermark in spool_rows(store, ledger, name, job, runtime.producer.moodmill_spool):
             yield file, Owner(job=name, watermark=watermark)
     except MoodmillError as error:
         errors.append(str(error))
@@ -229,24 +227,3 @@ def _tell(job: Job, outcome: Outcome) -> None:
             pass
     except (OSError, ValueError, HTTPException) as error:
         logger.error("job %s: its webhook could not be told: %s", outcome.job, error)  # noqa: TRY400
-
-
-@contextmanager
-def _alive(ledger: JobLedger, number: int) -> Iterator[None]:
-    """Give signs of life of a job as long as the context lasts. A store that is away misses some."""
-    ended = threading.Event()
-
-    def beat() -> None:
-        while not ended.wait(BEAT_S):
-            try:
-                ledger.live(number)
-            except StoreError as error:
-                logger.debug("no sign of life of a job: %s", error)
-
-    thread = threading.Thread(target=beat, name="job", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()

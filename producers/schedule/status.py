@@ -17,7 +17,7 @@ from moodmill.db.core.errors import BrokerError, MoodmillError, StoreError
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.jobs import ENDED, JobLedger, JobRun
 from moodmill.producers.schedule.jobs import Job
-from moodmill.worker.queue.broker import QueueStatistics, broker_shown, queue_statistics
+from moodmill.worker.queue.broker import Broker, QueueStatistics
 
 #: Seconds that an answer is waited for.
 PATIENCE_S: Final = 5.0
@@ -65,11 +65,14 @@ class StatusCollector:
         store: Store,
         jobs: Mapping[str, Job],
         *,
-        with_broker: bool,
+        broker: Broker | None,
         with_runs: bool,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        """`with_runs` asks for the runs under way too, which are not cheap to add up where they are long."""
+        """`broker` is None where nobody named one.
+
+        `with_runs` asks for the runs under way too, which are not cheap to add up where they are long.
+        """
         self._store = store
         self._jobs = jobs
         self._with_runs = with_runs
@@ -77,14 +80,15 @@ class StatusCollector:
         self._since = datetime.now(UTC)
         self._prepared = False
         self._of_store = _Question(self._ask_store)
-        self._of_broker = _Question[QueueStatistics | None](queue_statistics if with_broker else lambda: None)
+        self._broker_shown = "" if broker is None else broker.shown
+        self._of_broker = _Question[QueueStatistics | None](lambda: None if broker is None else broker.statistics())
 
     def look(self) -> Overview:
         """Ask both at once."""
         stored = self._of_store.ask()
         held = self._of_broker.ask()
         deadline = time.monotonic() + self._patience_s
-        no_store, no_broker = self._silent(StoreError, self._store.shown), self._silent(BrokerError, broker_shown())
+        no_store, no_broker = self._silent(StoreError, self._store.shown), self._silent(BrokerError, self._broker_shown)
         store = _answer(stored, deadline, no_store)
         broker = _answer(held, deadline, no_broker)
         return Overview(at=datetime.now(UTC), store=store, broker=broker)

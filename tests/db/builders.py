@@ -165,7 +165,7 @@ def stored(store: Store, of: Classified, owner: Owner | None = None) -> Made:
     """Return a sealed run of one chunk whose comments are in the store."""
     made = Made(store, [of.source], owner)
     made.store_chunk(made.add(len(of.comments)).number, of)
-    made.ledger.seal(made.id)
+    made.ledger.close_input(made.id)
     return made
 
 

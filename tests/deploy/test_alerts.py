@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +17,7 @@ from moodmill.producers.runs import metrics as producers_metrics
 from moodmill.producers.schedule.gauges import OverviewCollector
 from moodmill.producers.schedule.jobs import Job
 from moodmill.producers.schedule.status import StatusCollector
-from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.queue.broker import Broker
 from moodmill.worker.telemetry import metrics as worker_metrics
 from moodmill.worker.telemetry.exposition import exposed
 from tests.support import free_port, program, wait_until
@@ -32,11 +31,10 @@ ITS_OWN = {"up"}
 
 
 @pytest.fixture
-def overview(sqlite_store: Store, own_redis_url: str) -> Iterator[OverviewCollector]:
-    before, nightly = str(app.conf.broker_url), Job(cron="15 3 * * *", files=["dumps"])
-    use_broker(own_redis_url)
-    yield OverviewCollector(StatusCollector(sqlite_store, {"nightly": nightly}, with_broker=True, with_runs=False))
-    use_broker(before)
+def overview(sqlite_store: Store, own_redis_url: str) -> OverviewCollector:
+    jobs = {"nightly": Job(cron="15 3 * * *", files=["dumps"])}
+    broker = Broker(own_redis_url)
+    return OverviewCollector(StatusCollector(sqlite_store, jobs, broker=broker, with_runs=False))
 
 
 def names(registry: CollectorRegistry) -> set[str]:

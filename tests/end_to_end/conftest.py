@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from moodmill.worker.queue.broker import Broker
 from moodmill.worker.runtime.supervisor import local_worker
 from tests.support import clean_environment, database_of, moodmill, moodmill_here
 
@@ -77,5 +78,6 @@ def fleet(redis_url: str, tiny_model: Path, tmp_path_factory: pytest.TempPathFac
     file = folder / "fleet.db"
     # A database of its own: its worker is not to take what other tests send.
     settings = {"REDIS_URL": database_of(redis_url, 2), "DATABASE_URL": f"sqlite:///{file}"}
-    with local_worker(clean_environment(**settings, HF_MODEL_REPO=str(tiny_model)), patient=False):
+    environment = clean_environment(**settings, HF_MODEL_REPO=str(tiny_model))
+    with local_worker(environment, Broker(settings["REDIS_URL"]), patient=False):
         yield Fleet(settings=settings, file=file)

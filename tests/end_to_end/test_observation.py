@@ -14,6 +14,7 @@ from urllib.request import urlopen
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from moodmill.worker.queue.broker import Broker
 from moodmill.worker.runtime.supervisor import Supervisor
 from tests.end_to_end.test_schedule import jobs, serving
 from tests.otlp import receiver
@@ -92,7 +93,8 @@ def observed(redis_url: str, tiny_model: Path, tmp_path_factory: pytest.TempPath
         producer = scrape(ports["producer"])
         wait_until(lambda: scrape(ports["beat"]).get("moodmill_queue_chunks") == COMMENTS / CHUNK)
         waiting = scrape(ports["beat"])
-        worker = Supervisor(clean_environment(**of("worker"), **received.settings), log=folder / "worker.log")
+        environment = clean_environment(**of("worker"), **received.settings)
+        worker = Supervisor(environment, Broker(environment["REDIS_URL"]), log=folder / "worker.log")
         try:
             summary = label.communicate(timeout=120)[0].decode()
             wait_until(lambda: scrape(ports["beat"]).get("moodmill_taken_chunks") == 0)

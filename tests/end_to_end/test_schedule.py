@@ -26,6 +26,7 @@ from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.sample import SAMPLE
 from moodmill.producers.schedule import job_runner
+from moodmill.worker.queue.broker import Broker
 from moodmill.worker.runtime.supervisor import local_worker
 from tests.end_to_end.conftest import Fleet
 from tests.support import clean_environment, free_port, moodmill, moodmill_here, wait_until, write_dump
@@ -240,7 +241,7 @@ def test_a_missed_night_is_made_up_for_and_a_job_that_is_stopped_in_the_middle_i
     assert asked(sqlite_store, "select state from job_run order by id desc limit 1") == [("stopped",)]
 
     # when it starts again, and a worker too
-    with local_worker(clean_environment(**settings)), serving(folder, settings):
+    with local_worker(clean_environment(**settings), Broker(settings["REDIS_URL"])), serving(folder, settings):
         # then the same run goes on
         wait_until(lambda: asked(sqlite_store, "select comments from rollup_day") == [(2,)])
     assert asked(sqlite_store, "select count(*) from run") == [(1,)]

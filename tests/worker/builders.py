@@ -27,6 +27,9 @@ from moodmill.worker.inference.repository import find_model
 from moodmill.worker.inference.tokens import TextTokenizer
 from moodmill.worker.queue.message import ChunkMessage
 
+#: The URL of a broker that is not there.
+NOWHERE = "redis://:secret@127.0.0.1:1/0"
+
 Model = TypeVar("Model", bound=EmotionModel)
 
 #: A word that is one token of the tiny vocabulary, and the one that a poisoned model cannot bear.

@@ -1,4 +1,4 @@
-"""What we ask the broker besides Celery: is it there, and how much waits in it."""
+"""The broker: chunks go into it, and what it has is asked for; besides what Celery's workers do with it."""
 
 import socket
 from collections import defaultdict
@@ -7,54 +7,31 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
-from kombu.pools import producers
+from kombu.pools import ProducerPool
 from redis.exceptions import RedisError, ResponseError
 
 from moodmill.db.core.errors import BrokerError
-from moodmill.worker.core.address import KEY_PREFIX
+from moodmill.worker.core.address import KEY_PREFIX, read_address
 from moodmill.worker.core.sentinels import reason
-from moodmill.worker.queue.celery_app import app
+from moodmill.worker.queue.celery_app import CONNECTION, app
 from moodmill.worker.queue.envelope import QUEUE, TASK, read_name
 from moodmill.worker.queue.health import LIFE_S, Part
 from moodmill.worker.queue.message import ChunkMessage
-from moodmill.worker.queue.transport import QUARANTINE
+from moodmill.worker.queue.transport import QUARANTINE, register_transport
 from moodmill.worker.telemetry.tracing import carried
 
 #: Messages read from the broker at once; each holds some 100 KB.
 PAGE: Final = 16
 #: Seconds for which it is known of a part that it ended well: as long as a store may be away meanwhile.
 ENDED_S: Final = 7 * 86_400
+#: Connections over which a process sends at once, at most.
+SENDERS: Final = 4
 #: Keys looked at in a step when workers are counted.
 SCAN: Final = 1_000
 #: Where a worker is accounted for.
 _ACCOUNTS: Final = ("worker:", "ended:worker:")
-
-
-def broker_shown() -> str:
-    """The broker's URL without its password."""
-    return str(app.conf.moodmill_broker_shown)
-
-
-def check_broker() -> None:
-    """Raise BrokerError unless a Redis-protocol server answers, and keeps what it is given."""
-    with _client() as client:
-        client.ping()
-        try:
-            policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
-        except ResponseError:
-            return  # a managed server that shows nobody its settings
-    if policy != "noeviction":
-        raise BrokerError(
-            f"the server {broker_shown()} drops keys when full (maxmemory-policy {policy}), and chunks with them: "
-            "set maxmemory-policy noeviction"
-        )
-
-
-def waiting_messages() -> int:
-    """Return how many chunks lie in the broker: queued, or taken by a worker and not acknowledged yet."""
-    with _client() as client:
-        return int(client.llen(QUEUE)) + int(client.hlen("unacked"))
 
 
 class QueueStatistics(NamedTuple):
@@ -64,21 +41,10 @@ class QueueStatistics(NamedTuple):
     queued: int
     #: Chunks that a worker took, and has not acknowledged.
     taken: int
-    #: Workers that gave a sign of life lately.
+    #: Workers whose last heartbeat is still good.
     workers: int
     #: Messages of somebody else's in quarantine, the latest of them.
     quarantined: int
-
-
-def queue_statistics() -> QueueStatistics:
-    """Count what is in the broker, in one connection."""
-    with _client() as client:
-        return QueueStatistics(
-            queued=int(client.llen(QUEUE)),
-            taken=int(client.hlen("unacked")),
-            workers=_count_workers(client),
-            quarantined=int(client.llen(QUARANTINE)),
-        )
 
 
 class QueueSnapshot(NamedTuple):
@@ -99,20 +65,149 @@ class _Envelope(msgspec.Struct):
     headers: _Headers
 
 
-def queue_snapshot() -> QueueSnapshot:
-    """Return which chunks lie in the broker. Reads all messages: for when nothing moves."""
-    queued: set[tuple[str, int]] = set()
-    taken: dict[tuple[str, int], list[str]] = defaultdict(list)
-    with _client() as client:
-        # From the end where messages come in: one that moves meanwhile is met twice, and not missed.
-        start = 0
-        while page := client.lrange(f"{KEY_PREFIX}{QUEUE}", start, start + PAGE - 1):
-            queued |= {chunk for item in page if (chunk := _chunk_of(item, _Envelope))}
-            start += len(page)
-        for tag, item in client.hscan_iter(f"{KEY_PREFIX}unacked", count=PAGE):
-            if chunk := _chunk_of(item, tuple[_Envelope, str, str]):
-                taken[chunk].append(tag.decode(errors="replace"))
-    return QueueSnapshot(queued=queued, taken=dict(taken))
+class Broker:
+    """A server that speaks Redis's protocol: where chunks wait for workers, and where heartbeats are kept.
+
+    Cheap to make; connects when it is used. Threads may share it. Each method raises BrokerError where the server does
+    not answer, or does not take what it is given.
+    """
+
+    def __init__(self, redis_url: str) -> None:
+        """Raises ValueError for a URL that names no server."""
+        register_transport()
+        self._address: Final = read_address(redis_url)
+        # Celery's own pool stays with the broker that it meets first.
+        connections = self.connection().Pool(SENDERS)  # type: ignore[no-untyped-call]
+        self._producers: Final = ProducerPool(connections, limit=SENDERS)  # type: ignore[no-untyped-call]
+
+    @property
+    def shown(self) -> str:
+        """The URL without its password."""
+        return self._address.shown
+
+    def connection(self) -> Connection:
+        """Return a new connection of kombu's, which is not open yet."""
+        options = {**CONNECTION, **self._address.options}
+        connection: Connection = app.connection_for_write(self._address.url, transport_options=options)
+        return connection
+
+    def close(self) -> None:
+        """Close the connections over which chunks were sent."""
+        self._producers.force_close_all()  # type: ignore[no-untyped-call]
+        self._producers.connections.force_close_all()
+
+    def check(self) -> None:
+        """Raise BrokerError unless the server answers, and keeps what it is given."""
+        with self._client() as client:
+            client.ping()
+            try:
+                policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+            except ResponseError:
+                return  # a managed server that shows nobody its settings
+        if policy != "noeviction":
+            raise BrokerError(
+                f"the server {self.shown} drops keys when full (maxmemory-policy {policy}), and chunks with them: "
+                "set maxmemory-policy noeviction"
+            )
+
+    def send(self, message: ChunkMessage) -> None:
+        """Hand a chunk to the workers."""
+        try:
+            with self._producers.acquire(block=True) as producer:  # type: ignore[no-untyped-call]
+                # Celery would put the comments' texts into the header `argsrepr`, for logs: keep them out.
+                shown = {"argsrepr": f"{message.run}/{message.number}", "kwargsrepr": ""}
+                # Whoever sends tries again. kombu would keep to the channel that it has closed.
+                app.send_task(
+                    TASK, args=[message.to_json()], producer=producer, headers=carried(), retry=False, **shown
+                )
+        except (OperationalError, RedisError, OSError) as error:
+            raise self._unreachable(error) from error
+
+    def requeue(self, tags: Iterable[str] | None = None) -> None:
+        """Put messages that workers took and did not acknowledge back into the queue: these, or all there are."""
+        try:
+            with self.connection() as connection:
+                channel = connection.channel()
+                for tag in channel.client.zrange("unacked_index", 0, -1) if tags is None else tags:
+                    channel.qos.restore_by_tag(tag, leftmost=True)
+        except (OperationalError, RedisError, OSError) as error:
+            raise self._unreachable(error) from error
+
+    def count_messages(self) -> int:
+        """Return how many chunks lie in the broker: queued, or taken by a worker and not acknowledged yet."""
+        with self._client() as client:
+            return int(client.llen(QUEUE)) + int(client.hlen("unacked"))
+
+    def statistics(self) -> QueueStatistics:
+        """Count what is in the broker, in one connection."""
+        with self._client() as client:
+            return QueueStatistics(
+                queued=int(client.llen(QUEUE)),
+                taken=int(client.hlen("unacked")),
+                workers=_count_workers(client),
+                quarantined=int(client.llen(QUARANTINE)),
+            )
+
+    def snapshot(self) -> QueueSnapshot:
+        """Return which chunks lie in the broker. Reads all messages: for when nothing moves."""
+        queued: set[tuple[str, int]] = set()
+        taken: dict[tuple[str, int], list[str]] = defaultdict(list)
+        with self._client() as client:
+            # From the end where messages come in: one that moves meanwhile is met twice, and not missed.
+            start = 0
+            while page := client.lrange(f"{KEY_PREFIX}{QUEUE}", start, start + PAGE - 1):
+                queued |= {chunk for item in page if (chunk := _chunk_of(item, _Envelope))}
+                start += len(page)
+            for tag, item in client.hscan_iter(f"{KEY_PREFIX}unacked", count=PAGE):
+                if chunk := _chunk_of(item, tuple[_Envelope, str, str]):
+                    taken[chunk].append(tag.decode(errors="replace"))
+        return QueueSnapshot(queued=queued, taken=dict(taken))
+
+    def send_heartbeat(self, name: str, part: Part = "worker") -> None:
+        """Note that a part, named HOST:…, lives, for LIFE_S."""
+        with self._client() as client:
+            client.set(f"{part}:{name}", 1, ex=LIFE_S)
+
+    def forget(self, name: str, part: Part = "worker") -> None:
+        """Note that a part has ended, and well."""
+        with self._client() as client:
+            client.delete(f"{part}:{name}")  # first, for a server that is full does this alone
+            if part == "worker":
+                client.set(f"ended:{part}:{name}", 1, ex=ENDED_S)
+
+    def forget_process(self, pid: int) -> None:
+        """Note that a worker process of this machine, or container, is gone: it could not say so itself."""
+        with self._client() as client:
+            for key in client.scan_iter(f"{KEY_PREFIX}worker:{socket.gethostname()}:{pid}:*", count=SCAN):
+                client.delete(key.decode().removeprefix(KEY_PREFIX))
+
+    def alive(self, workers: Iterable[str]) -> set[str]:
+        """Return those of the workers whose last heartbeat is still good."""
+        with self._client() as client:
+            return {worker for worker in workers if client.exists(f"{KEY_PREFIX}worker:{worker}")}
+
+    def missing(self, workers: Sequence[str]) -> list[str]:
+        """Return those of the workers that gave no heartbeat lately, and did not say that they end."""
+        with self._client() as client:
+            return [name for name in workers if not client.exists(*(f"{KEY_PREFIX}{at}{name}" for at in _ACCOUNTS))]
+
+    def count_workers(self) -> int:
+        """Return how many workers' last heartbeats are still good."""
+        with self._client() as client:
+            return _count_workers(client)
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
+        try:
+            with self.connection() as connection:
+                yield connection.channel().client  # default_channel would try again for some seconds
+        except (OperationalError, RedisError, OSError) as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> BrokerError:
+        return BrokerError(
+            f"cannot use the broker {self.shown}: {reason(error)}; start a Redis server, or set REDIS_URL"
+        )
 
 
 def _chunk_of(item: bytes, kind: Any) -> tuple[str, int] | None:
@@ -124,84 +219,6 @@ def _chunk_of(item: bytes, kind: Any) -> tuple[str, int] | None:
     return read_name(envelope.headers.argsrepr)
 
 
-def send_heartbeat(name: str, part: Part = "worker") -> None:
-    """Note that a part, named HOST:…, lives, for LIFE_S."""
-    with _client() as client:
-        client.set(f"{part}:{name}", 1, ex=LIFE_S)
-
-
-def forget(name: str, part: Part = "worker") -> None:
-    """Note that a part has ended, and well."""
-    with _client() as client:
-        client.delete(f"{part}:{name}")  # first, for a server that is full does this alone
-        if part == "worker":
-            client.set(f"ended:{part}:{name}", 1, ex=ENDED_S)
-
-
-def forget_process(pid: int) -> None:
-    """Note that a worker process of this machine, or container, is gone: it could not say so itself."""
-    with _client() as client:
-        for key in client.scan_iter(f"{KEY_PREFIX}worker:{socket.gethostname()}:{pid}:*", count=SCAN):
-            client.delete(key.decode().removeprefix(KEY_PREFIX))
-
-
-def alive(workers: Iterable[str]) -> set[str]:
-    """Return those of the workers that gave a sign of life lately."""
-    with _client() as client:
-        return {one for one in workers if client.exists(f"{KEY_PREFIX}worker:{one}")}
-
-
-def missing(workers: Sequence[str]) -> list[str]:
-    """Return those of the workers that gave no sign of life lately, and did not say that they end."""
-    with _client() as client:
-        return [one for one in workers if not client.exists(*(f"{KEY_PREFIX}{at}{one}" for at in _ACCOUNTS))]
-
-
-def workers_alive() -> int:
-    """Return how many workers gave a sign of life lately."""
-    with _client() as client:
-        return _count_workers(client)
-
-
-def requeue(tags: Iterable[str] | None = None) -> None:
-    """Put messages that workers took and did not acknowledge back into the queue: these, or all there are."""
-    try:
-        with app.connection_for_write() as connection:
-            channel = connection.channel()
-            for tag in channel.client.zrange("unacked_index", 0, -1) if tags is None else tags:
-                channel.qos.restore_by_tag(tag, leftmost=True)
-    except (OperationalError, RedisError, OSError) as error:
-        raise _unreachable(error) from error
-
-
-def send_chunk(message: ChunkMessage) -> None:
-    """Hand a chunk to the workers. Raises BrokerError when the broker does not take it."""
-    try:
-        # Celery's own pool of connections stays with the broker that it met first; this one is by URL.
-        with producers[app.connection_for_write()].acquire(block=True) as producer:
-            # Celery would put the comments' texts into the header `argsrepr`, for logs: keep them out.
-            shown = {"argsrepr": f"{message.run}/{message.number}", "kwargsrepr": ""}
-            # Whoever sends tries again. kombu would keep to the channel that it has closed.
-            app.send_task(TASK, args=[message.to_json()], producer=producer, headers=carried(), retry=False, **shown)
-    except (OperationalError, RedisError, OSError) as error:
-        raise _unreachable(error) from error
-
-
 def _count_workers(client: Any) -> int:
     # Keys of other programs are passed over, and there may be many.
     return sum(1 for _ in client.scan_iter(f"{KEY_PREFIX}worker:*", count=SCAN))
-
-
-@contextmanager
-def _client() -> Iterator[Any]:
-    try:
-        with app.connection_for_write() as connection:
-            yield connection.channel().client  # default_channel would try again for some seconds
-    except (OperationalError, RedisError, OSError) as error:
-        raise _unreachable(error) from error
-
-
-def _unreachable(error: Exception) -> BrokerError:
-    return BrokerError(
-        f"cannot use the broker {broker_shown()}: {reason(error)}; start a Redis server, or set REDIS_URL"
-    )

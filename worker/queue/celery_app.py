@@ -1,11 +1,13 @@
 """The Celery application, for producers and workers alike. Imports no torch.
 
 The ledger in SQL makes a run complete; the broker is the fast path. The settings follow from that, and from Celery's
-threads pool: one process holds one model, and its task threads share it.
+threads pool: one process holds one model, and its task threads share it. A producer hands a chunk to whatever broker it
+names (moodmill.worker.queue.broker); a worker and beat take the broker of their settings, by `configured_app`.
 """
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 from celery import Celery
@@ -43,10 +45,6 @@ class InstalledLoader(AppLoader):  # type: ignore[misc]
         return self.import_module(module, package=package)
 
 
-settings = read_settings(WorkerSettings)
-register_transport()
-teach_celery(settings.moodmill_log)
-
 app: Final = Celery("moodmill", include=["moodmill.worker.runtime.task"], loader=InstalledLoader)
 app.conf.update(
     task_default_queue=QUEUE,
@@ -61,7 +59,6 @@ app.conf.update(
     task_serializer="json",
     accept_content=["json"],  # never pickle
     worker_pool="threads",
-    worker_concurrency=settings.moodmill_threads,
     worker_enable_remote_control=False,
     worker_send_task_events=False,
     worker_hijack_root_logger=True,
@@ -73,15 +70,19 @@ app.conf.update(
 )
 
 
-def use_broker(redis_url: str) -> None:
-    """Send to and take from this broker from now on."""
-    address = read_address(redis_url)
-    app.conf.broker_url = address.url
-    app.conf.moodmill_broker_shown = address.shown
-    app.conf.broker_transport_options = {**CONNECTION, **address.options}
-
-
-use_broker(settings.redis_url or LOCAL_REDIS)
+@cache
+def configured_app() -> Celery:
+    """Return the application as the settings have it: of a process that is Celery's own. Raises SettingError."""
+    settings = read_settings(WorkerSettings)
+    address = read_address(settings.redis_url or LOCAL_REDIS)
+    register_transport()
+    teach_celery(settings.moodmill_log)
+    app.conf.update(
+        broker_url=address.url,
+        broker_transport_options={**CONNECTION, **address.options},
+        worker_concurrency=settings.moodmill_threads,
+    )
+    return app
 
 
 def worker_arguments(extra: tuple[str, ...] = ()) -> list[str]:

@@ -1,11 +1,13 @@
 """A worker's heartbeat in the broker: by it producers tell a chunk in work from one whose worker died."""
 
 import logging
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from moodmill.db.core.errors import BrokerError
-from moodmill.worker.queue.broker import forget, send_heartbeat
+from moodmill.db.core.heartbeat import heartbeat
+from moodmill.worker.queue.broker import Broker
 
 logger = logging.getLogger(__name__)
 
@@ -13,31 +15,14 @@ logger = logging.getLogger(__name__)
 BEAT_S: Final = 4.0
 
 
-class Heartbeat:
-    """Beats as long as the context lasts. A broker that is away misses some beats: that does no harm."""
-
-    def __init__(self, worker: str) -> None:
-        self._worker = worker
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-
-    def __enter__(self) -> "Heartbeat":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _beat(self) -> None:
-        while True:
-            try:
-                send_heartbeat(self._worker)
-            except BrokerError as error:
-                logger.debug("no sign of life: %s", error)
-            if self._ended.wait(BEAT_S):
-                break
+@contextmanager
+def worker_heartbeat(broker: Broker, worker: str) -> Iterator[None]:
+    """Send heartbeats of a worker as long as the context lasts, and say then that it ended well."""
+    try:
+        with heartbeat(lambda: broker.send_heartbeat(worker), BEAT_S):
+            yield
+    finally:
         try:
-            forget(self._worker)
+            broker.forget(worker)
         except BrokerError as error:
-            logger.debug("the last sign of life stays: %s", error)
+            logger.debug("the last heartbeat stays: %s", error)

@@ -24,7 +24,7 @@ from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.core.watchdog import Watchdog
 from moodmill.worker.inference.classifier import Classifier, Outcome, load_classifier
 from moodmill.worker.inference.repository import find_model
-from moodmill.worker.queue.broker import missing
+from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.heartbeat import BEAT_S
 from moodmill.worker.queue.message import ChunkMessage
 from moodmill.worker.runtime.isolation import classify_isolated
@@ -52,9 +52,10 @@ class StoppingError(Exception):
 class ChunkProcessor:
     """The model, loaded and warm, and the store. Use as a context manager."""
 
-    def __init__(self, worker: WorkerSettings, stored: StoreSettings) -> None:
+    def __init__(self, worker: WorkerSettings, stored: StoreSettings, broker: Broker) -> None:
         """Load everything. Raises ModelError, SettingError or StoreError when a part of it cannot be had."""
         self._settings: Final = worker
+        self._broker: Final = broker
         #: What the ledger calls this process.
         self.name: Final = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._watchdog: Final = Watchdog(worker.moodmill_stall_seconds)
@@ -116,7 +117,7 @@ class ChunkProcessor:
 
     def _missing(self, workers: Sequence[str]) -> list[str]:
         """Return those of the processes that gave no heartbeat lately, and did not end well."""
-        return with_retries(lambda: missing(workers), BrokerError, self._pause, "a chunk")
+        return with_retries(lambda: self._broker.missing(workers), BrokerError, self._pause, "a chunk")
 
     def _process(self, message: ChunkMessage, dead: int) -> None:
         run, number, source = message.run, message.number, message.source_number

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from moodmill.db.core.errors import BrokerError, WorkerError
-from moodmill.worker.queue.broker import forget_process
+from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.celery_app import celery_command, worker_arguments
 from moodmill.worker.telemetry.logs import last_word_in
 
@@ -38,6 +38,7 @@ class Supervisor:
     def __init__(
         self,
         environment: Mapping[str, str],
+        broker: Broker,
         *,
         log: Path | None = None,
         app: str = "moodmill.worker",
@@ -47,10 +48,12 @@ class Supervisor:
     ) -> None:
         """Start what `celery -A APP worker` starts, with these settings added to the environment.
 
+        `broker` is the one that the settings name, in which a worker that died is forgotten.
         `log` takes what it says, which else goes where ours goes. `count_done` tells how many chunks are done, by which
         a worker that dies again and again is known from one that gets on; `on_death` is called before another starts.
         """
         self._environment = {**os.environ, **environment, "MOODMILL_EXIT_WITH_PARENT": "1"}
+        self._broker = broker
         self._log = log
         self._app = app
         self._arguments = arguments
@@ -137,7 +140,8 @@ class Supervisor:
         if self._deaths > MAX_DEATHS:
             raise WorkerError(f"{self._deaths} workers in a row died and finished no chunk, the last one: {word}")
         try:
-            forget_process(self._process.pid)  # else its chunks would count as in the hands of a living worker
+            # Else its chunks would count as in the hands of a living worker.
+            self._broker.forget_process(self._process.pid)
         except BrokerError as error:
             logger.debug("the last heartbeat of the worker that died stays: %s", error)
         self._on_death()
@@ -155,6 +159,7 @@ class Supervisor:
 @contextmanager
 def local_worker(
     environment: Mapping[str, str],
+    broker: Broker,
     *,
     app: str = "moodmill.worker",
     patient: bool = True,
@@ -167,7 +172,7 @@ def local_worker(
     """
     with tempfile.TemporaryDirectory(prefix="moodmill-worker-") as folder:
         log = Path(folder) / "worker.log"
-        worker = Supervisor(environment, log=log, app=app, count_done=count_done, on_death=on_death)
+        worker = Supervisor(environment, broker, log=log, app=app, count_done=count_done, on_death=on_death)
         try:
             yield worker
         finally:

@@ -16,9 +16,12 @@ from celery.worker import request
 
 from moodmill.db.core.errors import MoodmillError, RunError, StoreError
 from moodmill.db.core.settings import StoreSettings, read_settings
-from moodmill.worker.queue.celery_app import app, settings
+from moodmill.worker.core.address import LOCAL_REDIS
+from moodmill.worker.core.settings import WorkerSettings
+from moodmill.worker.queue.broker import Broker
+from moodmill.worker.queue.celery_app import app
 from moodmill.worker.queue.envelope import TASK
-from moodmill.worker.queue.heartbeat import Heartbeat
+from moodmill.worker.queue.heartbeat import worker_heartbeat
 from moodmill.worker.queue.message import NewerMessageError, read_message
 from moodmill.worker.runtime.processor import ChunkProcessor, StoppingError
 from moodmill.worker.runtime.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
@@ -36,7 +39,7 @@ MAX_UNKNOWN_RUNS: Final = 1_000
 _processor: ChunkProcessor | None = None
 #: Runs whose messages are left to other workers, as this one's store does not know them.
 _unknown_runs: Final[set[str]] = set()
-#: What runs as long as the process does: the model's threads, the signs of life, the metrics.
+#: What runs as long as the process does: the model's threads, the heartbeat, the metrics.
 _life: Final = ExitStack()
 
 
@@ -83,6 +86,7 @@ def _name_unknown_run(run: str, error: RunError) -> None:
 def load(**_: Any) -> None:
     """Load and warm the model before the first chunk is taken; end the process when that fails."""
     global _processor
+    settings = read_settings(WorkerSettings)
     # Why a message goes back is said above, and not with a traceback each time.
     logging.getLogger(trace.__name__).addFilter(lambda record: record.msg != trace.LOG_REJECTED.strip())
     logging.getLogger(request.__name__).addFilter(_in_a_line)
@@ -92,8 +96,9 @@ def load(**_: Any) -> None:
         _life.enter_context(traced("moodmill-worker"))
         # First, for whoever watches: to load a model, and to measure a processor, takes minutes where it is new.
         _life.enter_context(exposed(settings.moodmill_metrics))
-        _processor = _life.enter_context(ChunkProcessor(settings, read_settings(StoreSettings)))
-        _life.enter_context(Heartbeat(_processor.name))
+        broker = Broker(settings.redis_url or LOCAL_REDIS)
+        _processor = _life.enter_context(ChunkProcessor(settings, read_settings(StoreSettings), broker))
+        _life.enter_context(worker_heartbeat(broker, _processor.name))
     except Exception as error:
         # Celery swallows exceptions of signal receivers, but not SystemExit: a worker without a model must not consume.
         reason = str(error) if isinstance(error, MoodmillError) else f"{type(error).__name__}: {error}"

@@ -79,7 +79,7 @@ def test_a_run_that_is_all_done_is_not_under_way(store: Store) -> None:
     made = Made(store)
     add_read(made, 0, 3, 5_000_000_000)
     made.ledger.end_source(made.id, 0)
-    made.ledger.seal(made.id)
+    made.ledger.close_input(made.id)
     assert [pace.share for pace in runs_under_way(store, datetime.now(UTC))] == [0]
     made.store_chunk(0, classified(comments(range(3))))
     assert runs_under_way(store, datetime.now(UTC)) == []

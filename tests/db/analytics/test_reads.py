@@ -21,7 +21,7 @@ def test_a_run_is_reading_then_classifying_then_done(store: Store) -> None:
     made.add(2, {"deleted": 1, "short": 4})
     assert standing(made) == ("reading", False, True)
     made.ledger.end_source(made.id, 0)
-    made.ledger.seal(made.id)
+    made.ledger.close_input(made.id)
     assert standing(made) == ("classifying", False, True)
     made.store_chunk(0, classified(comments(range(3))))
     assert standing(made) == ("classifying", False, True)
@@ -50,7 +50,7 @@ def test_a_run_with_a_failed_chunk_is_not_finished(store: Store) -> None:
     made = Made(store)
     made.add(3)
     made.add(2)
-    made.ledger.seal(made.id)
+    made.ledger.close_input(made.id)
     made.ledger.fail(made.id, 1, "second")
     made.ledger.fail(made.id, 0, "first")
     now = status(store, made.id)
@@ -61,7 +61,7 @@ def test_a_run_with_a_failed_chunk_is_not_finished(store: Store) -> None:
 def test_a_run_with_dead_letters_is_done_with_errors(store: Store) -> None:
     made = Made(store)
     made.add(3, dead=[letter(3)])
-    made.ledger.seal(made.id)
+    made.ledger.close_input(made.id)
     made.store_chunk(0, classified(comments(range(2))), [letter(2, "NaN", "classify")])
     now = status(store, made.id)
     assert (now.state, now.finished, now.succeeded, now.adds_up) == ("done with errors", True, False, True)
@@ -72,7 +72,7 @@ def test_a_run_with_a_source_error_is_done_with_errors(store: Store) -> None:
     made = Made(store)
     made.add(1)
     made.ledger.end_source(made.id, 0, "cut off")
-    made.ledger.seal(made.id)
+    made.ledger.close_input(made.id)
     made.store_chunk(0, classified(comments([0])))
     now = status(store, made.id)
     assert (now.state, now.finished, now.succeeded, now.adds_up) == ("done with errors", True, False, True)
@@ -82,7 +82,7 @@ def test_a_run_with_a_source_error_is_done_with_errors(store: Store) -> None:
 def test_numbers_that_do_not_add_up_are_told(store: Store) -> None:
     made = Made(store)
     made.add(3)
-    made.ledger.seal(made.id)
+    made.ledger.close_input(made.id)
     made.store_chunk(0, classified(comments(range(2))))
     assert standing(made) == ("done with errors", False, False)
 
@@ -94,7 +94,7 @@ def test_numbers_add_up_while_chunks_are_added_and_stored(store: Store) -> None:
         for number in range(25):
             made.add(2, {"deleted": 3}, [letter(10 * number)])
             made.store_chunk(number, classified(comments([number])), [letter(10 * number + 1)])
-        made.ledger.seal(made.id)
+        made.ledger.close_input(made.id)
         return True
 
     def look() -> bool:
@@ -134,7 +134,7 @@ def test_dead_letters_are_found_by_run_by_id_and_by_replay(store: Store) -> None
 def test_a_replay_turns_dead_into_classified_and_reads_nothing(store: Store) -> None:
     made = Made(store)
     made.add(0, dead=[letter(n) for n in range(4)])
-    made.ledger.seal(made.id)
+    made.ledger.close_input(made.id)
     ids = [one.id for one in dead_letters(store)]
     replay = made.replay(ids[:2], passed=ids[2:3])
     now = status(store, made.id)
@@ -150,7 +150,7 @@ def test_a_replay_turns_dead_into_classified_and_reads_nothing(store: Store) -> 
 def test_a_letter_that_dies_again_in_its_replay_stays_with_its_new_error(store: Store) -> None:
     made = Made(store)
     made.add(0, dead=[letter(n) for n in range(2)])
-    made.ledger.seal(made.id)
+    made.ledger.close_input(made.id)
     replay = made.replay([one.id for one in dead_letters(store)])
     made.store_chunk(replay.number, classified(comments([0])), [letter(1, "again", "classify")])
     [left] = dead_letters(store)
@@ -162,7 +162,7 @@ def test_a_letter_that_dies_again_in_its_replay_stays_with_its_new_error(store: 
 def test_the_last_replay_makes_the_run_succeed(store: Store) -> None:
     made = Made(store)
     made.add(0, dead=[letter(0)])
-    made.ledger.seal(made.id)
+    made.ledger.close_input(made.id)
     replay = made.replay([one.id for one in dead_letters(store)])
     stored = at_once(*[partial(made.store_chunk, replay.number, classified(comments([0])))] * 2)
     assert sorted(stored) == [False, True]

@@ -39,7 +39,7 @@ def test_a_run_from_an_empty_database_to_its_roll_ups(pooled: Store) -> None:
         calls.append(partial(made.store_chunk, number, classified(months)))
     assert at_once(*calls) == [True] * 24
     assert [made.store_chunk(number, classified(comments(range(20)))) for number in range(8)] == [False] * 8
-    made.ledger.seal(made.id)
+    made.ledger.close_input(made.id)
     assert status(pooled, made.id).succeeded
     assert refresh(pooled) > 0
     assert len(rows(pooled)) == 480

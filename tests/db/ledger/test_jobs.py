@@ -99,7 +99,7 @@ def test_runs_that_were_broken_off_are_found_and_others_are_not(store: Store) ->
     reading, pending = Made(store, owner=mine), Made(store, owner=mine)
     Made(store, owner=Owner(job="b"))
     pending.add(2)
-    pending.ledger.seal(pending.id)
+    pending.ledger.close_input(pending.id)
     assert set(JobLedger(store).unfinished("a")) == {reading.id, pending.id}
 
 
@@ -118,7 +118,7 @@ def test_a_file_that_somebody_has_labelled_and_finished_is_known_to_jobs(store: 
     finished, begun = Made(store, ["x"]), Made(store, ["y"])
     for made in (finished, begun):
         made.ledger.end_source(made.id, 0)
-    finished.ledger.seal(finished.id)
+    finished.ledger.close_input(finished.id)
     assert JobLedger(store).labelled("a", lambda _: True) == ({"f-x"}, set())
 
 
@@ -126,7 +126,7 @@ def test_an_archive_of_which_a_member_could_not_be_read_is_not_known(store: Stor
     made = Made(store, ["x:1", "x:2"], Owner(job="b"))
     made.ledger.end_source(made.id, 0)
     made.ledger.end_source(made.id, 1, "is no UTF-8")
-    made.ledger.seal(made.id)
+    made.ledger.close_input(made.id)
     assert JobLedger(store).labelled("a", lambda _: True) == (set(), set())
     assert JobLedger(store).labelled_by_jobs(lambda _: True) == {}
 
@@ -136,7 +136,7 @@ def test_a_file_that_a_job_has_labelled_is_known_with_the_job(store: Store) -> N
     for name, job in (("x", "a"), ("y", None)):
         made = Made(store, [name], Owner(job=job) if job else None)
         made.ledger.end_source(made.id, 0)
-        made.ledger.seal(made.id)
+        made.ledger.close_input(made.id)
     assert ledger.labelled_by_jobs(lambda _: True) == {"f-x": "a"}
     assert ledger.labelled_by_jobs(lambda _: False) == {}
 

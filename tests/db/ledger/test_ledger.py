@@ -47,7 +47,7 @@ def test_a_source_that_could_not_be_opened_has_its_error_from_the_first_moment(s
     run_id = ledger.create_run({}, files)
     assert ledger.run(run_id).sources == tuple(files)
     ledger.end_source(run_id, 0)
-    ledger.seal(run_id)
+    ledger.close_input(run_id)
     now = status(store, run_id)
     assert now.source_errors == {"bad.7z": "it is a 7z archive: unpack it"}
     assert (now.finished, now.succeeded) == (True, False)
@@ -108,7 +108,7 @@ def test_ending_a_source_and_sealing_are_kept(store: Store) -> None:
     made = Made(store, ["a", "b"])
     made.ledger.end_source(made.id, 0)
     made.ledger.end_source(made.id, 1, "cut off in a record")
-    made.ledger.seal(made.id)
+    made.ledger.close_input(made.id)
     run = made.ledger.run(made.id)
     assert run.sealed
     assert [one.ended for one in run.sources] == [True, False]

@@ -81,7 +81,7 @@ def run_of(store: Store, *chunks: Sequence[Record], ids: Ids = "table", at: date
     for records in chunks:
         added = made.add(len(records))
         assert made.store_chunk(added.number, written(*records, ids=ids, at=at))
-    made.ledger.seal(made.id)
+    made.ledger.close_input(made.id)
     now = status(store, made.id)
     assert now.adds_up
     return now

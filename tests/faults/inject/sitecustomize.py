@@ -111,15 +111,15 @@ def spoil_processor(module: ModuleType, faults: Sequence[Fault]) -> None:
 
 
 def spoil_ledger(module: ModuleType, faults: Sequence[Fault]) -> None:
-    healthy = module.Ledger.seal
+    healthy = module.Ledger.close_input
 
-    def seal(self: Any, run_id: str) -> None:
+    def close_input(self: Any, run_id: str) -> None:
         for fault in faults:
             if fault.when == "sealing":
                 fault.strike()
         healthy(self, run_id)
 
-    module.Ledger.seal = seal
+    module.Ledger.close_input = close_input
 
 
 def spoil_message(_: ModuleType, faults: Sequence[Fault]) -> None:

@@ -176,7 +176,7 @@ class Replay(Scenario):
         added = Chunk(number=0, source_number=0, first=0, stop=size, records=size, comments=0)
         ledger.add_chunk(mine, added, Cut(skipped={}, dead=letters))
         ledger.end_source(mine, 0)
-        ledger.seal(mine)
+        ledger.close_input(mine)
         return ["dead", "replay", "--run", mine]
 
     def again(self) -> Sequence[str | Path] | None:

@@ -48,7 +48,7 @@ def old_run(store: Store, path: Path, payload: str) -> str:
     chunk = Chunk(number=0, source_number=0, first=0, stop=3, records=3, comments=2)
     ledger.add_chunk(run, chunk, Cut(skipped={}, dead=[letter]))
     ledger.end_source(run, 0)
-    ledger.seal(run)
+    ledger.close_input(run)
     with store.engine.begin() as connection:
         connection.execute(text("update source set layout = null"))
     return run

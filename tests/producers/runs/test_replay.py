@@ -58,7 +58,7 @@ def dead_run(store: Store, tmp_path: Path) -> str:
         run, Chunk(number=0, source_number=0, first=0, stop=4, records=4, comments=0), Cut(skipped={}, dead=dead)
     )
     ledger.end_source(run, 0)
-    ledger.seal(run)
+    ledger.close_input(run)
     return run
 
 
@@ -119,7 +119,7 @@ def long_letters(store: Store, tmp_path: Path) -> tuple[str, Path]:
     chunk = Chunk(number=0, source_number=0, first=0, stop=3, records=3, comments=0)
     ledger.add_chunk(run, chunk, Cut(skipped={}, dead=dead))
     ledger.end_source(run, 0)
-    ledger.seal(run)
+    ledger.close_input(run)
     return run, path
 
 

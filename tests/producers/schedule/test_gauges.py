@@ -2,7 +2,6 @@
 
 import socket
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +14,7 @@ from moodmill.db.ledger.jobs import LEASE, JobLedger
 from moodmill.producers.schedule.gauges import OverviewCollector
 from moodmill.producers.schedule.jobs import Job
 from moodmill.producers.schedule.status import StatusCollector
-from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.queue.broker import Broker
 from tests.support import away, free_port
 
 NIGHTLY = Job(cron="15 3 * * *", files=["dumps"])
@@ -24,9 +23,9 @@ NIGHTLY = Job(cron="15 3 * * *", files=["dumps"])
 class Scraped:
     """What Prometheus would see, sample by sample."""
 
-    def __init__(self, store: Store, patience_s: float = 5.0, **jobs: Job) -> None:
+    def __init__(self, store: Store, redis_url: str, patience_s: float = 5.0, **jobs: Job) -> None:
         self._registry = CollectorRegistry()
-        collector = StatusCollector(store, jobs, with_broker=True, with_runs=False, patience_s=patience_s)
+        collector = StatusCollector(store, jobs, broker=Broker(redis_url), with_runs=False, patience_s=patience_s)
         self._registry.register(OverviewCollector(collector))
 
     def value(self, name: str, **labels: str) -> float | None:
@@ -36,18 +35,10 @@ class Scraped:
         return self.value("moodmill_up", part="store"), self.value("moodmill_up", part="broker")
 
 
-@pytest.fixture
-def broker(own_redis_url: str) -> Iterator[str]:
-    before = str(app.conf.broker_url)
-    use_broker(own_redis_url)
-    yield own_redis_url
-    use_broker(before)
-
-
 def test_a_store_that_is_away_is_no_error_and_seen_again_when_it_is_back(
-    postgres_store: Store, postgres_url: str, broker: str, caplog: pytest.LogCaptureFixture
+    postgres_store: Store, postgres_url: str, own_redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    seen = Scraped(postgres_store)
+    seen = Scraped(postgres_store, own_redis_url)
     assert seen.up() == (1, 1)
     with away(postgres_url) as open_again:
         assert seen.up() == (0, 1)
@@ -60,23 +51,20 @@ def test_a_store_that_is_away_is_no_error_and_seen_again_when_it_is_back(
     assert caplog.text.count("the store is back") == 1
 
 
-def test_a_broker_that_refuses_or_keeps_silent_costs_seconds_and_not_the_scrape(
-    sqlite_store: Store, broker: str
-) -> None:
-    seen = Scraped(sqlite_store, patience_s=0.5)
-    use_broker(f"redis://127.0.0.1:{free_port()}/0")
+def test_a_broker_that_refuses_or_keeps_silent_costs_seconds_and_not_the_scrape(sqlite_store: Store) -> None:
+    seen = Scraped(sqlite_store, f"redis://127.0.0.1:{free_port()}/0", patience_s=0.5)
     assert seen.up() == (1, 0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        use_broker(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        seen = Scraped(sqlite_store, f"redis://127.0.0.1:{silent.getsockname()[1]}/0", patience_s=0.5)
         begun = time.monotonic()
         assert seen.up() == (1, 0)
         assert time.monotonic() - begun < 5
 
 
 def test_a_job_shows_when_it_began_and_succeeded_whether_it_failed_and_how_late_it_is(
-    sqlite_store: Store, broker: str
+    sqlite_store: Store, own_redis_url: str
 ) -> None:
-    seen, now = Scraped(sqlite_store, nightly=NIGHTLY), datetime.now(UTC)
+    seen, now = Scraped(sqlite_store, own_redis_url, nightly=NIGHTLY), datetime.now(UTC)
     # given a job that never ran: it is not late before its first time
     assert seen.value("moodmill_job_overdue_seconds", job="nightly") == 0
     assert seen.value("moodmill_job_failed", job="nightly") is None

@@ -8,6 +8,7 @@ import pytest
 from moodmill.db.core.errors import SettingError
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.jobs import JobLedger
+from moodmill.producers.runs.cluster import Runtime
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.schedule.job_runner import run_job
 from moodmill.producers.schedule.jobs import find_job, read_jobs
@@ -95,7 +96,7 @@ def test_a_job_without_its_file_of_names_fails_before_it_labels(file: Path) -> N
     store = Store(f"sqlite:///{file.parent}/moodmill.db")
     store.prepare()
     with pytest.raises(SettingError, match="bots: No such file"):
-        run_job(store, "a", read_jobs(file)["a"], RunOptions(), lambda _: None)
+        run_job(store, "a", read_jobs(file)["a"], Runtime.from_settings(), lambda _: None)
     latest = JobLedger(store).latest("a")
     store.close()
     assert latest is not None

@@ -8,15 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from moodmill.db.core.errors import BrokerError
-from moodmill.worker.queue.broker import (
-    broker_shown,
-    check_broker,
-    queue_statistics,
-    send_chunk,
-    send_heartbeat,
-    workers_alive,
-)
-from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.health import check_alive
 from tests.faults.sentinels import MASTER, PASSWORD, SENTINEL_PASSWORD, SentinelBroker
 from tests.support import forget, wait_until
@@ -40,52 +32,53 @@ def sentinels() -> Iterator[SentinelBroker]:
 
 
 @pytest.fixture
-def broker(sentinels: SentinelBroker) -> Iterator[SentinelBroker]:
-    before = str(app.conf.broker_url)
+def broker(sentinels: SentinelBroker) -> SentinelBroker:
     forget(sentinels.client)
-    use_broker(sentinels.url)
-    yield sentinels
-    use_broker(before)
+    return sentinels
+
+
+@pytest.fixture
+def queue(broker: SentinelBroker) -> Broker:
+    return Broker(broker.url)
 
 
 def refusal(url: str) -> str:
-    use_broker(url)
     with pytest.raises(BrokerError) as refused:
-        check_broker()
+        Broker(url).check()
     said = str(refused.value)
     assert "\n" not in said
     assert not any(secret in said for secret in (PASSWORD, SENTINEL_PASSWORD, WRONG))
     return said
 
 
-def test_chunks_signs_of_life_and_quarantine_are_in_the_master(broker: SentinelBroker) -> None:
-    check_broker()
-    assert broker_shown() == f"sentinel://:***@{broker.url.partition('@')[2].partition('?')[0]}"
+def test_chunks_heartbeats_and_quarantine_are_in_the_master(broker: SentinelBroker, queue: Broker) -> None:
+    queue.check()
+    assert queue.shown == f"sentinel://:***@{broker.url.partition('@')[2].partition('?')[0]}"
     chunk = chunk_of(["thanks"])
     broker.client.lpush("moodmill:chunks", b"no json")
-    send_chunk(chunk)
-    assert (queue_statistics().queued, broker.client.llen("moodmill:chunks")) == (2, 2)
-    assert drain(1) == [chunk]
+    queue.send(chunk)
+    assert (queue.statistics().queued, broker.client.llen("moodmill:chunks")) == (2, 2)
+    assert drain(queue, 1) == [chunk]
     assert broker.client.lrange("moodmill:quarantine", 0, -1) == [b"no json"]
-    send_heartbeat(f"{socket.gethostname()}:1:a")
+    queue.send_heartbeat(f"{socket.gethostname()}:1:a")
     check_alive("worker", broker.url)
-    assert workers_alive() == 1
+    assert queue.count_workers() == 1
 
 
-def test_a_new_master_is_found_while_the_old_one_stays_up(broker: SentinelBroker) -> None:
-    send_chunk(chunk_of(["thanks"], number=1))
+def test_a_new_master_is_found_while_the_old_one_stays_up(broker: SentinelBroker, queue: Broker) -> None:
+    queue.send(chunk_of(["thanks"], number=1))
     assert broker.client.wait(1, 10_000) == 1, "the replica has it"
     broker.fail_over()
 
     def is_taken() -> bool:
         try:
-            send_chunk(chunk_of(["thanks"], number=2))
+            queue.send(chunk_of(["thanks"], number=2))
         except BrokerError:  # who waits for it tries again
             return False
-        return queue_statistics().queued > 1  # the old master took it, perhaps, before it heard of the new one
+        return queue.statistics().queued > 1  # the old master took it, perhaps, before it heard of the new one
 
     wait_until(is_taken)
-    assert [chunk.number for chunk in drain(2)] == [1, 2]
+    assert [chunk.number for chunk in drain(queue, 2)] == [1, 2]
 
 
 def test_what_is_wrong_with_sentinels_is_one_line(broker: SentinelBroker) -> None:
@@ -100,8 +93,8 @@ def test_what_is_wrong_with_sentinels_is_one_line(broker: SentinelBroker) -> Non
     assert "'m' : 127.0.0.1:1 - network:ConnectionError, 127.0.0.1:2 - network:ConnectionError" in nobody
 
 
-def test_one_sentinel_may_be_away(broker: SentinelBroker) -> None:
+def test_one_sentinel_may_be_away(broker: SentinelBroker, queue: Broker) -> None:
     broker.kill_sentinel()
-    check_broker()
-    send_heartbeat(f"{socket.gethostname()}:1:a")
+    queue.check()
+    queue.send_heartbeat(f"{socket.gethostname()}:1:a")
     check_alive("worker", broker.url)

@@ -12,8 +12,7 @@ from moodmill.db.core.errors import SettingError
 from moodmill.db.core.settings import read_settings
 from moodmill.worker.core.address import read_address
 from moodmill.worker.core.settings import WorkerSettings
-from moodmill.worker.queue.broker import check_broker, send_chunk, waiting_messages
-from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.queue.broker import Broker
 from tests.db.builders import one_line
 from tests.worker.builders import chunk_of
 
@@ -149,15 +148,12 @@ def test_the_embedded_server_is_no_url() -> None:
 
 
 def test_a_chunk_comes_into_the_database_of_a_socket_that_the_url_names(tmp_path: Path) -> None:
-    before, socket = str(app.conf.broker_url), tmp_path / "redis.sock"
+    socket = tmp_path / "redis.sock"
     config = {"save": "", "maxmemory-policy": "noeviction"}
     with ValkeyServer(port=0, data_dir=tmp_path, unix_socket_path=socket, config=config):
-        try:
-            use_broker(f"unix://{socket}?db=2&socket_timeout=9")
-            check_broker()
-            send_chunk(chunk_of(["thanks"]))
-            assert waiting_messages() == 1
-        finally:
-            use_broker(before)
+        queue = Broker(f"unix://{socket}?db=2&socket_timeout=9")
+        queue.check()
+        queue.send(chunk_of(["thanks"]))
+        assert queue.count_messages() == 1
         with redis.Redis(unix_socket_path=str(socket), db=2) as client:
             assert client.llen("moodmill:chunks") == 1

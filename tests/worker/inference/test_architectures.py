@@ -10,9 +10,10 @@ import pytest
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.settings import StoreSettings
 from moodmill.db.database.store import Store
+from moodmill.worker.queue.broker import Broker
 from moodmill.worker.runtime.processor import ChunkProcessor
 from tests.worker.architectures import FAMILIES, Family, make_of
-from tests.worker.builders import TEXTS, dead_letters, open_run, plain_probabilities, plain_tokenizer, results
+from tests.worker.builders import NOWHERE, TEXTS, dead_letters, open_run, plain_probabilities, plain_tokenizer, results
 from tests.worker.builders import settings_for as settings
 
 LONG = "i love this so much, thanks " * 200
@@ -31,7 +32,7 @@ def test_a_family_s_classifier_gives_in_the_store_what_plain_transformers_gives(
     # when they share micro-batches
     [message] = open_run(sqlite_store, texts)
     url = sqlite_store.url.render_as_string(hide_password=False)
-    with ChunkProcessor(settings(folder), StoreSettings(database_url=url)) as processor:
+    with ChunkProcessor(settings(folder), StoreSettings(database_url=url), Broker(NOWHERE)) as processor:
         processor.process(message)
 
     # then

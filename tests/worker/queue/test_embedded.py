@@ -4,24 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
 from moodmill.db.core.errors import BrokerError
-from moodmill.worker.queue.broker import check_broker, waiting_messages
-from moodmill.worker.queue.celery_app import app, use_broker
+from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.embedded import embedded_broker
 from tests.support import clean_environment, wait_until
-
-
-@pytest.fixture(autouse=True)
-def _same_broker_afterwards() -> Iterator[None]:
-    before = app.conf.broker_url
-    yield
-    use_broker(before)
 
 
 def socket_of(url: str) -> Path:
@@ -39,9 +30,9 @@ def answers(socket: Path) -> bool:
 def test_the_embedded_server_serves_as_long_as_its_context() -> None:
     with embedded_broker() as broker:
         url = broker.url
-        use_broker(url)
-        check_broker()
-        assert waiting_messages() == 0
+        queue = Broker(url)
+        queue.check()
+        assert queue.count_messages() == 0
         assert answers(socket_of(url))
     assert not answers(socket_of(url))
     assert not socket_of(url).parent.exists()

@@ -11,7 +11,7 @@ import pytest
 import redis
 from prometheus_client import REGISTRY
 
-from moodmill.worker.queue.broker import queue_snapshot, queue_statistics, requeue, send_chunk
+from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.celery_app import VISIBILITY_TIMEOUT_S, app
 from moodmill.worker.queue.envelope import QUEUE
 from moodmill.worker.queue.message import ChunkMessage, read_message
@@ -28,7 +28,7 @@ MALFORMED = [
 ]  # fmt: skip
 
 
-def drain(wanted: int) -> list[ChunkMessage]:
+def drain(queue: Broker, wanted: int) -> list[ChunkMessage]:
     """Take messages as a worker does, until so many chunks came; acknowledge them."""
     taken: list[ChunkMessage] = []
 
@@ -36,7 +36,7 @@ def drain(wanted: int) -> list[ChunkMessage]:
         taken.append(read_message(body[0][0]))
         message.ack()
 
-    with app.connection_for_read() as connection, app.amqp.TaskConsumer(connection, on_message=None) as consumer:
+    with queue.connection() as connection, app.amqp.TaskConsumer(connection, on_message=None) as consumer:
         consumer.register_callback(take)
         consumer.consume()
         while len(taken) < wanted:
@@ -49,14 +49,14 @@ def quarantined() -> float:
 
 
 def test_malformed_messages_are_quarantined_and_counted_and_chunks_come_through(
-    broker: redis.Redis, caplog: pytest.LogCaptureFixture
+    broker: redis.Redis, caplog: pytest.LogCaptureFixture, queue: Broker
 ) -> None:
     before = quarantined()
     first, last = chunk_of(["i love this"], number=1), chunk_of(["thanks"], number=2)
-    send_chunk(first)
+    queue.send(first)
     broker.lpush("moodmill:chunks", *MALFORMED)
-    send_chunk(last)
-    assert drain(2) == [first, last]
+    queue.send(last)
+    assert drain(queue, 2) == [first, last]
     assert quarantined() - before == len(MALFORMED)
     assert broker.llen("moodmill:quarantine") == QUARANTINED_KEPT
     assert broker.lindex("moodmill:quarantine", 0) == MALFORMED[-1]
@@ -65,48 +65,52 @@ def test_malformed_messages_are_quarantined_and_counted_and_chunks_come_through(
     assert "i love this" not in caplog.text, "logs carry no text of a comment"
 
 
-def test_what_was_taken_and_is_no_message_is_quarantined_when_it_is_given_back(broker: redis.Redis) -> None:
+def test_what_was_taken_and_is_no_message_is_quarantined_when_it_is_given_back(
+    broker: redis.Redis, queue: Broker
+) -> None:
     before = quarantined()
     good = json.dumps([GOOD, "", QUEUE]).encode()
     entries = {b"good": good, b"json": b"no json", b"null": b"null", b"type": b'{"__type__":"uuid","__value__":1}',
                b"\xff": b"\xff", b"deep": b"[" * 100_000}  # fmt: skip
     broker.hset("moodmill:unacked", mapping=entries)  # type: ignore[arg-type]
     broker.zadd("moodmill:unacked_index", dict.fromkeys([*entries, b"nothing"], 1.0))
-    assert list(queue_snapshot().taken) == [("20240301-abc", 3)]
-    requeue()
+    assert list(queue.snapshot().taken) == [("20240301-abc", 3)]
+    queue.requeue()
     assert quarantined() - before == len(entries) - 1
     assert broker.llen("moodmill:quarantine") == len(entries) - 1
     assert (broker.zcard("moodmill:unacked_index"), broker.hlen("moodmill:unacked")) == (0, 0)
-    assert [chunk.number for chunk in drain(1)] == [3]
+    assert [chunk.number for chunk in drain(queue, 1)] == [3]
 
 
-def test_whoever_looks_for_chunks_passes_over_what_is_none(broker: redis.Redis) -> None:
-    send_chunk(chunk_of(["thanks"], run="r", number=2))
+def test_whoever_looks_for_chunks_passes_over_what_is_none(broker: redis.Redis, queue: Broker) -> None:
+    queue.send(chunk_of(["thanks"], run="r", number=2))
     digits = GOOD | {"headers": GOOD["headers"] | {"argsrepr": "x/" + "9" * 5_000}}
     broker.lpush("moodmill:chunks", *MALFORMED, item_of(digits))
     broker.hset("moodmill:unacked", mapping={b"\xff": b"\xff", b"a": b"[" * 100_000, b"b": item_of([digits, "", ""])})
-    assert ("r", 2) in queue_snapshot().queued
-    assert queue_snapshot().taken == {}
-    assert queue_statistics().queued == len(MALFORMED) + 2
+    assert ("r", 2) in queue.snapshot().queued
+    assert queue.snapshot().taken == {}
+    assert queue.statistics().queued == len(MALFORMED) + 2
 
 
 def test_a_full_broker_that_cannot_keep_it_in_quarantine_stops_nobody(
-    broker: redis.Redis, caplog: pytest.LogCaptureFixture
+    broker: redis.Redis, caplog: pytest.LogCaptureFixture, queue: Broker
 ) -> None:
     chunk = chunk_of(["thanks"])
-    send_chunk(chunk)
+    queue.send(chunk)
     broker.set("moodmill:quarantine", "no list")
     broker.rpush("moodmill:chunks", b"no json")
     with caplog.at_level(logging.ERROR):
-        assert drain(1) == [chunk]
+        assert drain(queue, 1) == [chunk]
     assert "cannot be kept in quarantine" in caplog.text
 
 
 #: Takes a message, as a worker that dies with it, or only looks; then gives back what was taken too long ago.
 WORKER = """
 import os, sys
+from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.celery_app import app
-with app.connection_for_read() as connection, app.amqp.TaskConsumer(connection, on_message=None) as consumer:
+broker = Broker(os.environ["REDIS_URL"])
+with broker.connection() as connection, app.amqp.TaskConsumer(connection, on_message=None) as consumer:
     consumer.register_callback(lambda body, message: None)
     consumer.consume()
     if sys.argv[1] == "take":
@@ -117,14 +121,14 @@ with app.connection_for_read() as connection, app.amqp.TaskConsumer(connection, 
 
 
 def test_clocks_that_differ_give_nothing_back_that_was_just_taken(
-    broker: redis.Redis, redis_url: str, tmp_path: Path
+    broker: redis.Redis, redis_url: str, tmp_path: Path, queue: Broker
 ) -> None:
     def run(step: str, clock: float) -> None:
         set_clock(tmp_path / "clock", clock)
         environment = clean_environment(REDIS_URL=redis_url, **clock_of(tmp_path / "clock"))
         subprocess.run([sys.executable, "-P", "-c", WORKER, step], env=environment, check=True)
 
-    send_chunk(chunk_of(["thanks"]))
+    queue.send(chunk_of(["thanks"]))
     run("take", -2 * VISIBILITY_TIMEOUT_S)
     run("look", 0)
     run("look", 2 * VISIBILITY_TIMEOUT_S)

@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,13 +21,14 @@ from moodmill.db.core.unsupported import REASONS
 from moodmill.db.database.schema import model_threshold
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.ledger import Ledger
-from moodmill.worker.queue.broker import send_heartbeat
-from moodmill.worker.queue.heartbeat import BEAT_S, Heartbeat
+from moodmill.worker.queue.broker import Broker
+from moodmill.worker.queue.heartbeat import BEAT_S, worker_heartbeat
 from moodmill.worker.queue.message import ChunkMessage
 from moodmill.worker.runtime.processor import MAX_ISOLATED_TRIES, MAX_TRIES, ChunkProcessor, StoppingError
 from tests.db.results.test_refusals import refuse
 from tests.support import away, forget, wait_until
 from tests.worker.builders import (
+    NOWHERE,
     POISON,
     TEXTS,
     chunk_of,
@@ -44,10 +46,9 @@ GERMAN = "Ich kann kaum glauben, dass wir dieses Spiel noch gewonnen haben!"
 UNSUPPORTED = "moodmill_unsupported_comments_total"
 
 
-def processor_for(store: Store, model: Path) -> ChunkProcessor:
-    return ChunkProcessor(
-        settings_for(model), StoreSettings(database_url=store.url.render_as_string(hide_password=False))
-    )
+def processor_for(store: Store, model: Path, queue: Broker | None = None, **others: Any) -> ChunkProcessor:
+    stored = StoreSettings(database_url=store.url.render_as_string(hide_password=False))
+    return ChunkProcessor(settings_for(model, **others), stored, queue or Broker(NOWHERE))
 
 
 def test_a_chunk_becomes_rows_and_is_done(store: Store, tiny_model: Path) -> None:
@@ -126,9 +127,8 @@ def test_a_text_that_the_model_was_not_made_for_says_so_in_its_row_and_is_counte
     texts = ["i love this", GERMAN, "字 字", GERMAN]
     reasons = [None, "language", "tokens", "language"]
     [message] = open_run(store, texts)
-    stored = StoreSettings(database_url=store.url.render_as_string(hide_password=False))
     before = [REGISTRY.get_sample_value(UNSUPPORTED, {"reason": one}) or 0 for one in REASONS]
-    with ChunkProcessor(settings_for(tiny_model, moodmill_language="en"), stored) as processor:
+    with processor_for(store, tiny_model, moodmill_language="en") as processor:
         processor.process(message)
     assert [row["unsupported"] for row in results(store)] == reasons
     counted = [reasons.count(one) for one in REASONS]
@@ -148,9 +148,12 @@ def test_processing_twice_changes_nothing(store: Store, tiny_model: Path, tmp_pa
     assert before[0]
 
 
-@pytest.mark.usefixtures("broker")
 def test_a_chunk_that_was_tried_too_often_goes_into_isolation_and_fails_at_last(
-    sqlite_store: Store, tiny_model: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    sqlite_store: Store,
+    tiny_model: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    queue: Broker,
 ) -> None:
     monkeypatch.setattr("moodmill.worker.runtime.processor.SECOND_LOOK_S", 0.0)
     # given a chunk whose workers died, each before it could finish
@@ -160,7 +163,7 @@ def test_a_chunk_that_was_tried_too_often_goes_into_isolation_and_fails_at_last(
         ledger.begin(message.run, message.number, f"a-worker-that-died:{number}")
     for number in range(MAX_TRIES + MAX_ISOLATED_TRIES):
         ledger.begin(unlucky.run, unlucky.number, f"a-worker-that-died:{number}")
-    with processor_for(sqlite_store, tiny_model) as loaded:
+    with processor_for(sqlite_store, tiny_model, queue) as loaded:
         # when
         loaded.process(message)
         with pytest.raises(WorkerError, match=r"^4 workers began this chunk, and none lived to finish it$"):
@@ -173,9 +176,8 @@ def test_a_chunk_that_was_tried_too_often_goes_into_isolation_and_fails_at_last(
     assert chunks(sqlite_store)[1]["error"] == "WorkerError: 4 workers began this chunk, and none lived to finish it"
 
 
-@pytest.mark.usefixtures("broker")
 def test_a_message_that_comes_again_to_workers_that_live_is_no_other_try(
-    sqlite_store: Store, tiny_model: Path, caplog: pytest.LogCaptureFixture
+    sqlite_store: Store, tiny_model: Path, caplog: pytest.LogCaptureFixture, queue: Broker
 ) -> None:
     # given a chunk whose message went through many workers, one of which died, and came again to this one
     [message] = open_run(sqlite_store, TEXTS)
@@ -183,8 +185,8 @@ def test_a_message_that_comes_again_to_workers_that_live_is_no_other_try(
     for number in range(MAX_TRIES + MAX_ISOLATED_TRIES):
         ledger.begin(message.run, message.number, f"a-worker:{number}")
         if number:
-            send_heartbeat(f"a-worker:{number}")
-    with processor_for(sqlite_store, tiny_model) as loaded:
+            queue.send_heartbeat(f"a-worker:{number}")
+    with processor_for(sqlite_store, tiny_model, queue) as loaded:
         for _ in range(MAX_TRIES + MAX_ISOLATED_TRIES):
             ledger.begin(message.run, message.number, loaded.name)
         # when
@@ -195,20 +197,20 @@ def test_a_message_that_comes_again_to_workers_that_live_is_no_other_try(
 
 
 def test_a_broker_that_has_lost_the_heartbeats_makes_no_worker_dead(
-    broker: redis.Redis, sqlite_store: Store, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+    broker: redis.Redis, sqlite_store: Store, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, queue: Broker
 ) -> None:
     [message] = open_run(sqlite_store, TEXTS)
     workers = [f"a-worker:{number}" for number in range(MAX_TRIES + MAX_ISOLATED_TRIES)]
     for name in workers:
         Ledger(sqlite_store).begin(message.run, message.number, name)
-        send_heartbeat(name)
+        queue.send_heartbeat(name)
     forget(broker)
-    with processor_for(sqlite_store, tiny_model) as loaded:
+    with processor_for(sqlite_store, tiny_model, queue) as loaded:
 
         def pause(seconds: float) -> None:
             assert seconds > BEAT_S
             for name in workers:
-                send_heartbeat(name)
+                queue.send_heartbeat(name)
 
         monkeypatch.setattr(loaded, "_pause", pause)
         loaded.process(message)
@@ -216,15 +218,15 @@ def test_a_broker_that_has_lost_the_heartbeats_makes_no_worker_dead(
 
 
 def test_workers_that_ended_well_with_a_chunk_in_work_did_not_die_of_it(
-    broker: redis.Redis, sqlite_store: Store, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+    broker: redis.Redis, sqlite_store: Store, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, queue: Broker
 ) -> None:
     [message] = open_run(sqlite_store, TEXTS)
     # given a store that was away when workers were told to stop
     for number in range(MAX_TRIES + MAX_ISOLATED_TRIES):
         Ledger(sqlite_store).begin(message.run, message.number, f"a-worker:{number}")
-        with Heartbeat(f"a-worker:{number}"):
+        with worker_heartbeat(queue, f"a-worker:{number}"):
             pass
-    with processor_for(sqlite_store, tiny_model) as loaded:
+    with processor_for(sqlite_store, tiny_model, queue) as loaded:
         monkeypatch.setattr(loaded, "_pause", lambda _: None)
         loaded.process(message)
     assert states(sqlite_store) == ["done"]

@@ -16,7 +16,7 @@ import redis
 from moodmill.db.core.errors import WorkerError
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.ledger import count_done
-from moodmill.worker.queue.broker import requeue, send_chunk, waiting_messages
+from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.celery_app import app, worker_arguments
 from moodmill.worker.queue.envelope import TASK
 from moodmill.worker.queue.message import VERSION, ChunkMessage
@@ -50,6 +50,7 @@ class Place:
     """Where a worker works: its broker, its store, its model, and the file that it logs into."""
 
     broker: redis.Redis
+    queue: Broker
     store: Store
     settings: dict[str, str]
     log: Path
@@ -66,7 +67,9 @@ class Place:
 
 
 @pytest.fixture
-def place(broker: redis.Redis, redis_url: str, sqlite_store: Store, tiny_model: Path, tmp_path: Path) -> Place:
+def place(
+    broker: redis.Redis, queue: Broker, redis_url: str, sqlite_store: Store, tiny_model: Path, tmp_path: Path
+) -> Place:
     settings = {
         "REDIS_URL": redis_url,
         "DATABASE_URL": sqlite_store.url.render_as_string(),
@@ -74,7 +77,7 @@ def place(broker: redis.Redis, redis_url: str, sqlite_store: Store, tiny_model: 
         "MOODMILL_DEVICE": "cpu",
         "OMP_NUM_THREADS": "1",
     }
-    return Place(broker, sqlite_store, settings, tmp_path / "worker.log")
+    return Place(broker, queue, sqlite_store, settings, tmp_path / "worker.log")
 
 
 @contextmanager
@@ -97,18 +100,18 @@ def running(place: Place, arguments: Sequence[str], **settings: str) -> Iterator
             process.kill()
 
 
-def send_all(messages: Sequence[ChunkMessage]) -> None:
+def send_all(place: Place, messages: Sequence[ChunkMessage]) -> None:
     for message in messages:
-        send_chunk(message)
+        place.queue.send(message)
 
 
 def test_a_sent_chunk_is_classified_and_stored_by_a_worker_that_ends_with_whoever_started_it(
     place: Place, tiny_model: Path
 ) -> None:
-    send_all(open_run(place.store, TEXTS))
+    send_all(place, open_run(place.store, TEXTS))
     with running(place, worker_arguments(), MOODMILL_EXIT_WITH_PARENT="1") as process:
         wait_until(lambda: states(place.store) == ["done"], START_S)
-        wait_until(lambda: waiting_messages() == 0)
+        wait_until(lambda: place.queue.count_messages() == 0)
         assert process.poll() is None
         assert process.stdin
         process.stdin.close()
@@ -119,23 +122,25 @@ def test_a_sent_chunk_is_classified_and_stored_by_a_worker_that_ends_with_whoeve
 
 def test_the_plain_command_works_through_what_is_no_chunk_and_leaves_what_is_newer(place: Place) -> None:
     [before, newer, after] = open_run(place.store, ["i love this"], ["from the future"], ["thanks"])
-    send_chunk(before)
+    place.queue.send(before)
     for malformed in (["nonsense"], [{"run": "r"}], []):
-        app.send_task(TASK, args=malformed)
+        app.send_task(connection=place.queue.connection(), name=TASK, args=malformed)
     place.broker.lpush("moodmill:chunks", *MALFORMED)
     # What kombu and Celery would stop at, decompress, or write into the log.
     for item in (b"no json: a secret", b"\xff\xfe", b"17", b"[" * 100_000):
         place.broker.lpush("moodmill:chunks", item)
-    app.send_task(TASK, args=[{"a secret": "0" * 1_000_000}], compression="zlib")
-    app.send_task("celery.backend_cleanup", args=["a secret"])
-    app.send_task(TASK, args=["a secret"], serializer="yaml")
-    app.send_task(TASK, args=[newer.to_json() | {"version": VERSION + 1}])
-    send_chunk(after)
+    app.send_task(
+        connection=place.queue.connection(), name=TASK, args=[{"a secret": "0" * 1_000_000}], compression="zlib"
+    )
+    app.send_task(connection=place.queue.connection(), name="celery.backend_cleanup", args=["a secret"])
+    app.send_task(connection=place.queue.connection(), name=TASK, args=["a secret"], serializer="yaml")
+    app.send_task(connection=place.queue.connection(), name=TASK, args=[newer.to_json() | {"version": VERSION + 1}])
+    place.queue.send(after)
     with running(place, PLAIN) as process:
         wait_until(lambda: states(place.store) == ["done", "pending", "done"], START_S)
         # It was taken, and lies there again.
         wait_until(lambda: place.said().count("left for a newer worker") >= 2)
-        assert waiting_messages() == 1
+        assert place.queue.count_messages() == 1
         process.terminate()
         assert process.wait(60) == 0
     assert (place.queued(), place.taken()) == (1, 0)
@@ -150,11 +155,11 @@ def test_the_plain_command_works_through_what_is_no_chunk_and_leaves_what_is_new
 def test_chunks_of_a_run_that_its_store_does_not_know_are_left_for_others_and_named_once(place: Place) -> None:
     [ours] = open_run(place.store, TEXTS)
     for number in range(3):
-        send_chunk(chunk_of(["of another store"], run="elsewhere", number=number))
+        place.queue.send(chunk_of(["of another store"], run="elsewhere", number=number))
     with running(place, worker_arguments()) as process:
         # It was taken, and lies there again, behind what comes later.
         wait_until(lambda: place.said().count("moodmill.classify[") >= 6, START_S)
-        send_chunk(ours)
+        place.queue.send(ours)
         wait_until(lambda: states(place.store) == ["done"])
         process.terminate()
         assert process.wait(60) == 0
@@ -168,7 +173,7 @@ def test_sigterm_finishes_the_chunk_in_work_and_leaves_the_others(place: Place) 
         wait_until(lambda: "waiting for chunks" in place.said(), START_S)
         messages = open_run(place.store, *([text] for text in TEXTS))
         with place.store.writing():  # nobody else can write now: the first chunk stays in work
-            send_all(messages)
+            send_all(place, messages)
             wait_until(lambda: place.taken() == 1)
             process.terminate()
             wait_until(lambda: "Warm shutdown" in place.said())
@@ -181,8 +186,8 @@ def test_sigterm_finishes_the_chunk_in_work_and_leaves_the_others(place: Place) 
 def test_a_worker_whose_model_is_broken_ends_at_once_and_takes_nothing(place: Place, tmp_path: Path) -> None:
     broken = make_model(tmp_path / "broken")
     (broken / "model.safetensors").unlink()
-    send_all(open_run(place.store, TEXTS))
-    worker = Supervisor(place.settings | {"HF_MODEL_REPO": str(broken)}, log=place.log)
+    send_all(place, open_run(place.store, TEXTS))
+    worker = Supervisor(place.settings | {"HF_MODEL_REPO": str(broken)}, place.queue, log=place.log)
     try:
         wait_until(lambda: "error: " in place.said(), START_S)
         with pytest.raises(
@@ -216,7 +221,9 @@ def waited(worker: Supervisor, done: Callable[[], bool]) -> None:
 
 def supervised(place: Place, settings: dict[str, str], done: Callable[[], bool]) -> None:
     """Run a worker, and others where it dies, until `done`."""
-    worker = Supervisor(settings, log=place.log, count_done=lambda: count_done(place.store), on_death=requeue)
+    worker = Supervisor(
+        settings, place.queue, log=place.log, count_done=lambda: count_done(place.store), on_death=place.queue.requeue
+    )
     try:
         waited(worker, done)
     finally:
@@ -225,7 +232,7 @@ def supervised(place: Place, settings: dict[str, str], done: Callable[[], bool])
 
 def test_a_worker_told_to_stop_before_another_starts_has_stopped_well(place: Place) -> None:
     before = psutil.Process().children()
-    worker = Supervisor(place.settings, log=place.log)
+    worker = Supervisor(place.settings, place.queue, log=place.log)
     [process] = set(psutil.Process().children()) - set(before)
     process.kill()
     waited(worker, lambda: not psutil.pid_exists(process.pid))
@@ -236,7 +243,7 @@ def test_a_worker_told_to_stop_before_another_starts_has_stopped_well(place: Pla
 def test_a_text_that_kills_its_worker_costs_only_itself(
     place: Place, tiny_model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    send_all(open_run(place.store, ["i love this", "thanks", POISON], ["a", "the"]))
+    send_all(place, open_run(place.store, ["i love this", "thanks", POISON], ["a", "the"]))
     supervised(place, faulty(place, tiny_model, "segfault"), lambda: states(place.store) == ["done", "done"])
     assert [row["comment_id"] for row in results(place.store)] == ["c0", "c1", "c1000", "c1001"]
     [letter] = dead_letters(place.store)
@@ -251,14 +258,16 @@ def test_a_device_that_breaks_stops_its_worker_and_burns_nothing(
 ) -> None:
     # given a worker at work
     broken = {"MOODMILL_TEST_FAULT": f"exception:any:{tmp_path / 'broken'}"}
-    worker = Supervisor(faulty(place, tiny_model, "exception") | broken, log=place.log, on_death=requeue)
+    worker = Supervisor(
+        faulty(place, tiny_model, "exception") | broken, place.queue, log=place.log, on_death=place.queue.requeue
+    )
     first, second = open_run(place.store, TEXTS, TEXTS)
     try:
-        send_chunk(first)
+        place.queue.send(first)
         waited(worker, lambda: states(place.store) == ["done", "pending"])
         # when its device raises for whatever it is given
         (tmp_path / "broken").touch()
-        send_chunk(second)
+        place.queue.send(second)
         with pytest.raises(WorkerError, match=r"^the worker ended: RuntimeError: IndexError: index out of range"):
             waited(worker, lambda: False)
     finally:

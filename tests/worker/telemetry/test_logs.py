@@ -17,7 +17,7 @@ from moodmill.cli.progress import IDLE_S, shown_progress
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.jobs import JobLedger
-from moodmill.producers.runs.run import Progress
+from moodmill.producers.runs.waiter import Progress
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.telemetry.logs import JsonFormatter, Style, about, last_word, last_word_in, logging_as, set_subject
 from tests.support import moodmill_here

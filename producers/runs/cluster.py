@@ -1,0 +1,110 @@
+"""Where a run's chunks go and who classifies them: a broker and workers of others, or some of the run's own."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from moodmill.db.core.settings import StoreSettings, read_settings, to_environment
+from moodmill.db.database.store import Store
+from moodmill.db.ledger.ledger import count_done
+from moodmill.producers.runs.options import RunOptions
+from moodmill.producers.runs.settings import ProducerSettings
+from moodmill.worker.core.settings import WorkerSettings
+from moodmill.worker.queue.broker import Broker
+from moodmill.worker.queue.embedded import EmbeddedBroker, embedded_broker
+from moodmill.worker.runtime.supervisor import local_worker
+
+#: Raises when a part of ours that a run needs is gone for good; brings back what can be.
+Check = Callable[[], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """Where and how runs are worked on. With no broker named: an embedded one and a worker, for each run."""
+
+    worker: WorkerSettings
+    producer: ProducerSettings
+    #: Start a worker for a run although a broker is named, which others may work for too.
+    with_worker: bool = False
+    #: Wait for the workers, or leave once everything is in the queue.
+    wait: bool = True
+
+    @classmethod
+    def from_settings(cls, *, with_worker: bool = False, wait: bool = True) -> "Runtime":
+        """Return what the environment and `.env` say. Raises SettingError."""
+        worker, producer = read_settings(WorkerSettings), read_settings(ProducerSettings)
+        return cls(worker=worker, producer=producer, with_worker=with_worker, wait=wait)
+
+    @property
+    def starts_worker(self) -> bool:
+        return self.with_worker or self.worker.redis_url is None
+
+    @contextmanager
+    def open(self) -> Iterator["Cluster"]:
+        """Reach the broker, or start one, as long as the context lasts. Raises BrokerError."""
+        with ExitStack() as stack:
+            embedded = None
+            if self.worker.redis_url is None:
+                embedded = stack.enter_context(embedded_broker())
+            broker = Broker(embedded.url if embedded else str(self.worker.redis_url))
+            stack.enter_context(closing(broker))
+            broker.check()
+            yield Cluster(self, broker, embedded, stack)
+
+
+class Cluster:
+    """A broker that is there, and a worker where that is ours to start."""
+
+    def __init__(self, runtime: Runtime, broker: Broker, embedded: EmbeddedBroker | None, stack: ExitStack) -> None:
+        """`stack` ends what is started."""
+        self.broker: Final = broker
+        self._runtime: Final = runtime
+        self._embedded: Final = embedded
+        self._worker: Final = stack.enter_context(ExitStack())
+        self._environment: dict[str, str] = {}
+        self._check: Check = lambda: None
+
+    def start_worker(self, store: Store, options: RunOptions) -> Check:
+        """Have a worker for a run with these options, where others do not work; return what looks after it."""
+        if not self._runtime.starts_worker:
+            return lambda: None
+        environment = self._environment_of(store, options)
+        if environment != self._environment:  # else that of another run goes on
+            self._worker.close()
+            self._check = self._worker.enter_context(self._started(environment, store))
+            self._environment = environment
+        return self._check
+
+    def _environment_of(self, store: Store, options: RunOptions) -> dict[str, str]:
+        worker = {
+            "redis_url": self._embedded.url if self._embedded else self._runtime.worker.redis_url,
+            "hf_model_repo": options.model_repo,
+            "hf_model_revision": options.model_revision,
+            "moodmill_labels": options.model_labels,
+            "moodmill_metrics": None,  # the address is ours, and two cannot share it
+        }
+        database_url = store.url.render_as_string(hide_password=False)
+        return to_environment(
+            self._runtime.worker.model_copy(update=worker), StoreSettings.model_construct(database_url=database_url)
+        )
+
+    @contextmanager
+    def _started(self, environment: Mapping[str, str], store: Store) -> Iterator[Check]:
+        # Chunks that a killed worker took stay hidden in a broker that others use: let it finish or give them
+        # back. An embedded one ends with the run, and whether that is done is in the ledger.
+        embedded = self._embedded
+        with local_worker(
+            environment,
+            self.broker,
+            patient=embedded is None,
+            count_done=lambda: count_done(store),
+            on_death=self.broker.requeue if embedded else lambda: None,
+        ) as worker:
+
+            def check() -> None:
+                if embedded:
+                    embedded.check()
+                worker.check()
+
+            yield check

@@ -1,0 +1,99 @@
+"""Waits for the workers: for all chunks of a run, or until there is room for one more; and tells how far it is."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from moodmill.db.ledger.entries import SourceFile
+from moodmill.producers.runs.session import TICK_S, RunSession
+from moodmill.producers.sources.record import Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a run is, as seen by the process that feeds it or waits for it."""
+
+    #: Records read so far, by whatever process.
+    records: int
+    #: Comments classified since this process began.
+    classified: int
+    #: Comments in chunks that wait or are in work.
+    waiting: int
+    pending_chunks: int
+    #: The share of all sources' bytes that is read and done with, from 0 to 1.
+    share: float
+    #: Seconds since a chunk was last done.
+    idle_s: float
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Waiter:
+    """Waits for the chunks of a session, and reports its progress meanwhile."""
+
+    def __init__(self, session: RunSession, on_progress: OnProgress) -> None:
+        self._session: Final = session
+        self._on_progress: Final = on_progress
+        self._bytes: Final = sum(file.size for file in session.run.sources) or 1
+        self._bytes_ended = sum(file.size for file in session.run.sources if file.ended)
+        self._reading: tuple[SourceFile, Source] | None = None
+        self._last_done = (0, time.monotonic())
+        self._idle_since = 0.0
+
+    def begin(self, file: SourceFile, opened: Source) -> None:
+        """Let the progress follow a source, which is read from now on."""
+        self._reading = (file, opened)
+
+    def end(self, file: SourceFile) -> None:
+        """Count a source as read."""
+        self._reading = None
+        self._bytes_ended += file.size
+
+    def bytes_read(self) -> int:
+        """Return how many bytes of the source that is being read are read."""
+        if self._reading is None:
+            return 0
+        file, opened = self._reading
+        return round(file.size * opened.share_read())
+
+    def wait(self, when_idle: Callable[[], None]) -> None:
+        """Wait until no chunk is pending; call `when_idle` each time that none was finished for long."""
+        while self._tick():
+            self._pause(when_idle)
+
+    def wait_for_room(self, when_idle: Callable[[], None]) -> None:
+        """Wait until no more chunks than may be are with the broker and the workers; else as `wait`."""
+        session = self._session
+        while self._tick() - len(session.unsent) >= session.settings.moodmill_chunks_in_flight:
+            self._pause(when_idle)
+
+    def _tick(self) -> int:
+        """Report the progress, and return how many chunks are pending."""
+        session = self._session
+        waiting, now = session.stored(lambda: session.ledger.waiting(session.run.id)), time.monotonic()
+        classified = session.sent - waiting.comments
+        if classified != self._last_done[0]:
+            self._last_done = (classified, now)
+        read = (self._bytes_ended + self.bytes_read()) / self._bytes
+        session.check()
+        self._on_progress(
+            Progress(
+                records=session.records,
+                classified=classified,
+                waiting=waiting.comments,
+                pending_chunks=waiting.chunks,
+                share=read * (1 - waiting.records / max(session.records, 1)),
+                idle_s=now - self._last_done[1],
+            )
+        )
+        return waiting.chunks
+
+    def _pause(self, when_idle: Callable[[], None]) -> None:
+        """Let the workers work."""
+        time.sleep(TICK_S)
+        now = time.monotonic()
+        if now - max(self._last_done[1], self._idle_since) >= self._session.settings.moodmill_look_seconds:
+            self._idle_since = now
+            when_idle()
