@@ -6,6 +6,10 @@
     classifier("thanks!", top_k=3)  # [{"label": "gratitude", "score": 0.99}, …]
     classifier.predict_proba(["thanks!", "oh no"])  # float32 [2, 27], columns as moodmill.EMOTIONS
 
+    run = moodmill.label("RC_2005-12.zst", store="sqlite:///moodmill.db")  # blocks
+    run.summary.classified
+    moodmill.Store("sqlite:///moodmill.db").to_pandas(since="2005-12")
+
 Importing it imports nothing else, and reads no setting: names are imported when they are asked for.
 """
 
@@ -15,28 +19,64 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from moodmill.classifier import EmotionClassifier, Score
+    from moodmill.db.analytics.reads import RunStatus
     from moodmill.db.core.emotions import EMOTIONS
-    from moodmill.db.core.errors import ModelError, MoodmillError, SettingError
+    from moodmill.db.core.errors import (
+        BrokerError,
+        ModelError,
+        MoodmillError,
+        RunError,
+        SettingError,
+        SourceError,
+        StoreError,
+        WorkerError,
+    )
+    from moodmill.labelling import Run, label
+    from moodmill.producers.runs.waiter import Progress
+    from moodmill.producers.sources.kinds import register_source
+    from moodmill.store import Store
 
-__all__ = ["EMOTIONS", "EmotionClassifier", "ModelError", "MoodmillError", "Score", "SettingError", "__version__"]
+__all__ = [
+    "EMOTIONS",
+    "BrokerError",
+    "EmotionClassifier",
+    "ModelError",
+    "MoodmillError",
+    "Progress",
+    "Run",
+    "RunError",
+    "RunStatus",
+    "Score",
+    "SettingError",
+    "SourceError",
+    "Store",
+    "StoreError",
+    "WorkerError",
+    "__version__",
+    "label",
+    "register_source",
+]
 
-#: The module of each name.
+#: The names of each module that this one gives.
 _MODULES: Final = {
-    "EMOTIONS": "moodmill.db.core.emotions",
-    "EmotionClassifier": "moodmill.classifier",
-    "ModelError": "moodmill.db.core.errors",
-    "MoodmillError": "moodmill.db.core.errors",
-    "Score": "moodmill.classifier",
-    "SettingError": "moodmill.db.core.errors",
+    "moodmill.classifier": ("EmotionClassifier", "Score"),
+    "moodmill.db.analytics.reads": ("RunStatus",),
+    "moodmill.db.core.emotions": ("EMOTIONS",),
+    "moodmill.db.core.errors": tuple(name for name in __all__ if name.endswith("Error")),
+    "moodmill.labelling": ("Run", "label"),
+    "moodmill.producers.runs.waiter": ("Progress",),
+    "moodmill.producers.sources.kinds": ("register_source",),
+    "moodmill.store": ("Store",),
 }
+_MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return version("moodmill")
-    if name not in _MODULES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    return getattr(import_module(_MODULE_OF[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import Final, Literal, Self, TypedDict, get_args, overload
+from typing import Final, Self, TypedDict, overload
 from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
 
+from moodmill.arguments import Precision, worker_settings
 from moodmill.db.core.emotions import EMOTIONS
-from moodmill.db.core.errors import ModelError, SettingError
+from moodmill.db.core.errors import ModelError
 from moodmill.worker.core.settings import BUNDLED_MODEL, MAX_TOKENS, WorkerSettings
 from moodmill.worker.inference.classifier import load_classifier
 from moodmill.worker.inference.repository import find_model
-
-Precision = Literal["auto", "fp32", "bf16"]
 
 
 class Score(TypedDict):
@@ -70,19 +69,14 @@ class EmotionClassifier:
             ModelError: The model cannot be had, cannot be loaded, or lacks emotions.
             SettingError: The device is not there, or an argument is none that can be meant.
         """
-        if precision not in get_args(Precision):
-            raise SettingError(f"precision is {precision!r}: expected one of {', '.join(get_args(Precision))}")
-        for name, number in (("batch_tokens", batch_tokens), ("max_tokens", max_tokens)):
-            if number is not None and number < 1:
-                raise SettingError(f"{name} is {number}: expected 1 or more")
-        settings = WorkerSettings.model_construct(  # which, unlike its constructor, reads no environment
-            hf_model_repo=model,
-            hf_model_revision=revision,
-            moodmill_labels=labels,
-            moodmill_device=device,
-            moodmill_precision=precision,
-            moodmill_batch_tokens=batch_tokens,
-            moodmill_max_tokens=max_tokens,
+        settings = worker_settings(
+            model,
+            revision=revision,
+            labels=labels,
+            device=device,
+            precision=precision,
+            batch_tokens=batch_tokens,
+            max_tokens=max_tokens,
         )
         return cls(settings)
 

@@ -11,12 +11,12 @@ from typing import Any, Final
 from sqlalchemy import case, func, literal_column, select
 
 from moodmill.db.analytics.rollups import stale
+from moodmill.db.core.pace import SPEED_WINDOW_S, seconds_left, share_done
 from moodmill.db.core.unsupported import NOTES
 from moodmill.db.database.schema import chunk, dead_letter, note, run, source
 from moodmill.db.database.store import Store
 
-#: Over so long comments/s are counted, so that they follow the present speed.
-SPEED_WINDOW: Final = timedelta(minutes=2)
+SPEED_WINDOW: Final = timedelta(seconds=SPEED_WINDOW_S)
 #: Runs under way that are shown at most, the newest.
 RUNS: Final = 20
 #: Literal, as in the index: a parameter would not be known to fit it.
@@ -58,9 +58,7 @@ class RunPace:
     @property
     def seconds_left(self) -> float | None:
         """Return how long the rest takes at this speed; None where nobody can say."""
-        if not self.speed or not self.share:
-            return None
-        return self.classified * (1 / self.share - 1) / self.speed
+        return seconds_left(self.share, self.classified, self.speed)
 
 
 def backlog(store: Store) -> Backlog:
@@ -118,7 +116,6 @@ def _pace(of: Any, files: Sequence[Any], counted: Any, unsupported: int, age: ti
     """Work out a run's pace from its row, the rows of its sources, and what its chunks add up to, if it has any."""
     size = sum(file.size for file in files) or 1
     read = sum(file.size if of.sealed_at or file.ended else file.bytes_read or 0 for file in files) / size
-    done = 1 - counted.waiting / max(counted.records, 1) if counted else 0.0
     is_past = age > timedelta(0)  # else the clock went back since
     seconds = max(min(age, SPEED_WINDOW).total_seconds(), 1.0) if is_past else SPEED_WINDOW.total_seconds()
     return RunPace(
@@ -128,6 +125,6 @@ def _pace(of: Any, files: Sequence[Any], counted: Any, unsupported: int, age: ti
         unsupported=unsupported,
         pending_chunks=int(counted.pending) if counted else 0,
         failed_chunks=int(counted.failed) if counted else 0,
-        share=min(read * float(done), 1.0),
+        share=share_done(float(read), int(counted.waiting), int(counted.records)) if counted else 0.0,
         speed=int(counted.lately) / seconds if counted else 0.0,
     )

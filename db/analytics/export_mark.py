@@ -21,7 +21,8 @@ _FIRST: Final = (
 #: The columns of an export, in their order. New ones come last: whoever reads by place goes on.
 COLUMNS: Final = (*_FIRST, "segments", "unsupported")
 #: What Parquet's metadata say of one, the version of its form included.
-MARK: Final = {b"moodmill": b'{"kind":"export","version":2}'}
+KEY: Final = b"moodmill"
+MARK: Final = {KEY: b'{"kind":"export","version":2}'}
 
 
 def is_export(columns: Sequence[str], metadata: Mapping[bytes, bytes] | None = None) -> bool:

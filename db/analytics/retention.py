@@ -1,11 +1,12 @@
 """Letting old comments go, month by month; the roll-ups of their time stay. So a store has an end to its growth."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 
 from sqlalchemy import delete, func, select, text
 
 from moodmill.db.analytics.rollups import be_alone, freeze_days, refresh
+from moodmill.db.core.days import midnight
 from moodmill.db.database.clock import shared_now
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
@@ -57,7 +58,7 @@ def _drop_parts(store: Store, before: date) -> Iterator[str]:
             be_alone(connection)
             connection.execute(text(f"lock table {part} in share row exclusive mode"))  # nobody adds to it meanwhile
             freeze_days(connection, since, min(end, before))
-            found = connection.execute(old, {"moment": _midnight(before)}).rowcount
+            found = connection.execute(old, {"moment": midnight(before)}).rowcount
         if found:
             yield called
     with store.reading() as connection:
@@ -77,13 +78,9 @@ def _delete_months(store: Store, before: date) -> Iterator[str]:
     while True:
         with store.writing() as connection:
             first = connection.scalar(select(func.min(created_at)))
-            if first is None or first >= _midnight(before):
+            if first is None or first >= midnight(before):
                 return
             end = min(next_month(first.date()), before)
             freeze_days(connection, first.date(), end)
-            connection.execute(delete(comment_emotion).where(created_at < _midnight(end)))
+            connection.execute(delete(comment_emotion).where(created_at < midnight(end)))
         yield f"{first:%Y-%m}"
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

@@ -9,7 +9,7 @@ the sums are exact after late and repeated comments and after a kill. Those of a
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any, Final, Literal
 
 from sqlalchemy import (
@@ -32,6 +32,7 @@ from sqlalchemy import (
     union,
 )
 
+from moodmill.db.core.days import midnight
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import (
     closed_day,
@@ -153,7 +154,7 @@ def _aggregate(connection: Connection, period: Period) -> bool:
 
 def _of_day(model: str, day: date | None) -> ColumnElement[bool]:
     after, created_at = _later(day, 1), comment_emotion.c.created_at
-    of_day = _within(created_at, day and _midnight(day), after and _midnight(after))
+    of_day = _within(created_at, day and midnight(day), after and midnight(after))
     return (comment_emotion.c.model == model) & of_day
 
 
@@ -216,7 +217,3 @@ def _within(column: ColumnElement[Any], start: Any, stop: Any) -> ColumnElement[
 def _is(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
     # "is not distinct from" would say the same, and PostgreSQL would use no index for it
     return column.is_(None) if value is None else column == value
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

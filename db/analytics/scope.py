@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_
 
+from moodmill.db.core.days import midnight
 from moodmill.db.core.filters import rows_within
 from moodmill.db.database.schema import comment_emotion, rollup_day, rollup_subreddit_day, rollup_subreddit_month
 
@@ -38,7 +39,8 @@ class Scope:
     def rows(self) -> ColumnElement[bool]:
         """Return what holds for the rows of these comments."""
         column = comment_emotion.c.created_at
-        return self._within(comment_emotion, column, _midnight(self.since), _midnight(self.until))
+        since, until = (day and midnight(day) for day in (self.since, self.until))
+        return self._within(comment_emotion, column, since, until)
 
     def sums(self, table: Table) -> ColumnElement[bool]:
         """Return what holds for the sums of these comments, in `days` or `subreddit_sums`."""
@@ -52,7 +54,3 @@ class Scope:
 def in_batches(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Row[Any]]]:
     """Yield rows BATCH at a time, as the database finds them, so that memory stays flat."""
     return connection.execute(query.execution_options(stream_results=True, max_row_buffer=BATCH)).partitions(BATCH)
-
-
-def _midnight(day: date | None) -> datetime | None:
-    return None if day is None else datetime.combine(day, time(), UTC)

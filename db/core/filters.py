@@ -3,6 +3,7 @@
 Names are compared by their keys (moodmill.db.core.names) in both, whatever they came as.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -83,6 +84,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
         return None if is_wanted else "other date"
 
 
+#: A year, or a month of one.
+_PERIOD: Final = re.compile(r"\d{4}(-\d\d)?")
 #: Takes all comments that have a text.
 ALL: Final = Filters()
 
@@ -100,20 +103,25 @@ def names_asked(key: Key, entries: Sequence[str], file: Path | None = None) -> f
 
 
 def moment_asked(value: object) -> datetime:
-    """Return the moment that a day or time names, in UTC where it says no zone; a day, when it begins.
+    """Return the moment that a time names, in UTC where it says no zone; of a day, month or year, when it begins.
 
     Raises ValueError where it is none.
     """
     try:
         if isinstance(value, str):
-            value = datetime.fromisoformat(value.strip())
+            value = datetime.fromisoformat(_first_day(value.strip()))
         elif isinstance(value, date) and not isinstance(value, datetime):
             value = datetime(value.year, value.month, value.day)
         if isinstance(value, datetime):
             return value if value.tzinfo else value.replace(tzinfo=UTC)
     except ValueError:
         pass
-    raise ValueError(f"expected a day or time as 2024-03-31 or 2024-03-31T12:00, got {value!r}")
+    raise ValueError(f"expected a month, day or time as 2024-03, 2024-03-31 or 2024-03-31T12:00, got {value!r}")
+
+
+def _first_day(text: str) -> str:
+    """Return the first day of what is a month or a year."""
+    return f"{text}-01-01"[:10] if _PERIOD.fullmatch(text) else text
 
 
 def check_period(since: datetime | None, until: datetime | None) -> None:

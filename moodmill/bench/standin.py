@@ -10,19 +10,24 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from celery.signals import celeryd_init
 
 from moodmill.db.core.emotions import EMOTIONS
-from moodmill.worker import app
 from moodmill.worker.inference.classifier import Outcome
+from moodmill.worker.queue.celery_app import configured_app
 from moodmill.worker.runtime import processor
 
-__all__ = ["app"]
-
 COST: Final = "MOODMILL_BENCH_MICROSECONDS"
+
+
+def __getattr__(name: str) -> Any:
+    """Return Celery's application, configured, when Celery asks for it."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return configured_app()
 
 
 class StandIn:

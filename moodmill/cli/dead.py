@@ -22,8 +22,8 @@ from moodmill.cli.printing import (
     shortened,
     status_json,
 )
-from moodmill.cli.progress import shown_progress
 from moodmill.db.core.errors import RunError
+from moodmill.progress import shown_progress
 
 
 @click.group(short_help="List, show and replay dead letters.")

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from moodmill.cli.interruption import interruptible
 from moodmill.cli.printing import OUTPUT, REMARKS, print_status, shortened
-from moodmill.cli.progress import shown_progress
+from moodmill.progress import shown_progress
 
 if TYPE_CHECKING:
     from moodmill.db.database.store import Store

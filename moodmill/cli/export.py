@@ -55,13 +55,16 @@ def export(
     Fields are as the store has them, so that other programs find the same ids, names and texts again. A spreadsheet
     runs those that begin with = + - @ as formulas when it opens a CSV: --safe-csv is for that.
     """
-    from moodmill.db.analytics.export import Wanted, export_file, export_folder, why_no_rows
+    from moodmill.db.analytics.export import export_file, export_folder
+    from moodmill.db.analytics.selection import Selection, why_no_rows
     from moodmill.db.core.filters import check_period, names_asked
     from moodmill.db.core.names import subreddit_key
 
     check_period(since, until)
     names = names_asked(subreddit_key, subreddits)
-    wanted = Wanted(models=frozenset(models), subreddits=names, since=since, until=until, supported_only=supported_only)
+    selection = Selection(
+        models=frozenset(models), subreddits=names, since=since, until=until, supported_only=supported_only
+    )
     form = _form(to, form, by_month=by_month)
     if safe_csv and form != "csv":
         raise SettingError("--safe-csv is an option of CSV")
@@ -76,14 +79,14 @@ def export(
         if to == _STDOUT:
             # sys.stdout may be unbuffered: it then writes less than it is given where its reader goes, in silence.
             with told(to), open(sys.stdout.fileno(), "wb", closefd=False) as stdout:
-                formulas = export_file(store, wanted, form, stdout, show, safe_csv=safe_csv)
+                formulas = export_file(store, selection, form, stdout, show, safe_csv=safe_csv)
         elif by_month:
             with output_folder(to) as folder:
-                export_folder(store, wanted, folder, show)
+                export_folder(store, selection, folder, show)
         else:
             with output_file(to) as out:
-                formulas = export_file(store, wanted, form, out, show, safe_csv=safe_csv)
-        remark = None if written else why_no_rows(store, wanted)
+                formulas = export_file(store, selection, form, out, show, safe_csv=safe_csv)
+        remark = None if written else why_no_rows(store, selection)
     if formulas:
         REMARKS.print(f"fields that a spreadsheet would run as formulas: {formulas:,}; --safe-csv makes texts of them")
     if remark:

@@ -19,9 +19,9 @@ from moodmill.cli.options import (
     with_worker_option,
 )
 from moodmill.cli.printing import REMARKS, print_json, print_status, print_troubles, status_json
-from moodmill.cli.progress import shown_progress
 from moodmill.cli.run_options import max_dead_option, run_options
 from moodmill.db.core.errors import SettingError
+from moodmill.progress import shown_progress
 
 if TYPE_CHECKING:
     from moodmill.db.analytics.reads import RunStatus

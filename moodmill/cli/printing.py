@@ -137,13 +137,6 @@ def _error(message: str) -> None:
     REMARKS.print(Text(f"error: {' '.join(message.split())}"), soft_wrap=True)
 
 
-def clock(seconds: float) -> str:
-    """Return a duration as hours, minutes and seconds."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
-
-
 def shortened(text: str, limit: int = EXAMPLE) -> str:
     """Return a text on one line, cut at `limit` characters."""
     line = " ".join(text.split())

@@ -14,8 +14,8 @@ from moodmill.cli.observation import observed
 from moodmill.cli.opening import opened_store
 from moodmill.cli.options import broker_options, jobs_option, json_option, model_options, store_options
 from moodmill.cli.printing import MINUTE, OUTPUT, REMARKS, print_json
-from moodmill.cli.progress import shown_progress
 from moodmill.db.core.errors import SettingError
+from moodmill.progress import shown_progress
 
 if TYPE_CHECKING:
     from moodmill.producers.schedule.jobs import Job

@@ -19,8 +19,9 @@ from rich.text import Text
 
 from moodmill.cli.interruption import stoppable
 from moodmill.cli.options import broker_options, jobs_option, json_option, store_options
-from moodmill.cli.printing import MINUTE, OUTPUT, clock, print_json
+from moodmill.cli.printing import MINUTE, OUTPUT, print_json
 from moodmill.db.core.errors import MoodmillError
+from moodmill.db.core.pace import clock
 
 if TYPE_CHECKING:
     from moodmill.db.analytics.backlog import RunPace

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bar
 
 from moodmill.cli.interruption import stoppable
 from moodmill.cli.options import device_option
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
-from moodmill.cli.progress import Eta
 
 if TYPE_CHECKING:
     from moodmill.worker.training.progress import Progress, Watcher
@@ -147,7 +153,8 @@ def shown_training(console: Console) -> Iterator["Watcher"]:
         TaskProgressColumn(),
         TextColumn("{task.fields[figures]}"),
         TimeElapsedColumn(),
-        Eta(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
     )
     told: list[tuple[str, int]] = []
     with Bar(*columns, console=console, disable=not console.is_terminal) as bar:

@@ -12,12 +12,12 @@ from moodmill.db.ledger.entries import Owner, SourceFile
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.sources import (
-    KINDS,
     Discovery,
     Layout,
     Place,
     ReadOptions,
     discover,
+    find_kind,
     fingerprint,
     of_archive,
     open_source,
@@ -158,16 +158,16 @@ def _taken(layout: Layout) -> frozenset[str]:
     """Return the options that mean something to a source that is read so."""
     # Reddit's own records have their fields, wherever in a document they stand.
     if layout.kind == "reddit":
-        return KINDS["reddit"].takes
+        return find_kind("reddit").takes
     fields = layout.fields
     if layout.kind == "json" and not fields.columns:
-        return KINDS["reddit"].takes | {"encoding"}
+        return find_kind("reddit").takes | {"encoding"}
     idle = set()
     if "created_at" not in fields.columns and "created_at" not in fields.constants:
         idle.add("time_format")
     if "title" not in fields.columns:
         idle.add("removed_titles")
-    return KINDS[layout.kind].takes - idle
+    return find_kind(layout.kind).takes - idle
 
 
 def _file(number: int, opened: Opened) -> SourceFile:

@@ -21,7 +21,7 @@ class ProducerSettings(BaseSettings):
     #: Seconds without a finished chunk after which the broker is searched for chunks that it lost.
     moodmill_look_seconds: PositiveFloat = 15.0
     #: Where standard input, and new rows of tables, are kept until their run is finished.
-    moodmill_spool: Path = own_folder("data") / "spool"
+    moodmill_spool: Path = Field(default_factory=lambda: own_folder("data") / "spool")
     #: Months whose comments are kept, this one among them: the schedule's jobs let older ones go.
     moodmill_keep_months: PositiveInt | None = None
     #: What describes the jobs of the schedule.

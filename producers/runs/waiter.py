@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from moodmill.db.core.pace import share_done
 from moodmill.db.ledger.entries import SourceFile
 from moodmill.producers.runs.session import TICK_S, RunSession
 from moodmill.producers.sources.record import Source
@@ -84,7 +85,7 @@ class Waiter:
                 classified=classified,
                 waiting=waiting.comments,
                 pending_chunks=waiting.chunks,
-                share=read * (1 - waiting.records / max(session.records, 1)),
+                share=share_done(read, waiting.records, session.records),
                 idle_s=now - self._last_done[1],
             )
         )

@@ -2,12 +2,12 @@
 
 from moodmill.producers.sources.discovery import Discovery, discover
 from moodmill.producers.sources.identity import fingerprint, of_archive
+from moodmill.producers.sources.kinds import find_kind, register_source
 from moodmill.producers.sources.layout import Columns, Layout, ReadOptions
 from moodmill.producers.sources.place import Place
-from moodmill.producers.sources.registry import KINDS, checked, open_source
+from moodmill.producers.sources.registry import checked, open_source
 
 __all__ = [
-    "KINDS",
     "Columns",
     "Discovery",
     "Layout",
@@ -15,7 +15,9 @@ __all__ = [
     "ReadOptions",
     "checked",
     "discover",
+    "find_kind",
     "fingerprint",
     "of_archive",
     "open_source",
+    "register_source",
 ]

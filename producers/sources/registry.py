@@ -1,60 +1,18 @@
-"""The kinds of sources, and which kind a file is by its name. A new kind is one file beside this and one line here."""
+"""Which kind of source a file is, by its name; and the source opened."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from msgspec.structs import replace
 
-from moodmill.db.core.errors import SettingError, SourceError
+from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.compression import CODECS, ZST_BLOCKS, ByteStream
 from moodmill.producers.sources.dialect import normalised
 from moodmill.producers.sources.foreign import foreign_name
-from moodmill.producers.sources.jsonsource import JsonSource
-from moodmill.producers.sources.layout import AS_FOUND, COLUMN_OPTIONS, Layout, ReadOptions
+from moodmill.producers.sources.kinds import find_kind, kinds
+from moodmill.producers.sources.layout import AS_FOUND, Layout, ReadOptions
 from moodmill.producers.sources.place import Place
 from moodmill.producers.sources.record import Source
-from moodmill.producers.sources.reddit import RedditDump
-from moodmill.producers.sources.table import TextTable
 from moodmill.producers.sources.time_forms import check_form
-
-#: Opens a source: where it lies, how it is to be read, and how it was found to be read when its run began, if it was.
-Open = Callable[[Place, ReadOptions, Layout | None], Source]
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of source: how to open one, and the suffixes its files have before that of a compression."""
-
-    open: Open
-    suffixes: tuple[str, ...]
-    #: The options, as ReadOptions names them, that mean something to it.
-    takes: frozenset[str] = COLUMN_OPTIONS
-
-
-def _parquet(place: Place, options: ReadOptions, layout: Layout | None) -> Source:
-    from moodmill.producers.sources.parquet import ParquetFile  # pyarrow's import takes a while: only its users pay
-
-    return ParquetFile(place, options, layout)
-
-
-def _arrow(place: Place, options: ReadOptions, layout: Layout | None) -> Source:
-    from moodmill.producers.sources.arrow import ArrowFile
-
-    return ArrowFile(place, options, layout)
-
-
-_OF_TEXT = COLUMN_OPTIONS | {"delimiter", "quote", "escape", "encoding", "header_row"}
-
-KINDS = {
-    # No file is one by its name: JsonSource tells it by its content.
-    "reddit": Kind(RedditDump, (), frozenset({"removed_titles", "honour_deletions"})),
-    "json": Kind(JsonSource, (".ndjson", ".jsonl", ".json"), COLUMN_OPTIONS | {"encoding", "honour_deletions"}),
-    "csv": Kind(TextTable, (".csv",), _OF_TEXT),
-    "tsv": Kind(TextTable, (".tsv",), _OF_TEXT),
-    "parquet": Kind(_parquet, (".parquet", ".parq", ".pq")),
-    "arrow": Kind(_arrow, (".feather", ".arrow", ".arrows", ".ipc")),
-}
 
 #: How archives are named.
 ARCHIVES = (
@@ -72,8 +30,8 @@ COMPRESSIONS = frozenset({*(codec.suffix for codec in CODECS), ZST_BLOCKS})
 
 def checked(options: ReadOptions) -> ReadOptions:
     """Return the options as sources take them. Raises SettingError for what is none."""
-    if options.kind is not None and options.kind not in KINDS:
-        raise SettingError(f"expected a kind of source among {', '.join(KINDS)}, found {options.kind!r}")
+    if options.kind is not None:
+        find_kind(options.kind)
     if options.time_format is not None:
         options = replace(options, time_format=check_form(options.time_format))
     return normalised(options)
@@ -88,7 +46,7 @@ def plain_name(path: PurePath) -> PurePath:
 def kind_of(path: PurePath) -> str | None:
     """Return the kind that the file's name tells, None if it tells none."""
     suffix = plain_name(path).suffix
-    return next((name for name, kind in KINDS.items() if suffix in kind.suffixes), None)
+    return next((name for name, kind in kinds().items() if suffix in kind.suffixes), None)
 
 
 def is_known(path: PurePath) -> bool:
@@ -114,9 +72,7 @@ def open_source(place: Place | Path, options: ReadOptions = AS_FOUND, layout: La
     if isinstance(place, Path):
         place = Place.at(place)
     name = layout.kind if layout else options.kind or _kind_at(place)
-    if name not in KINDS:
-        raise SettingError(f"expected a kind of source among {', '.join(KINDS)}, found {name!r}")
-    return KINDS[name].open(place, options, layout)
+    return find_kind(name).open(place, options, layout)
 
 
 def _kind_at(place: Place) -> str:

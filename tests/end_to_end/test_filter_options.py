@@ -50,7 +50,7 @@ def test_a_time_is_in_utc() -> None:
         (["--subreddit", ""], "expected a name"),
         (["--not-author", "u/"], "expected a name"),
         (["--since", "2024-03-01", "--until", "2024-03-01"], "since before until"),
-        (["--since", "monday"], "expected a day or time"),
+        (["--since", "monday"], "expected a month, day or time"),
     ],
 )
 def test_what_can_pass_nothing_is_refused(arguments: list[str], said: str) -> None:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import PositiveFloat, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
 from moodmill.db.core.settings import SOURCES, PasswordFile, own_folder, with_password
@@ -57,7 +57,7 @@ class WorkerSettings(BaseSettings):
     #: Tokens of a micro-batch, padding included; without it, by device, on a CPU what is fastest.
     moodmill_batch_tokens: PositiveInt | None = None
     #: Where a machine remembers what it found to be fastest on its CPU.
-    moodmill_tuning: Path = own_folder("cache") / "tuning.json"
+    moodmill_tuning: Path = Field(default_factory=lambda: own_folder("cache") / "tuning.json")
     #: Seconds that a micro-batch, or one try to write a chunk, may take; a worker in which it takes longer ends. And
     #: seconds that PostgreSQL may take for an answer, half of that in a worker, after which its connection is given up.
     moodmill_stall_seconds: PositiveFloat = LIMIT_S

@@ -13,12 +13,14 @@ import pytest
 from msgspec.structs import replace
 from pyarrow import csv, dataset, parquet
 
-from moodmill.db.analytics import export
-from moodmill.db.analytics.export import SCHEMA, Form, Wanted, export_file, export_folder, why_no_rows
+from moodmill.db.analytics import selection
+from moodmill.db.analytics.export import Form, export_file, export_folder
 from moodmill.db.analytics.export_mark import MARK, is_export
+from moodmill.db.analytics.selection import SCHEMA, Selection, why_no_rows
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.store import Store
+from moodmill.db.results.models import register_model
 from tests.db.builders import NOON, classified, comments, matrix, rows, stored
 
 ROWS = 25
@@ -35,15 +37,15 @@ def of_each_kind() -> list[Comment]:
 
 @pytest.fixture
 def filled(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr(export, "BATCH", 10)  # several batches, the last not full
+    monkeypatch.setattr(selection, "BATCH", 10)  # several batches, the last not full
     stored(store, classified(of_each_kind(), matrix(ROWS), keep_text=True))
     stored(store, classified(of_each_kind()[:5], matrix(5, seed=1), model="other"))
     return store
 
 
-def exported(store: Store, form: Form, wanted: Wanted | None = None) -> bytes:
+def exported(store: Store, form: Form, selected: Selection | None = None) -> bytes:
     out = io.BytesIO()
-    export_file(store, wanted or Wanted(), form, out, lambda _: None)
+    export_file(store, selected or Selection(), form, out, lambda _: None)
     return out.getvalue()
 
 
@@ -67,14 +69,17 @@ def test_parquet_holds_every_row_bit_for_bit(filled: Store) -> None:
     assert table.to_pylist() == expected(filled)
 
 
-def test_parquet_tells_that_it_is_an_export(filled: Store, tmp_path: Path) -> None:
+def test_parquet_tells_that_it_is_an_export_and_when_an_emotion_counts_as_found(filled: Store, tmp_path: Path) -> None:
+    register_model(filled, "m", dict.fromkeys(EMOTIONS, 0.25))
     (tmp_path / "x.parquet").write_bytes(exported(filled, "parquet"))
-    export_folder(filled, Wanted(), tmp_path / "out", lambda _: None)
+    export_folder(filled, Selection(), tmp_path / "out", lambda _: None)
     files = [tmp_path / "x.parquet", *tmp_path.glob("out/*/*.parquet")]
     assert len(files) > 3
     for path in files:
         schema = parquet.read_schema(path)
-        assert json.loads(schema.metadata[b"moodmill"]) == {"kind": "export", "version": 2}
+        said = json.loads(schema.metadata[b"moodmill"])
+        assert (said["kind"], said["version"]) == ("export", 2)
+        assert said["thresholds"] == {"m": dict.fromkeys(EMOTIONS, 0.25)}
         assert is_export(schema.names, schema.metadata)
 
 
@@ -123,8 +128,8 @@ def test_formulas_are_left_and_counted_or_made_texts(store: Store) -> None:
     plain, safe = io.BytesIO(), io.BytesIO()
     texts = [name for name in SCHEMA.names if SCHEMA.field(name).type == pa.string()]
 
-    assert export_file(store, Wanted(), "csv", plain, lambda _: None) == 4 * len(FORMULAS)
-    assert export_file(store, Wanted(), "csv", safe, lambda _: None, safe_csv=True) == 0
+    assert export_file(store, Selection(), "csv", plain, lambda _: None) == 4 * len(FORMULAS)
+    assert export_file(store, Selection(), "csv", safe, lambda _: None, safe_csv=True) == 0
 
     as_they_are, as_texts = (
         [[row[name] for name in texts] for row in DictReader(io.StringIO(out.getvalue().decode(), newline=""))]
@@ -135,7 +140,7 @@ def test_formulas_are_left_and_counted_or_made_texts(store: Store) -> None:
 
 
 def test_a_folder_by_month_is_read_as_one_table(filled: Store, tmp_path: Path) -> None:
-    export_folder(filled, Wanted(), tmp_path / "out", lambda _: None)
+    export_folder(filled, Selection(), tmp_path / "out", lambda _: None)
     assert {one.name for one in (tmp_path / "out").iterdir()} == {
         "month=2024-03",
         "month=2024-04",
@@ -148,16 +153,16 @@ def test_a_folder_by_month_is_read_as_one_table(filled: Store, tmp_path: Path) -
 
 
 def test_only_what_is_wanted_is_exported(filled: Store) -> None:
-    def count(wanted: Wanted) -> int:
+    def count(wanted: Selection) -> int:
         return exported(filled, "ndjson", wanted).count(b"\n")
 
-    assert count(Wanted(models=frozenset({"other"}))) == 5
-    assert count(Wanted(subreddits=frozenset({"cats"}))) == 2
-    assert count(Wanted(since=NOON + timedelta(seconds=20), until=NOON + timedelta(seconds=22))) == 2
-    assert count(Wanted(subreddits=frozenset({"r/Cats"}))) == 2
-    assert count(Wanted(since=NOON + timedelta(days=100))) == 0
-    assert "near it is Cats (2)" in why_no_rows(filled, Wanted(subreddits=frozenset({"catz"})))
-    assert "2024-03 to 2024-04" in why_no_rows(filled, Wanted(since=NOON + timedelta(days=100)))
+    assert count(Selection(models=frozenset({"other"}))) == 5
+    assert count(Selection(subreddits=frozenset({"cats"}))) == 2
+    assert count(Selection(since=NOON + timedelta(seconds=20), until=NOON + timedelta(seconds=22))) == 2
+    assert count(Selection(subreddits=frozenset({"r/Cats"}))) == 2
+    assert count(Selection(since=NOON + timedelta(days=100))) == 0
+    assert "near it is Cats (2)" in why_no_rows(filled, Selection(subreddits=frozenset({"catz"})))
+    assert "2024-03 to 2024-04" in why_no_rows(filled, Selection(since=NOON + timedelta(days=100)))
 
 
 def test_an_export_of_nothing_is_a_file_with_columns(store: Store) -> None:
@@ -168,12 +173,12 @@ def test_an_export_of_nothing_is_a_file_with_columns(store: Store) -> None:
 
 def test_the_rows_so_far_are_told(filled: Store) -> None:
     told: list[int] = []
-    export_file(filled, Wanted(), "csv", io.BytesIO(), told.append)
+    export_file(filled, Selection(), "csv", io.BytesIO(), told.append)
     assert told == [10, 20, 30]
 
 
 def test_probabilities_are_singles(filled: Store) -> None:
-    table = parquet.read_table(pa.BufferReader(exported(filled, "parquet", Wanted(models=frozenset({"m"})))))
+    table = parquet.read_table(pa.BufferReader(exported(filled, "parquet", Selection(models=frozenset({"m"})))))
     by_id = dict(zip(table["comment_id"].to_pylist(), range(ROWS), strict=True))
     found = np.stack([table[name].to_numpy() for name in EMOTIONS], axis=1)
     assert np.array_equal(found[[by_id[f"c{n}"] for n in range(ROWS)]], matrix(ROWS))

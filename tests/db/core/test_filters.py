@@ -97,6 +97,8 @@ def test_to_ask_for_no_name_is_no_filter_but_a_mistake(entries: list[str]) -> No
     ("written", "moment"),
     [
         ("2024-03-01", datetime(2024, 3, 1, tzinfo=UTC)),
+        ("2024-03", datetime(2024, 3, 1, tzinfo=UTC)),
+        ("2024", datetime(2024, 1, 1, tzinfo=UTC)),
         (" 2024-03-01T12:00", NOON),
         (date(2024, 3, 1), datetime(2024, 3, 1, tzinfo=UTC)),
         (datetime(2024, 3, 1, 12), NOON),
@@ -104,14 +106,16 @@ def test_to_ask_for_no_name_is_no_filter_but_a_mistake(entries: list[str]) -> No
         (datetime(2024, 3, 1, 14, tzinfo=timezone(timedelta(hours=2))), NOON),
     ],
 )
-def test_a_day_or_time_is_a_moment_in_utc_unless_it_says_another_zone(written: object, moment: datetime) -> None:
+def test_a_time_or_the_beginning_of_a_day_month_or_year_is_a_moment_in_utc_unless_it_says_another_zone(
+    written: object, moment: datetime
+) -> None:
     assert moment_asked(written) == moment
     assert moment_asked(written).tzinfo is not None
 
 
-@pytest.mark.parametrize("written", ["yesterday", "2024-13-01", "", 20240301, True, None])
+@pytest.mark.parametrize("written", ["yesterday", "2024-13-01", "2024-13", "0000", "", 20240301, True, None])
 def test_what_is_no_moment_is_refused(written: object) -> None:
-    with pytest.raises(ValueError, match="expected a day or time"):
+    with pytest.raises(ValueError, match="expected a month, day or time"):
         moment_asked(written)
 
 

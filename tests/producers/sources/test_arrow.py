@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import feather
 
-from moodmill.db.analytics.export import SCHEMA
+from moodmill.db.analytics.selection import SCHEMA
 from moodmill.db.core.errors import NoSourceError, SourceError
 from moodmill.producers.sources import Columns, ReadOptions, open_source
 from moodmill.producers.sources.arrow_table import BATCH

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather
 
-from moodmill.db.analytics.export import SCHEMA
+from moodmill.db.analytics.selection import SCHEMA
 from moodmill.db.core.comment import MAX_ID
 from moodmill.db.core.errors import NoSourceError, SourceError
 from moodmill.db.core.payload import PAYLOAD_LIMIT, is_cut

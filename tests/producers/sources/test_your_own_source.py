@@ -10,8 +10,9 @@ from types import ModuleType
 
 import pytest
 
+import moodmill
 from moodmill.producers.schedule.jobs import read_jobs
-from moodmill.producers.sources import registry
+from moodmill.producers.sources import kinds, registry
 from moodmill.producers.sources.layout import Columns
 from moodmill.producers.sources.record import Source
 from moodmill.producers.sources.sqltable import FIELDS, SqlTable
@@ -31,10 +32,10 @@ PROMISES = [check for name, check in vars(contract).items() if name.startswith("
 @pytest.fixture
 def chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     """A chat log, opened by what the page adds to the registry."""
-    module = ModuleType("chat")
+    module = ModuleType("chatlog")
     exec(compile(KIND, "your-own-source.md", "exec"), vars(module))
-    added = eval(f"{{{LINE}}}", vars(registry) | vars(module))
-    monkeypatch.setattr(registry, "KINDS", registry.KINDS | added)
+    monkeypatch.setattr(kinds, "_KINDS", dict(kinds.kinds()))
+    exec(LINE, {"moodmill": moodmill, "ChatLog": vars(module)["ChatLog"]})
     lines = [f"2024-03-01T12:00:{n:02}Z\tanna\tcomment {n}" if n % 5 else f"line {n}" for n in range(1, contract.ROWS)]
     return registry.open_source(write(tmp_path / "monday.chat.zst", "\n".join(lines)))
 
@@ -69,3 +70,37 @@ def test_the_job_is_one_and_the_view_is_a_table(tmp_path: Path) -> None:
         "author": None,
         "created_at": "2024-03-01 12:00:00",
     }
+
+
+def test_a_kind_that_a_package_brings_is_known_and_a_broken_one_is_said_and_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # given two packages, as pip installs them
+    (tmp_path / "chatlog.py").write_text(KIND)
+    entries = f"[{kinds.GROUP}]\nchat = chatlog:ChatLog\nbroken = nowhere:Nothing\n"
+    (tmp_path / "chatlog-1.dist-info").mkdir()
+    (tmp_path / "chatlog-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: chatlog\nVersion: 1\n")
+    (tmp_path / "chatlog-1.dist-info" / "entry_points.txt").write_text(entries)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(kinds, "_KINDS", dict(kinds.kinds()))
+    kinds._load_installed.cache_clear()
+    # then
+    opened = registry.open_source(write(tmp_path / "monday.chat", "2024-03-01T12:00:00Z\tanna\thello"))
+    assert opened.inspect().kind == "chat"
+    assert "the source 'broken' of the package chatlog cannot be used: No module named 'nowhere'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "named", "said"),
+    [
+        ("csv", {}, "the kind of source 'csv' is there already"),
+        ("chat", {"suffixes": [".CSV"]}, "files that end in .csv are of the kind 'csv' already"),
+        ("chat", {"suffixes": ["chat"]}, "expected a suffix like .chat"),
+        ("chat", {"options": ["colour"]}, "takes 'colour', which is no option of reading"),
+    ],
+)
+def test_a_kind_that_would_hide_another_is_refused(kind: str, named: dict[str, list[str]], said: str) -> None:
+    before = dict(kinds.kinds())
+    with pytest.raises(moodmill.SettingError, match=said):
+        moodmill.register_source(kind, lambda *_: None, **named)  # type: ignore[arg-type]
+    assert kinds.kinds() == before

@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy import insert
 
-from moodmill.cli.progress import IDLE_S, shown_progress
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.jobs import JobLedger
 from moodmill.producers.runs.waiter import Progress
+from moodmill.progress import IDLE_S, shown_progress
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.telemetry.logs import JsonFormatter, Style, about, last_word, last_word_in, logging_as, set_subject
 from tests.support import moodmill_here

@@ -1,7 +1,6 @@
 """The progress bar of a run."""
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -9,17 +8,14 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    ProgressColumn,
     SpinnerColumn,
-    Task,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
 )
 from rich.progress import Progress as Bar
-from rich.text import Text
 
-from moodmill.cli.printing import clock
+from moodmill.db.core.pace import SpeedMeter, clock, seconds_left
 
 if TYPE_CHECKING:
     from moodmill.producers.runs.waiter import Progress
@@ -28,18 +24,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds without a finished chunk after which we ask for workers.
 IDLE_S: Final = 60
-#: Seconds over which comments/s and the ETA are estimated, so that they follow the present speed.
-SPEED_WINDOW_S: Final = 120
-
-
-class Eta(ProgressColumn):
-    """The time left, estimated from the share done."""
-
-    def render(self, task: Task) -> Text:
-        left = task.time_remaining
-        if left is None:
-            return Text("ETA -", style="progress.remaining")
-        return Text(f"ETA {clock(left)}", style="progress.remaining")
 
 
 @contextmanager
@@ -56,34 +40,36 @@ def shown_progress(console: Console, *, own_worker: bool) -> Iterator[Callable[[
         TextColumn("{task.fields[comments]:,} comments"),
         TextColumn("{task.fields[speed]}"),
         TimeElapsedColumn(),
-        Eta(),
+        TextColumn("ETA {task.fields[eta]}", style="progress.remaining"),
     )
-    bar = Bar(*columns, console=console, speed_estimate_period=SPEED_WINDOW_S)
-    task = bar.add_task("reading", start=False, total=1.0, comments=0, speed="-/s")
-    window: deque[tuple[float, int]] = deque()
-    told = False
+    bar = Bar(*columns, console=console)
+    task = bar.add_task("reading", start=False, total=1.0, comments=0, speed="-/s", eta="-")
+    meter = SpeedMeter()
+    is_reported = False
 
     def show(progress: "Progress") -> None:
-        nonlocal told
+        nonlocal is_reported
         if not bar.live.is_started:  # only now: what fails before the first record should not leave a bar behind
             bar.start()
             bar.start_task(task)
-        now = bar.get_time()
-        window.append((now, progress.classified))
-        while len(window) > 2 and window[1][0] < now - SPEED_WINDOW_S:
-            window.popleft()
-        seconds, comments = now - window[0][0], progress.classified - window[0][1]
-        speed = f"{comments / seconds:,.0f}/s" if comments and seconds else "-/s"
-        name = "labelling" if progress.classified else "reading"
-        bar.update(task, completed=progress.share, comments=progress.classified, speed=speed, description=name)
-        if progress.idle_s > IDLE_S and not told and not own_worker:
+        speed = meter.measure(bar.get_time(), progress.classified)
+        left = seconds_left(progress.share, progress.classified, speed)
+        bar.update(
+            task,
+            completed=progress.share,
+            comments=progress.classified,
+            speed=f"{speed:,.0f}/s" if speed else "-/s",
+            eta="-" if left is None else clock(left),
+            description="labelling" if progress.classified else "reading",
+        )
+        if progress.idle_s > IDLE_S and not is_reported and not own_worker:
             logger.warning(
                 "no chunk was finished for %s s; %s wait. Does a worker run for this broker and store? "
                 "`moodmill worker` starts one.",
                 IDLE_S,
                 progress.pending_chunks,
             )
-        told = progress.idle_s > IDLE_S
+        is_reported = progress.idle_s > IDLE_S
 
     try:
         yield show
