@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults sweep storm scale check format model teachers flagship secrets clean
+.PHONY: help setup demo test faults sweep storm scale check docs format model teachers flagship secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: $(READY) ## Lint and check types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(READY) ## Write docs/reference anew, out of the code
+	@$(BIN)/python docs/generate.py
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .

@@ -9,13 +9,14 @@ import click
 import pytest
 from sqlalchemy import text
 
-from moodmill.cli.commands import moodmill
-from moodmill.cli.settings import all_settings, to_markdown
+import moodmill
+from docs import generate
+from moodmill.cli.commands import moodmill as command_line
 from moodmill.db.database.store import Store
 from tests.support import moodmill_here
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 #: `moodmill …` in a block of commands or in a line of text.
 COMMAND = re.compile(r"^\s*(moodmill .*)$|`(moodmill [^`]*)`", re.MULTILINE)
 
@@ -29,7 +30,7 @@ def commands(page: Path) -> list[str]:
 def unknown_part(command: str) -> str | None:
     """Return the part of a command that no command or option is named as; values and arguments may be anything."""
     words = shlex.split(command)[1:]
-    current: click.Command = moodmill
+    current: click.Command = command_line
     for word in words:
         if word.startswith("--"):
             names = [name for one in current.params for name in (*one.opts, *one.secondary_opts)]
@@ -76,8 +77,16 @@ def test_every_alert_says_what_to_do_in_a_section_of_its_own() -> None:
     assert asked == anchors
 
 
-def test_the_reference_of_settings_is_that_of_the_code() -> None:
-    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == to_markdown(all_settings())
+@pytest.mark.parametrize("name", generate.pages())
+def test_the_reference_is_what_the_code_says(name: str) -> None:
+    written = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
+    assert written == generate.pages()[name], "`make docs` writes it anew"
+
+
+def test_every_name_of_the_python_api_is_in_its_reference() -> None:
+    page = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    missing = [name for name in moodmill.__all__ if not name.startswith("__") and name not in page]
+    assert missing == []
 
 
 def test_every_setting_is_described_for_scripts_and_people(tmp_path: Path) -> None:

@@ -31,12 +31,12 @@ class Setting:
 
 
 def settings_of(kind: "type[BaseSettings]") -> list[Setting]:
-    """Return the settings of a wing, in the order of its code, which describes each in a comment above it."""
+    """Return the settings of a package, in the order of its code, which describes each in a comment above it."""
     comments = {
         name: " ".join(said.replace("#:", "").split()) for said, name in _DESCRIBED.findall(inspect.getsource(kind))
     }
     return [
-        Setting(name=name.upper(), default=_shown(field.default), meaning=comments[name])
+        Setting(name=name.upper(), default=_shown(field.get_default(call_default_factory=True)), meaning=comments[name])
         for name, field in kind.model_fields.items()
         if name not in HIDDEN
     ]
@@ -56,7 +56,7 @@ def all_settings() -> dict[str, list[Setting]]:
 
 
 @click.command(short_help="List all settings.")
-@click.option("--markdown", is_flag=True, help="As docs/settings.md has them.")
+@click.option("--markdown", is_flag=True, help="As docs/reference/settings.md has them.")
 @json_option
 def settings(markdown: bool, as_json: bool) -> None:
     """List all settings, with what they are without you. They come from the environment and a .env file."""
@@ -78,7 +78,7 @@ def to_markdown(found: dict[str, list[Setting]]) -> str:
         "# Settings",
         "",
         "Settings come from the environment and from a `.env` file in the working folder; options of commands override",
-        "them. This page is `moodmill settings --markdown`.",
+        "them.",
     ]
     for title, group in found.items():
         lines += ["", f"## {title}", "", "| setting | default | meaning |", "| --- | --- | --- |"]

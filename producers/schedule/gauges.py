@@ -14,20 +14,20 @@ from moodmill.worker.queue.broker import QueueStatistics
 logger = logging.getLogger(__name__)
 
 #: Names and meanings, in the order of the values below.
-_OF_BROKER: Final = {
+OF_BROKER: Final = {
     "moodmill_queue_chunks": "Chunks in the broker's queue.",
     "moodmill_taken_chunks": "Chunks that a worker took, and has not acknowledged.",
     "moodmill_workers": "Workers that gave a sign of life lately.",
     "moodmill_quarantine_messages": "Messages of somebody else's in quarantine, the latest 100 at most.",
 }
-_OF_STORE: Final = {
+OF_STORE: Final = {
     "moodmill_pending_chunks": "Chunks that wait or are in work, as the ledger has it.",
     "moodmill_failed_chunks": "Chunks that failed.",
     "moodmill_dead_letters": "Dead letters in the store.",
     "moodmill_oldest_pending_seconds": "Seconds since the oldest pending chunk was added.",
     "moodmill_stale_days": "Days and months whose roll-ups are behind the rows.",
 }
-_OF_JOB: Final = {
+OF_JOB: Final = {
     "moodmill_job_last_success_timestamp_seconds": "When a job ended well, the last time.",
     "moodmill_job_last_start_timestamp_seconds": "When a job was begun, the last time.",
     "moodmill_job_failed": "Whether a job failed the last time that it ended.",
@@ -55,12 +55,12 @@ class OverviewCollector(Collector):
                 self._tell(part, found)
         yield up
         if isinstance(seen.broker, QueueStatistics):
-            yield from _gauges(_OF_BROKER, seen.broker)
+            yield from _gauges(OF_BROKER, seen.broker)
         if isinstance(seen.store, Stored):
             left = seen.store.backlog
             oldest = (seen.at - left.oldest_pending_at).total_seconds() if left.oldest_pending_at else 0.0
             values = (left.pending_chunks, left.failed_chunks, left.dead_letters, oldest, left.stale_periods)
-            yield from _gauges(_OF_STORE, values)
+            yield from _gauges(OF_STORE, values)
             yield from _of_jobs(seen.store.jobs)
 
     def _tell(self, part: str, found: object) -> None:
@@ -79,7 +79,7 @@ def _gauges(described: Mapping[str, str], values: Iterable[float]) -> Iterator[M
 
 def _of_jobs(jobs: Mapping[str, JobStanding]) -> Iterator[Metric]:
     """A metric each, with a value for each job that it is known of."""
-    gauges = [GaugeMetricFamily(name, meaning, labels=["job"]) for name, meaning in _OF_JOB.items()]
+    gauges = [GaugeMetricFamily(name, meaning, labels=["job"]) for name, meaning in OF_JOB.items()]
     for job, standing in jobs.items():
         for gauge, value in zip(gauges, _values(standing), strict=True):
             if value is not None:
