@@ -13,8 +13,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from sqlalchemy import Table
 
 import moodmill
-from moodmill.cli.commands import moodmill as command_line
-from moodmill.cli.settings import all_settings, to_markdown
+from moodmill.cli.app import moodmill as command_line
+from moodmill.cli.commands.settings import all_settings, to_markdown
 from moodmill.db.database.schema import metadata
 
 FOLDER: Final = Path(__file__).parent / "reference"

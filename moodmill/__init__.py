@@ -14,7 +14,6 @@ Importing it imports nothing else, and reads no setting: names are imported when
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -73,6 +72,8 @@ _MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib.metadata import version  # which takes longer than all the rest here
+
         return version("moodmill")
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

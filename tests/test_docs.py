@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 import moodmill
 from docs import generate
-from moodmill.cli.commands import moodmill as command_line
+from moodmill.cli.app import moodmill as command_line
 from moodmill.db.database.store import Store
 from tests.support import moodmill_here
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from moodmill.db.core.filters import rows_within
 from moodmill.db.core.nearnames import LIMIT, listed, nothing_of
-from moodmill.db.database.schema import comment_emotion, rollup_mark, rollup_subreddit_month
+from moodmill.db.database.schema import comment_emotion, dirty_period, rollup_subreddit_month
 
 
 def why_nothing(connection: Connection, *, models: Collection[str], subreddits: Collection[str], of_days: bool) -> str:
@@ -62,6 +62,6 @@ class _Known:
 def _known(connection: Connection) -> _Known:
     """Return what tells it fastest: the roll-ups, unless they are behind the rows."""
     sums, rows = rollup_subreddit_month.c, comment_emotion.c
-    if connection.scalar(select(rollup_mark.c.id).limit(1)) is None:
+    if connection.scalar(select(dirty_period.c.id).limit(1)) is None:
         return _Known(table=rollup_subreddit_month, time=sums.month, comments=func.sum(sums.comments))
     return _Known(table=comment_emotion, time=rows.created_at, comments=func.count())

@@ -80,7 +80,7 @@ def backlog(store: Store) -> Backlog:
 
 def runs_under_way(store: Store, now: datetime) -> list[RunPace]:
     """Return the runs that are being read, or have pending chunks, the newest first: RUNS of them at most."""
-    open_ = run.c.sealed_at.is_(None) | run.c.id.in_(select(chunk.c.run_id).where(_PENDING))
+    open_ = run.c.input_closed_at.is_(None) | run.c.id.in_(select(chunk.c.run_id).where(_PENDING))
     newest = select(run).where(open_).order_by(run.c.created_at.desc(), run.c.id)
     pending, lately = chunk.c.state == "pending", chunk.c.done_at > now - SPEED_WINDOW
     with store.reading() as connection:
@@ -115,7 +115,7 @@ def runs_under_way(store: Store, now: datetime) -> list[RunPace]:
 def _pace(of: Any, files: Sequence[Any], counted: Any, unsupported: int, age: timedelta) -> RunPace:
     """Work out a run's pace from its row, the rows of its sources, and what its chunks add up to, if it has any."""
     size = sum(file.size for file in files) or 1
-    read = sum(file.size if of.sealed_at or file.ended else file.bytes_read or 0 for file in files) / size
+    read = sum(file.size if of.input_closed_at or file.ended else file.bytes_read or 0 for file in files) / size
     is_past = age > timedelta(0)  # else the clock went back since
     seconds = max(min(age, SPEED_WINDOW).total_seconds(), 1.0) if is_past else SPEED_WINDOW.total_seconds()
     return RunPace(

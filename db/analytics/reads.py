@@ -9,9 +9,11 @@ from sqlalchemy import Connection, Double, bindparam, case, cast, func, select, 
 
 from moodmill.db.core.emotions import GROUP_OF, Group
 from moodmill.db.core.errors import RunError
+from moodmill.db.database.clock import shared_now
 from moodmill.db.database.schema import chunk, comment_emotion, dead_letter, model_threshold, note, run, skipped, source
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.entries import Note
+from moodmill.db.ledger.runs import is_fresh
 from moodmill.db.ledger.written import read_layout, read_written_names
 from moodmill.db.results.models import is_above
 
@@ -60,7 +62,7 @@ class RunStatus:
 
     id: str
     created_at: datetime
-    sealed: bool
+    input_closed: bool
     sources: tuple[str, ...]
     #: What is wrong with a source, by its name.
     source_errors: Mapping[str, str]
@@ -83,6 +85,9 @@ class RunStatus:
     passed_over: Mapping[str, Sequence[str]] = field(default_factory=dict)
     #: How sources are read, by their names, as far as that is known.
     layouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: The process that was to read or to wait is gone.
+    interrupted: bool = False
+    cancelled: bool = False
 
     @property
     def labelled_before(self) -> int:
@@ -96,7 +101,7 @@ class RunStatus:
     @property
     def finished(self) -> bool:
         """All that can be read was read, and every chunk is done."""
-        return self.sealed and self.pending_chunks == 0 and self.failed_chunks == 0
+        return self.input_closed and self.pending_chunks == 0 and self.failed_chunks == 0
 
     @property
     def succeeded(self) -> bool:
@@ -104,7 +109,11 @@ class RunStatus:
 
     @property
     def state(self) -> str:
-        if not self.sealed:
+        if self.cancelled:
+            return "cancelled"
+        if self.interrupted and not self.finished:
+            return "interrupted"
+        if not self.input_closed:
             return "reading"
         if self.pending_chunks:
             return "classifying"
@@ -136,7 +145,8 @@ def status(store: Store, run_id: str) -> RunStatus:
         mine = {"run": run_id}
         head = connection.execute(_RUN, mine).one_or_none()
         if head is None:
-            raise RunError(f"no run {run_id!r} in the store {store.shown}: `moodmill status` lists the runs")
+            raise RunError(f"no run {run_id!r} in the store {store.shown}: `moodmill run list` shows the runs")
+        interrupted = head.alive_at is not None and not is_fresh(head.alive_at, shared_now(connection))
         files = connection.execute(_SOURCES, mine).all()
         counted = {reason: int(n) for reason, n in connection.execute(_SKIPPED, mine)}
         chunks = {name: int(n) for name, n in connection.execute(_CHUNKS, mine).one()._mapping.items()}
@@ -146,12 +156,14 @@ def status(store: Store, run_id: str) -> RunStatus:
     return RunStatus(
         id=run_id,
         created_at=head.created_at,
-        sealed=head.sealed_at is not None,
+        input_closed=head.input_closed_at is not None,
         sources=tuple(one.name for one in files),
         source_errors={one.name: one.error for one in files if one.error},
         skipped=dict(sorted(counted.items())),
         dead=dead,
         failure=failure,
+        interrupted=interrupted,
+        cancelled=head.cancelled_at is not None,
         notes=notes,
         passed_over=read_written_names(head.passed_over),
         layouts={one.name: layout for one in files if (layout := read_layout(one.layout)) is not None},

@@ -35,10 +35,10 @@ from sqlalchemy import (
 from moodmill.db.core.days import midnight
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import (
-    closed_day,
     comment_emotion,
+    dirty_period,
+    frozen_day,
     rollup_day,
-    rollup_mark,
     rollup_subreddit_day,
     rollup_subreddit_month,
 )
@@ -80,7 +80,7 @@ def mark_all(store: Store) -> None:
     ).subquery()
     with store.writing() as connection:
         marks = select(literal("day"), *days.c)
-        connection.execute(insert(rollup_mark).from_select(["grain", "model", "start"], marks))
+        connection.execute(insert(dirty_period).from_select(["grain", "model", "start"], marks))
 
 
 def stale(store: Store) -> list[Period]:
@@ -98,9 +98,9 @@ def freeze_days(connection: Connection, since: date, before: date) -> None:
         if period.grain == "day" and period.start is not None and since <= period.start < before:
             _aggregate(connection, period)
     days = rollup_day.c
-    there = exists().where(closed_day.c.model == days.model, closed_day.c.day == days.day)
+    there = exists().where(frozen_day.c.model == days.model, frozen_day.c.day == days.day)
     ended = select(days.model, days.day).where(days.day >= since, days.day < before, ~there)
-    connection.execute(insert(closed_day).from_select(["model", "day"], ended))
+    connection.execute(insert(frozen_day).from_select(["model", "day"], ended))
 
 
 def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) -> int:
@@ -124,7 +124,7 @@ def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) ->
 
 
 def _stale(connection: Connection) -> list[Period]:
-    key = (rollup_mark.c.grain, rollup_mark.c.model, rollup_mark.c.start)
+    key = (dirty_period.c.grain, dirty_period.c.model, dirty_period.c.start)
     rows = connection.execute(select(*key).distinct().order_by(*key))
     return [Period(grain=row.grain, model=row.model, start=row.start) for row in rows]
 
@@ -137,15 +137,15 @@ def be_alone(connection: Connection) -> None:
 
 def _aggregate(connection: Connection, period: Period) -> bool:
     """Add up a period anew; return False where it is a closed day, with comments that came in afterwards."""
-    marks = rollup_mark.c
+    marks = dirty_period.c
     mine = (marks.grain == period.grain) & (marks.model == period.model) & _is(marks.start, period.start)
-    connection.execute(delete(rollup_mark).where(mine))
+    connection.execute(delete(dirty_period).where(mine))
     model, start = period.model, period.start
     if period.grain == "month":
         _aggregate_month(connection, model, start)
         return True
-    connection.execute(insert(rollup_mark).values(grain="month", model=model, start=start and start.replace(day=1)))
-    closed = (closed_day.c.model == model) & (closed_day.c.day == start)
+    connection.execute(insert(dirty_period).values(grain="month", model=model, start=start and start.replace(day=1)))
+    closed = (frozen_day.c.model == model) & (frozen_day.c.day == start)
     if start is not None and connection.scalar(select(exists().where(closed))):
         return not connection.scalar(select(exists().where(_of_day(model, start))))
     _aggregate_day(connection, model, start)

@@ -1,4 +1,4 @@
-"""What a text must hold to be one."""
+"""What a text must hold to be one, and how it looks on a line."""
 
 import unicodedata
 from typing import Final
@@ -10,6 +10,8 @@ _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
 #: What categories call letters and symbols, and shows nothing: Hangul's fillers, Braille without a dot, the null note;
 #: what stands for a character or an object that did not come through; noncharacters.
 _BLANK: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\U0001d159\ufffd\ufffc\ufffe\uffff")
+#: Characters of a text that stands for one in a table.
+SHORT: Final = 70
 
 
 def is_utf8(text: str) -> bool:
@@ -32,3 +34,9 @@ def shows(character: str) -> bool:
     if character.isascii():
         return "!" <= character <= "~"
     return unicodedata.category(character) not in _UNSEEN and character not in _BLANK
+
+
+def shortened(text: str, limit: int = SHORT) -> str:
+    """Return a text on one line, cut at `limit` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

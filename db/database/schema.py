@@ -60,7 +60,10 @@ run = Table(
     #: Files that folders held and that were passed over: JSON, their names by reason.
     Column("passed_over", Text),
     #: Set when every source was read to its end (or to its error): no chunk is added any more.
-    Column("sealed_at", UtcDateTime),
+    Column("input_closed_at", UtcDateTime),
+    #: When a process that reads its sources, or waits for its workers, last said that it lives; null where none is to.
+    Column("alive_at", UtcDateTime),
+    Column("cancelled_at", UtcDateTime),
 )
 
 #: A row a file of a run. The fingerprint tells whether it is still the file that the run began with.
@@ -155,13 +158,13 @@ dead_letter = Table(
     UniqueConstraint("run_id", "source_number", "position", name="dead_letter_record"),
 )
 
-#: The models that have labelled into this store. The one that is shown is the one whose rows the views hold.
+#: The models that have labelled into this store. The views hold the rows of the active one.
 model = Table(
     "model",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("shown", Boolean, nullable=False),
-    Index("model_shown", "shown", unique=True, sqlite_where=text("shown"), postgresql_where=text("shown")),
+    Column("active", Boolean, nullable=False),
+    Index("model_active", "active", unique=True, sqlite_where=text("active"), postgresql_where=text("active")),
 )
 
 #: What a model calls an emotion present: probability above its threshold.
@@ -245,20 +248,20 @@ rollup_subreddit_month = _rollup("rollup_subreddit_month", Column("month", Date)
 
 #: A row for rows of a day, or days of a month, that were added since the roll-ups were brought up to date. It comes in
 #: with what it tells of, and is never changed: so none is lost between two transactions.
-rollup_mark = Table(
-    "rollup_mark",
+dirty_period = Table(
+    "dirty_period",
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     #: "day" or "month".
     Column("grain", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("start", Date),
-    Index("rollup_mark_period", "grain", "model", "start"),
+    Index("dirty_period_by_start", "grain", "model", "start"),
 )
 
 #: Days of a model of which comments were let go. Their roll-ups stay as they were then.
-closed_day = Table(
-    "closed_day", metadata, Column("model", Text, primary_key=True), Column("day", Date, primary_key=True)
+frozen_day = Table(
+    "frozen_day", metadata, Column("model", Text, primary_key=True), Column("day", Date, primary_key=True)
 )
 
 #: A row each time that a job of the schedule was begun.
@@ -295,5 +298,5 @@ job_label = Table(
     #: Of a run over new rows of a table: the last of them, as JSON. The job goes on behind that of its latest run.
     Column("watermark", Text),
     #: Whether an outcome of the job told what came of it.
-    Column("told", Boolean, nullable=False, server_default=text("false")),
+    Column("reported", Boolean, nullable=False, server_default=text("false")),
 )

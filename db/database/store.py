@@ -50,6 +50,8 @@ CONNECTIONS: Final = 4
 CONNECTION_WAIT_S: Final = 60.0
 #: SQLSTATEs of a role that may not, and of a schema that is not there.
 _OF_RIGHTS: Final = (InsufficientPrivilege.sqlstate, InvalidSchemaName.sqlstate)
+#: Revisions of schemas before the first release.
+_UNRELEASED: Final = frozenset(f"{number:04}" for number in range(1, 12))
 #: PostgreSQL advisory lock under which one process at a time upgrades the schema.
 UPGRADE_LOCK: Final = 0x6D6F6F64
 
@@ -130,11 +132,12 @@ class Store:
     def upgrade(self, revision: str = "head") -> None:
         """Bring the schema to this version's revision, or an older one; nothing happens where it is there already.
 
-        Raises StoreError where views of somebody's own stand in the way.
+        Raises StoreError of a store that another version made, and where views of somebody's own stand in the way.
         """
         from alembic import command
         from alembic.migration import MigrationContext
 
+        self._refuse_unknown(self.current())
         config = _alembic()
         try:
             with self.writing() as connection:
@@ -159,9 +162,8 @@ class Store:
         if found == wanted:
             return
         if found is not None:
-            known = {script.revision for script in _revisions().walk_revisions()}
-            remedy = "run `moodmill db upgrade`" if found in known else "use the moodmill that made it, or a newer one"
-            raise StoreError(f"the store {self.shown} has schema {found}, expected {wanted}: {remedy}")
+            self._refuse_unknown(found)
+            raise StoreError(f"the store {self.shown} has schema {found}, expected {wanted}: run `moodmill db upgrade`")
         with self.reading() as connection:
             taken = set(inspect(connection).get_table_names()) & set(metadata.tables)
         if taken and self.current() is None:  # else another process made the schema meanwhile
@@ -170,6 +172,14 @@ class Store:
                 "name a database of moodmill's own in DATABASE_URL"
             )
         self.upgrade()
+
+    def _refuse_unknown(self, found: str | None) -> None:
+        if found is None or found in {script.revision for script in _revisions().walk_revisions()}:
+            return
+        remedy = "use the moodmill that made it, or a newer one"
+        if found in _UNRELEASED:
+            remedy = "it was made before the first release: label its sources into a new store"
+        raise StoreError(f"the store {self.shown} has schema {found}, expected {self.newest()}: {remedy}")
 
     def check(self) -> str | None:
         """Try to write, and take it back; return what to warn of. Raises StoreError where a run would fail.

@@ -1,4 +1,4 @@
-"""The views dashboards read: derived values, never stored twice. They show the model that is marked as shown.
+"""The views dashboards read: derived values, never stored twice. They show the active model.
 
 Views are code, not state: each upgrade of a store puts those of this version in.
 """
@@ -18,7 +18,7 @@ VIEWS: Final = (
     "emotion_by_subreddit_day",
     "emotion_by_subreddit_month",
 )
-_SHOWN = "(select m.name from model m where m.shown)"
+_SHOWN = "(select m.name from model m where m.active)"
 _ROW = "c.comment_id, c.model, c.source, c.subreddit, c.author, c.created_at"
 #: The last column of what has a row a comment: `where unsupported is null` leaves out what the model was not made for.
 _LAST = "c.unsupported"

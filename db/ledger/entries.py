@@ -79,7 +79,7 @@ class Cut:
 class Run:
     id: str
     options: dict[str, Any]
-    sealed: bool
+    input_closed: bool
     sources: tuple[SourceFile, ...]
     #: Files that folders held and that were passed over: their names by reason.
     passed_over: Mapping[str, Sequence[str]] = field(default_factory=dict)

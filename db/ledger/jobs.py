@@ -2,25 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, get_args
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Update, case, delete, exists, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Update, delete, insert, not_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from moodmill.db.database.clock import shared_now
-from moodmill.db.database.schema import chunk, dead_letter, job_label, job_run, run, source
+from moodmill.db.database.schema import job_label, job_run, run, source
 from moodmill.db.database.store import Store
+from moodmill.db.ledger.runs import IS_LEFT, LEASE, settle
 
 State = Literal["running", "succeeded", "failed", "stopped", "lost"]
 STATES: Final[tuple[State, ...]] = get_args(State)
 ENDED: Final[tuple[State, ...]] = tuple(one for one in STATES if one != "running")
-
-#: After so long without a sign of life the process that runs a job counts as gone.
-LEASE: Final = timedelta(minutes=2)
-#: Whether something of a run is left to do.
-_IS_LEFT: Final = or_(run.c.sealed_at.is_(None), exists().where(chunk.c.run_id == run.c.id, chunk.c.state != "done"))
 
 #: Whether a source was read to its end.
 _IS_WHOLE: Final = source.c.ended & source.c.error.is_(None)
@@ -69,11 +65,11 @@ class JobLedger:
         with self._store.writing() as connection:
             connection.execute(_running(number).values(alive_at=shared_now(connection)))
 
-    def end(self, number: int, state: State, outcome: str, told: Sequence[str] = ()) -> None:
-        """Note what came of a job, and that this tells of these runs."""
+    def end(self, number: int, state: State, outcome: str, reported: Sequence[str] = ()) -> None:
+        """Note what came of a job, and that this reports these runs."""
         with self._store.writing() as connection:
             connection.execute(_running(number).values(ended_at=_now(), state=state, outcome=outcome))
-            connection.execute(update(job_label).where(job_label.c.run_id.in_(told)).values(told=True))
+            connection.execute(update(job_label).where(job_label.c.run_id.in_(reported)).values(reported=True))
 
     def latest(self, job: str, states: Sequence[State] = STATES) -> JobRun | None:
         """Return the last time that a job was begun; of those that are in one of these states."""
@@ -104,7 +100,7 @@ class JobLedger:
         given_up = select(job_label.c.job, run.c.created_at).join(run).where(run.c.id == run_id)
         with self._store.writing() as connection:
             job, created_at = connection.execute(given_up).one()
-            _settle(connection, run_id, reason, _now())
+            settle(connection, run_id, f"given up: {reason}", _now())
             later = job_label.c.run_id.in_(select(run.c.id).where(run.c.created_at >= created_at))
             connection.execute(update(job_label).where(job_label.c.job == job, later).values(watermark=None))
             connection.execute(delete(job_label).where(job_label.c.run_id == run_id))
@@ -118,11 +114,11 @@ class JobLedger:
 
     def unfinished(self, job: str) -> list[str]:
         """Return the ids of a job's runs that were broken off, the oldest first: not all is read, or not all done."""
-        return self._runs(job_label.c.job == job, _IS_LEFT)
+        return self._runs(job_label.c.job == job, IS_LEFT)
 
-    def untold(self, job: str) -> list[str]:
-        """Return the ids of a job's finished runs of which no outcome told, the oldest first."""
-        return self._runs(job_label.c.job == job, ~_IS_LEFT, ~job_label.c.told)
+    def unreported(self, job: str) -> list[str]:
+        """Return the ids of a job's finished runs that no outcome reports, the oldest first."""
+        return self._runs(job_label.c.job == job, ~IS_LEFT, ~job_label.c.reported)
 
     def _runs(self, *conditions: ColumnElement[bool]) -> list[str]:
         mine = select(run.c.id).join(job_label).where(*conditions).order_by(run.c.created_at)
@@ -135,7 +131,7 @@ class JobLedger:
         Of the job's own runs, what they have tried to read counts too; of others, what they have read and finished.
         """
         mine = job_label.c.job == job
-        runs = select(run.c.id, run.c.options, mine.label("mine"), _IS_LEFT.label("is_left"))
+        runs = select(run.c.id, run.c.options, mine.label("mine"), IS_LEFT.label("is_left"))
         files = select(source.c.run_id, source.c.fingerprint, _IS_WHOLE.label("is_whole"))
         known, others = set[str](), set[str]()
         alike: dict[str, bool] = {}
@@ -162,7 +158,7 @@ class JobLedger:
         alike: dict[str, bool] = {}
         found: dict[str, str] = {}
         with self._store.reading() as connection:
-            rows = connection.execute(query.where(~_IS_LEFT)).all()
+            rows = connection.execute(query.where(~IS_LEFT)).all()
             broken = {(one.id, _file_of(one.fingerprint)) for one in rows if not one.is_whole}
             for one in rows:
                 if (one.id, _file_of(one.fingerprint)) in broken:
@@ -191,16 +187,3 @@ def _is_alive(now: datetime) -> ColumnElement[bool]:
 
 def _running(number: int) -> Update:
     return update(job_run).where(job_run.c.id == number, job_run.c.state == "running")
-
-
-def _settle(connection: Connection, run_id: str, reason: str, now: datetime) -> None:
-    """End a run where it is: comments that were not classified are no part of it any more, and its sum adds up."""
-    left = (chunk.c.run_id == run_id) & (chunk.c.state != "done")
-    in_replay = dead_letter.c.replay_chunk.in_(select(chunk.c.number).where(left))
-    connection.execute(update(dead_letter).where(dead_letter.c.run_id == run_id, in_replay).values(replay_chunk=None))
-    # A message of it that comes late finds it done.
-    known = case((chunk.c.replay, chunk.c.records), else_=chunk.c.records - chunk.c.comments)
-    connection.execute(update(chunk).where(left).values(state="done", records=known, comments=0, error=None))
-    connection.execute(update(run).where(run.c.id == run_id, run.c.sealed_at.is_(None)).values(sealed_at=now))
-    unsaid = (source.c.run_id == run_id) & source.c.error.is_(None)
-    connection.execute(update(source).where(unsaid).values(error=f"given up: {reason}"))

@@ -25,6 +25,7 @@ _IN_RUN: Final = chunk.c.run_id == bindparam("run")
 _THIS: Final = _IN_RUN & (chunk.c.number == bindparam("chunk"))
 _PENDING: Final = _IN_RUN & (chunk.c.state == "pending")
 _RUN: Final = select(run).where(run.c.id == bindparam("run"))
+_CANCELLED: Final = select(run.c.cancelled_at).where(run.c.id == bindparam("run"))
 _CLOSE_INPUT: Final = update(run).where(run.c.id == bindparam("run"))
 _SOURCES: Final = select(source).where(source.c.run_id == bindparam("run")).order_by(source.c.number)
 _SET_SOURCE: Final = update(source).where(source.c.run_id == bindparam("run"), source.c.number == bindparam("source"))
@@ -79,7 +80,9 @@ class Ledger:
         with self._store.reading() as connection:
             row = connection.execute(_RUN, {"run": run_id}).one_or_none()
             if row is None:
-                raise RunError(f"no run {run_id!r} in the store {self._store.shown}: `moodmill status` lists the runs")
+                raise RunError(
+                    f"no run {run_id!r} in the store {self._store.shown}: `moodmill run list` shows the runs"
+                )
             files = connection.execute(_SOURCES, {"run": run_id})
             sources = tuple(
                 SourceFile(
@@ -97,7 +100,7 @@ class Ledger:
         return Run(
             id=run_id,
             options=msgspec.json.decode(row.options),
-            sealed=row.sealed_at is not None,
+            input_closed=row.input_closed_at is not None,
             sources=sources,
             passed_over=read_written_names(row.passed_over),
         )
@@ -139,6 +142,8 @@ class Ledger:
     def _adding(self, run_id: str, added: Chunk) -> Iterator[Connection]:
         try:
             with self._store.writing() as connection:
+                if connection.scalar(_CANCELLED, {"run": run_id}) is not None:
+                    raise RunError(f"run {run_id} was cancelled")
                 yield connection
         except IntegrityError as error:
             raise RunError(
@@ -174,7 +179,7 @@ class Ledger:
     def close_input(self, run_id: str) -> None:
         """Note that all sources are read: what is in chunks now is the whole run."""
         with self._store.writing() as connection:
-            connection.execute(_CLOSE_INPUT, {"run": run_id, "sealed_at": datetime.now(UTC)})
+            connection.execute(_CLOSE_INPUT, {"run": run_id, "input_closed_at": datetime.now(UTC)})
 
     def records(self, run_id: str) -> int:
         """Return how many records of the sources are in chunks."""

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert
 
-from moodmill.db.database.schema import rollup_mark
+from moodmill.db.database.schema import dirty_period
 
 
 def invalidate_days(connection: Connection, model: str, times: Iterable[datetime | None]) -> None:
     """Note that comments of these times were added, in the transaction that adds them."""
     days = {moment and moment.astimezone(UTC).date() for moment in times}
     if days:
-        connection.execute(insert(rollup_mark), [{"grain": "day", "model": model, "start": day} for day in days])
+        connection.execute(insert(dirty_period), [{"grain": "day", "model": model, "start": day} for day in days])

@@ -24,9 +24,9 @@ def register_model(store: Store, model: str, thresholds: Mapping[str, float]) ->
         dialect = sqlite if store.is_sqlite else postgresql
         if connection.scalar(select(models.c.name).where(models.c.name == model)) is None:
             _alone(store, connection)
-            first = connection.scalar(select(func.count()).where(models.c.shown)) == 0
+            first = connection.scalar(select(func.count()).where(models.c.active)) == 0
             named = dialect.insert(models).on_conflict_do_nothing(index_elements=["name"])
-            connection.execute(named.values(name=model, shown=first))
+            connection.execute(named.values(name=model, active=first))
         rows = [
             {"model": model, "emotion": name, "emotion_group": GROUP_OF[name], "threshold": float(np.float32(limit))}
             for name, limit in ((name, thresholds[name]) for name in EMOTIONS)
@@ -37,20 +37,20 @@ def register_model(store: Store, model: str, thresholds: Mapping[str, float]) ->
 def known_models(store: Store) -> dict[str, bool]:
     """Return the names of the models that have labelled into a store, each with whether views show it."""
     with store.reading() as connection:
-        return {row.name: row.shown for row in connection.execute(select(models).order_by(models.c.name))}
+        return {row.name: row.active for row in connection.execute(select(models).order_by(models.c.name))}
 
 
-def shown_model(store: Store) -> str | None:
+def active_model(store: Store) -> str | None:
     """Return the name of the model that views show; None in a store that no model has labelled into."""
-    return next((name for name, shown in known_models(store).items() if shown), None)
+    return next((name for name, is_active in known_models(store).items() if is_active), None)
 
 
-def show_model(store: Store, model: str) -> None:
+def activate_model(store: Store, model: str) -> None:
     """Have the views show another model, from one moment to the next. Raises StoreError for one that is not known."""
     with store.writing() as connection:
         _alone(store, connection)
-        connection.execute(update(models).where(models.c.shown).values(shown=False))
-        if connection.execute(update(models).where(models.c.name == model).values(shown=True)).rowcount == 0:
+        connection.execute(update(models).where(models.c.active).values(active=False))
+        if connection.execute(update(models).where(models.c.name == model).values(active=True)).rowcount == 0:
             known = ", ".join(connection.scalars(select(models.c.name).order_by(models.c.name))) or "none"
             raise StoreError(f"no model {model!r} has labelled into {store.shown}: it has {known}")
 
@@ -78,7 +78,7 @@ def choose_model(store: Store, named: str | None) -> str:
 
     Raises StoreError where there are no rows, and SettingError where that model has none.
     """
-    wanted = named or shown_model(store)
+    wanted = named or active_model(store)
     with store.reading() as connection:
         there = list(connection.scalars(select(rollup_day.c.model).distinct().order_by(rollup_day.c.model)))
     if not there:

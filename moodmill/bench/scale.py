@@ -30,7 +30,7 @@ from moodmill.db.core.classified import Classified
 from moodmill.db.database.store import CONNECTIONS, Store
 from moodmill.db.ledger.entries import Chunk, Cut, SourceFile
 from moodmill.db.ledger.ledger import Ledger
-from moodmill.db.results.models import register_model, show_model
+from moodmill.db.results.models import activate_model, register_model
 from moodmill.db.results.writer import store_chunk
 
 #: Comments of a chunk, as `moodmill label` has it, and chunks that are made up at once.
@@ -62,7 +62,7 @@ class Waits:
 def fill(store: Store, rows: int, days: int) -> float:
     """Put made-up rows in; return the seconds that it took."""
     register_model(store, MODEL, THRESHOLDS)
-    show_model(store, MODEL)
+    activate_model(store, MODEL)
     ledger = Ledger(store)
     file = SourceFile(number=0, path="/RC_made_up.zst", name="RC_made_up.zst", size=0, fingerprint="made up")
     run = ledger.create_run({}, [file])

@@ -1,7 +1,8 @@
-"""`moodmill label --inspect`: how sources are understood, before anything is labelled."""
+"""`moodmill label --inspect` and `--dry-run`: how sources are understood, before anything is labelled."""
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -9,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.table import Column, Table
 from rich.text import Text
 
-from moodmill.cli.printing import OUTPUT, print_json, shortened
+from moodmill.cli.printing import OUTPUT, REMARKS, print_json
+from moodmill.cli.signals import stoppable
 from moodmill.db.core.errors import SourceError
+from moodmill.db.core.text import shortened
 
 if TYPE_CHECKING:
     from moodmill.producers.runs.opening import Opened
     from moodmill.producers.runs.options import RunOptions
+    from moodmill.producers.runs.outcome import Outcome
 
 #: Records shown of each source.
 RECORDS: Final = 5
@@ -46,6 +50,49 @@ def inspect_sources(sources: Sequence[Path], options: "RunOptions", as_json: boo
         raise SourceError("no dump and no table found")
     if any(look["error"] for look in looks):
         sys.exit(1)
+
+
+def count_sources(sources: Sequence[Path], options: "RunOptions", as_json: bool) -> None:
+    """Read sources whole and show what would become of their records. Nothing is labelled or written.
+
+    Exits with 1 where a source cannot be read to its end.
+    """
+    from moodmill.producers.runs.labelling import STDIN
+    from moodmill.producers.runs.opening import look_into, refuse_idle_options
+    from moodmill.producers.runs.outcome import count_outcome
+    from moodmill.producers.sources import Discovery
+
+    if STDIN in sources:
+        raise SourceError("standard input is read once: write it into a file to try it")
+    found = Discovery()
+    opened = list(look_into(sources, options.reading, found))
+    if not opened:
+        raise SourceError("no dump and no table found")
+    refuse_idle_options(options, opened)
+    counted, left = [], options.limit
+    with stoppable(), REMARKS.status("reading") as shown:
+        for source in opened:
+            shown.update(Text(f"reading {source.place.name}"))
+            counted.append(count_outcome(source, options, left))
+            left = None if left is None else left - counted[-1].comments
+    if as_json:
+        print_json({"sources": [asdict(outcome) for outcome in counted], "passed_over": found.passed_over})
+    else:
+        _print_counts(counted)
+    if any(outcome.error for outcome in counted):
+        sys.exit(1)
+
+
+def _print_counts(counted: "Sequence[Outcome]") -> None:
+    table = Table("source", box=None)
+    for title in ("read", "to be labelled", "skipped", "dead"):
+        table.add_column(title, justify="right")
+    table.add_column("")
+    for outcome in counted:
+        counts = (outcome.records, outcome.comments, sum(outcome.skipped.values()), outcome.dead)
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(outcome.skipped.items()))
+        table.add_row(Text(outcome.source), *(f"{n:,}" for n in counts), Text(outcome.error or reasons))
+    OUTPUT.print(table)
 
 
 def _look(opened: "Opened", options: "RunOptions") -> dict[str, Any]:

@@ -10,7 +10,7 @@ INTERRUPTED_STATUS: Final = 130
 def main() -> None:
     """Run the command line and exit with its status."""
     try:
-        from moodmill.cli.commands import run  # here, for it takes a while, and Ctrl-C may come meanwhile
+        from moodmill.cli.app import run  # here, for it takes a while, and Ctrl-C may come meanwhile
 
         sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -83,3 +83,4 @@ time_options = stacked(
     click.option("--since", callback=_moment, metavar="DATE", help="Only comments of this moment (UTC) or later."),
     click.option("--until", callback=_moment, metavar="DATE", help="Only comments before this moment (UTC)."),
 )
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")

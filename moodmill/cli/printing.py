@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 #: Where tables go. Progress and remarks go to standard error, so that output can be piped.
 OUTPUT = SafeConsole()
 REMARKS = SafeConsole(stderr=True)
-#: Characters of an example comment shown in a table.
-EXAMPLE = 70
 #: Files that cannot be read, of which a summary gives the reason.
 SHOWN_ERRORS = 10
 #: Characters of the column in which a summary says what a line is about.
@@ -122,25 +120,18 @@ def print_troubles(status: "RunStatus") -> None:
         _error(error)
     if len(errors) > SHOWN_ERRORS:
         more = len(errors) - SHOWN_ERRORS
-        _error(f"{more:,} more files cannot be read: `moodmill status {status.id} --json` names them")
+        _error(f"{more:,} more files cannot be read: `moodmill run show {status.id} --json` names them")
     if status.failure:
-        _error(
-            f"{status.failed_chunks} chunks failed, `moodmill resume {status.id}` tries them again: {status.failure}"
-        )
+        remedy = f"`moodmill run resume {status.id}` tries them again"
+        _error(f"{status.failed_chunks} chunks failed: {status.failure}; {remedy}")
     elif not status.finished:
-        REMARKS.print(Text(f"`moodmill resume {status.id}` finishes this run."), soft_wrap=True)
+        REMARKS.print(Text(f"`moodmill run resume {status.id}` finishes this run."), soft_wrap=True)
     if status.dead:
         _error(f"{status.dead:,} records are dead letters: `moodmill dead list {status.id}` shows them")
 
 
 def _error(message: str) -> None:
     REMARKS.print(Text(f"error: {' '.join(message.split())}"), soft_wrap=True)
-
-
-def shortened(text: str, limit: int = EXAMPLE) -> str:
-    """Return a text on one line, cut at `limit` characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def _sources(names: tuple[str, ...]) -> str:

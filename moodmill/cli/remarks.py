@@ -49,7 +49,7 @@ def _layouts(status: "RunStatus") -> Iterator[tuple[str, str]]:
         yield "read as", f"{f'{_files(n)}: ' if len(status.sources) > 1 else ''}{description}"
     if len(alike) > SHOWN_LAYOUTS:
         others = sum(alike.values()) - sum(n for _, n in alike.most_common(SHOWN_LAYOUTS))
-        yield "read as", f"{_files(others)}: in other ways, see `moodmill status {status.id} --json`"
+        yield "read as", f"{_files(others)}: in other ways, see `moodmill run show {status.id} --json`"
 
 
 def _of_note(kind: str, note: "Note", read: int) -> Iterator[tuple[str, str]]:

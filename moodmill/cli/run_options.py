@@ -40,6 +40,7 @@ _SOURCE_OPTIONS = stacked(
     click.option("--min-length", type=click.IntRange(0), default=0, metavar="N", help="Characters at least."),
     click.option("--honour-deletions", is_flag=True, help="Skip what was deleted or removed after it was archived."),
     max_dead_option(MAX_DEAD),
+    click.option("--limit", type=click.IntRange(1), metavar="N", help="Label no more than N comments.  [default: all]"),
     click.option("--keep-text", is_flag=True, help="Keep each comment's text in the store."),
     click.option("--chunk-comments", type=click.IntRange(1, 10_000), help="Comments of a chunk."),
 )
@@ -64,6 +65,7 @@ def run_options(command: Command) -> Command:
         reading: "ReadOptions",
         chunk_comments: int | None,
         keep_text: bool,
+        limit: int | None,
         max_dead: float,
         **others: Any,
     ) -> Any:
@@ -93,6 +95,7 @@ def run_options(command: Command) -> Command:
             filters=filters,
             chunk_comments=chunk_comments or defaults.chunk_comments,
             keep_text=keep_text,
+            limit=limit,
             max_dead=max_dead,
         )
         return command(options=options, **others)

@@ -33,7 +33,7 @@ class RecordRange:
     #: By kind.
     notes: dict[str, Note] = field(default_factory=dict)
     characters: int = 0
-    #: Told of the names that are passed over.
+    #: Counts the names that are passed over.
     names: FilteredNames | None = None
 
     def take(self, record: Record, filters: Filters) -> None:
@@ -69,22 +69,31 @@ class RecordRange:
 
 
 def cut_records(
-    records: Iterable[Record], filters: Filters, start: int, comments: int, names: FilteredNames | None = None
+    records: Iterable[Record],
+    filters: Filters,
+    start: int,
+    comments: int,
+    names: FilteredNames | None = None,
+    limit: int | None = None,
 ) -> Iterator[RecordRange]:
     """Yield ranges of at most `comments` comments; they follow on each other from the position `start` on.
 
-    `names` is told of the names that are passed over.
+    `names` counts the names that are passed over. With a limit, which is 1 or more, nothing is read behind so many
+    comments.
 
     A SourceError of `records` comes after the range of all that was read before it.
     """
-    current = RecordRange(first=start, stop=start, names=names)
+    current, left = RecordRange(first=start, stop=start, names=names), limit
     error: SourceError | None = None
     try:
         for record in records:
             current.take(record, filters)
+            if left is not None and len(current.comments) >= left:
+                break
             full = len(current.comments) >= comments or current.characters >= MAX_CHARACTERS
             if full or current.records >= MAX_RECORDS or len(current.dead) >= MAX_LETTERS:
                 yield current
+                left = None if left is None else left - len(current.comments)
                 current = RecordRange(first=current.stop, stop=current.stop, names=names)
     except SourceError as raised:
         error = raised

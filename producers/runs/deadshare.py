@@ -29,6 +29,6 @@ class DeadShare:
         if self.records >= JUDGED_FROM and self.dead > self.most * self.records:
             raise SourceError(
                 f"{source} is given up: of its first {self.records:,} records {self.dead:,} cannot be read, more than "
-                f"--max-dead {self.most:g} allows; `moodmill dead list {run}` shows why, `moodmill resume {run} "
+                f"--max-dead {self.most:g} allows; `moodmill dead list {run}` shows why, `moodmill run resume {run} "
                 "--max-dead 1` reads on"
             )

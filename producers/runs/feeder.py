@@ -37,7 +37,9 @@ class Feeder:
         """
         session, ledger, run_id = self._session, self._session.ledger, self._session.run.id
         for file in session.run.sources:
-            if not file.ended:
+            if not file.ended and self._left() == 0:
+                session.stored(partial(ledger.end_source, run_id, file.number))
+            elif not file.ended:
                 try:
                     opened = session.open(file)
                 except SourceError as error:
@@ -59,7 +61,7 @@ class Feeder:
         try:
             options = session.options
             records = opened.records(start)
-            ranges = cut_records(records, options.filters, start, options.chunk_comments, self._names)
+            ranges = cut_records(records, options.filters, start, options.chunk_comments, self._names, self._left())
             share = self._dead_share(file)
             share.check(file.name, run_id)
             for number, cut in enumerate(ranges, first):
@@ -71,6 +73,13 @@ class Feeder:
             error = str(raised)
         session.stored(lambda: session.ledger.end_source(run_id, file.number, error))
         self._waiter.end(file)
+
+    def _left(self) -> int | None:
+        """Return how many comments may still be labelled; None of a run without a limit."""
+        session = self._session
+        if session.options.limit is None:
+            return None
+        return max(session.options.limit - session.stored(lambda: session.ledger.comments(session.run.id)), 0)
 
     def _dead_share(self, file: SourceFile) -> DeadShare:
         session = self._session

@@ -2,19 +2,22 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from moodmill.db.analytics.reads import RunStatus, status
 from moodmill.db.analytics.rollups import refresh
-from moodmill.db.core.errors import RunError, StoreAwayError
+from moodmill.db.core.errors import RunError, StoreAwayError, StoreError
+from moodmill.db.core.heartbeat import heartbeat
 from moodmill.db.core.retry import with_retries
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.entries import Owner
 from moodmill.db.ledger.jobs import JobLedger
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.ledger.letters import ListedLetter
+from moodmill.db.ledger.runs import leave_run, send_run_heartbeat
 from moodmill.producers.runs.cluster import Cluster, Runtime
 from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
@@ -25,8 +28,12 @@ from moodmill.producers.sources import Place
 from moodmill.producers.sources.spool import forget_spooled, spool
 from moodmill.worker.telemetry.logs import about
 
+Answer = TypeVar("Answer")
+
 #: What stands for standard input among the sources.
 STDIN: Final = Path("-")
+#: Seconds between two heartbeats of a process that works on a run.
+BEAT_S: Final = 20.0
 
 
 def label(
@@ -76,6 +83,8 @@ def resume(
     `max_dead` is the share of a source's records that may be dead, instead of what the run began with.
     """
     found = status(store, run_id)
+    if found.cancelled:
+        raise RunError(f"run {run_id} was cancelled: label its sources in a run of its own")
     if found.finished and not found.source_errors:  # what could not be read once is tried again
         _forget_spooled_of(store, run_id, runtime)
         return found
@@ -92,7 +101,7 @@ def replay(store: Store, letters: Sequence[ListedLetter], runtime: Runtime, on_p
     """Classify dead letters anew, within the runs they come from; return how these stand afterwards."""
     unfinished = {letter.run for letter in letters if not status(store, letter.run).finished}
     if unfinished:
-        raise RunError(f"run {', '.join(sorted(unfinished))} is not finished: `moodmill resume` it, then replay")
+        raise RunError(f"run {', '.join(sorted(unfinished))} is not finished: `moodmill run resume` it, then replay")
     with runtime.open() as cluster:
         runs = open_replay(store, letters)
         return [_drive(store, run_id, runtime, cluster, on_progress, OpenRun.recover) for run_id in runs]
@@ -108,20 +117,32 @@ def _drive(
     max_dead: float | None = None,
 ) -> RunStatus:
     options = RunOptions.from_json(Ledger(store).run(run_id).options)
-    check = cluster.start_worker(store, options)
-    with about(run=run_id):
+    with about(run=run_id), _alive(store, run_id):
+        check = cluster.start_worker(store, options)
         run = OpenRun(store, cluster.broker, run_id, runtime.producer, on_progress, check, max_dead)
         work(run)
         if runtime.wait:
             run.wait()
+            _stored(lambda: refresh(store), run_id)
+            _stored(lambda: _forget_spooled_of(store, run_id, runtime), run_id)
+    return _stored(lambda: status(store, run_id), run_id)
 
-        def end() -> RunStatus:
-            if runtime.wait:
-                refresh(store)
-                _forget_spooled_of(store, run_id, runtime)
-            return status(store, run_id)
 
-        return with_retries(end, StoreAwayError, time.sleep, f"run {run_id}")
+@contextmanager
+def _alive(store: Store, run_id: str) -> Iterator[None]:
+    """Send heartbeats of this process's work on a run; where that breaks off, note that it is interrupted."""
+    try:
+        with heartbeat(lambda: send_run_heartbeat(store, run_id), BEAT_S):
+            yield
+    except BaseException:
+        with suppress(StoreError):  # its heartbeats end, which says the same after a while
+            leave_run(store, run_id, interrupted=True)
+        raise
+    _stored(lambda: leave_run(store, run_id, interrupted=False), run_id)
+
+
+def _stored(attempt: Callable[[], Answer], run_id: str) -> Answer:
+    return with_retries(attempt, StoreAwayError, time.sleep, f"run {run_id}")
 
 
 def _forget_spooled_of(store: Store, run_id: str, runtime: Runtime) -> None:

@@ -21,6 +21,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: Comments of a chunk.
     chunk_comments: int = 512
     keep_text: bool = False
+    #: Comments that are labelled at most, all sources together.
+    limit: int | None = None
     #: The share of a source's records that may be dead (moodmill.producers.runs.deadshare).
     max_dead: float = MAX_DEAD
     #: The model that a worker of this run's own loads, as the settings name it.
@@ -30,7 +32,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def labels_as(self, other: "RunOptions") -> bool:
         """Whether both make the same rows of the same file."""
-        plain = ("reading", "filters", "keep_text", "model_repo", "model_revision", "model_labels")
+        plain = ("reading", "filters", "keep_text", "limit", "model_repo", "model_revision", "model_labels")
         return all(getattr(self, name) == getattr(other, name) for name in plain)
 
     def to_json(self) -> dict[str, Any]:

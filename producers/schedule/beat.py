@@ -21,7 +21,8 @@ from moodmill.db.core.errors import BrokerError, MoodmillError, StoreError
 from moodmill.db.core.retry import with_retries
 from moodmill.db.core.settings import StoreSettings, read_settings
 from moodmill.db.database.store import Store
-from moodmill.db.ledger.jobs import LEASE, JobLedger, JobRun
+from moodmill.db.ledger.jobs import JobLedger, JobRun
+from moodmill.db.ledger.runs import LEASE
 from moodmill.producers.runs.cluster import Runtime
 from moodmill.producers.runs.settings import ProducerSettings
 from moodmill.producers.runs.waiter import Progress

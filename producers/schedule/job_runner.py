@@ -120,7 +120,7 @@ def _work(
     errors, remarks = list[str](), list[str]()
     options = job.options(run_defaults(runtime.worker, runtime.producer))
     # Those that ended before the job was broken off: what went wrong with them is yet to be told.
-    runs = [_read(ledger, job, status(store, run_id)) for run_id in ledger.untold(name)]
+    runs = [_read(ledger, job, status(store, run_id)) for run_id in ledger.unreported(name)]
     for run_id in ledger.unfinished(name):
         try:
             runs.append(_read(ledger, job, labelling.resume(store, run_id, runtime, on_progress)))

@@ -1,4 +1,4 @@
-"""How everything stands, as store and broker know it: for metrics that Prometheus fetches, and for `moodmill top`.
+"""How everything stands, as store and broker know it: for Prometheus and for `moodmill run watch`.
 
 Each of the two is asked in a thread of its own: one that hangs costs whoever looks some seconds, and not the answer of
 the other.

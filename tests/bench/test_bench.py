@@ -59,7 +59,7 @@ def test_the_way_without_a_model_is_measured_into_a_store_that_is_named(postgres
     done = moodmill_here(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "whole way without a model, 2 workers" in done.stdout
-    again = moodmill_here("status", "--json", cwd=tmp_path, settings={"DATABASE_URL": postgres_url})
+    again = moodmill_here("run", "list", "--json", cwd=tmp_path, settings={"DATABASE_URL": postgres_url})
     assert json.loads(again.stdout)[0]["classified"] == 1_000
 
 

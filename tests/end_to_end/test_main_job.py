@@ -102,7 +102,7 @@ def test_the_same_on_postgresql_with_a_broker_and_a_worker_of_their_own(
 
     def state() -> dict[str, Any]:
         shown: dict[str, Any] = json.loads(
-            moodmill_here("status", queued["run"], "--json", cwd=tmp_path, settings=settings).stdout
+            moodmill_here("run", "show", queued["run"], "--json", cwd=tmp_path, settings=settings).stdout
         )
         return shown
 
@@ -151,12 +151,12 @@ def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path) -> None:
 
     # then it says how to go on, and is not finished
     assert process.returncode == 130
-    ((run, sealed),) = rows_of(file, "select id, sealed_at from run")
-    assert f"moodmill resume {run}" in said
+    ((run, sealed),) = rows_of(file, "select id, input_closed_at from run")
+    assert f"moodmill run resume {run}" in said
     assert sealed is None
 
     # when
-    resumed = moodmill("resume", run, "--json", cwd=tmp_path, settings=settings)
+    resumed = moodmill("run", "resume", run, "--json", cwd=tmp_path, settings=settings)
 
     # then all is labelled, by the model of the options, and says what plain transformers says
     assert resumed.returncode == 0, resumed.stderr

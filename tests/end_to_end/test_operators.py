@@ -109,14 +109,14 @@ def test_a_store_on_a_disk_that_cannot_be_written_is_read(folder: Path) -> None:
     assert moodmill_here("db", "rollup", cwd=folder).returncode == 0
     kept = {one.name for one in folder.iterdir()}
     commands = (
-        ["status"],
+        ["run", "list"],
         ["dead", "list"],
         ["export", "-", "--format", "ndjson"],
         ["report", "--json"],
         ["db", "rollup", "--all"],
     )
     program_ = (
-        "import sys, moodmill.cli.commands as m\n"
+        "import sys, moodmill.cli.app as m\n"
         "for c in " + repr(commands) + ":\n"
         "    print('---', m.run(list(c)), flush=True)\n"
     )
@@ -168,7 +168,7 @@ def test_what_ends_a_command_is_told_in_a_line(
         raise error
 
     monkeypatch.setattr(Store, "prepare", broken)
-    done = moodmill_here("status", cwd=folder)
+    done = moodmill_here("run", "list", cwd=folder)
     assert done.returncode == status
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
@@ -177,7 +177,7 @@ def test_what_ends_a_command_is_told_in_a_line(
 def test_ctrl_c_while_the_program_starts_is_no_traceback(tmp_path: Path) -> None:
     # what commands import is the first to hear of it
     (tmp_path / "click.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
-    done = run("status", cwd=tmp_path, before=("env", "--default-signal=INT", f"PYTHONPATH={ROOT}:{tmp_path}"))
+    done = run("run", "list", cwd=tmp_path, before=("env", "--default-signal=INT", f"PYTHONPATH={ROOT}:{tmp_path}"))
     assert (done.returncode, done.stderr) == (130, "")
 
 
@@ -242,7 +242,7 @@ def going(folder: Path, settings: dict[str, str], *command: str) -> "Iterator[su
 
 def test_what_a_service_says_besides_its_log_is_json_too(tmp_path: Path) -> None:
     as_json = {"MOODMILL_LOG": "json"}
-    failed = json.loads(moodmill_here("status", cwd=tmp_path, settings=as_json).stderr)
+    failed = json.loads(moodmill_here("run", "list", cwd=tmp_path, settings=as_json).stderr)
     assert (failed["level"], failed["message"][:8]) == ("ERROR", "no store")
     done = json.loads(moodmill_here("db", "upgrade", cwd=tmp_path, settings=as_json).stdout)
-    assert (done["level"], "schema none -> 00" in done["message"]) == ("INFO", True)
+    assert (done["level"], "schema none -> 01" in done["message"]) == ("INFO", True)

@@ -14,12 +14,12 @@ from subprocess import CompletedProcess
 import pytest
 from msgspec.structs import replace
 
-from moodmill.cli.charts import NAME
-from moodmill.cli.page import MARK
-from moodmill.cli.printing import shortened
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.text import shortened
 from moodmill.db.database.store import Store
 from moodmill.db.results.models import register_model
+from moodmill.report.charts import NAME
+from moodmill.report.page import MARK
 from tests.db.builders import classified, comments, matrix, stored
 from tests.support import moodmill_here, program
 
@@ -204,7 +204,9 @@ def test_what_no_comment_tells_is_left_out(tmp_path: Path) -> None:
 
 def test_numbers_for_scripts_need_no_page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [
-        one for one in sys.modules if one in ("moodmill.cli.page", "moodmill.cli.charts") or one.startswith("plotly.")
+        one
+        for one in sys.modules
+        if one in ("moodmill.report.page", "moodmill.report.charts") or one.startswith("plotly.")
     ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "plotly", None)

@@ -237,7 +237,7 @@ def test_a_missed_night_is_made_up_for_and_a_job_that_is_stopped_in_the_middle_i
         )
     with serving(folder, settings):
         # when beat starts, then the job is begun at once
-        wait_until(lambda: asked(sqlite_store, "select count(*) from run where sealed_at is not null") == [(1,)])
+        wait_until(lambda: asked(sqlite_store, "select count(*) from run where input_closed_at is not null") == [(1,)])
     assert asked(sqlite_store, "select state from job_run order by id desc limit 1") == [("stopped",)]
 
     # when it starts again, and a worker too

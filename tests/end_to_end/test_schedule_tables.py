@@ -100,7 +100,7 @@ class Shop:
     def runs(self) -> list[tuple[Any, ...]]:
         """Of each run of the job, how many records it read, and whether all are read and done."""
         return self.fleet.query(
-            "select coalesce(sum(records), 0), sealed_at is not null and coalesce(min(state), 'done') = 'done' "
+            "select coalesce(sum(records), 0), input_closed_at is not null and coalesce(min(state), 'done') = 'done' "
             "from job_label l join run on run.id = l.run_id left join chunk on chunk.run_id = run.id "
             "where job = ? group by run.id order by run.created_at",
             [self.folder.name],

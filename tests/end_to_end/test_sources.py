@@ -202,7 +202,7 @@ def test_an_archive_that_cannot_be_listed_is_told_again_by_whoever_resumes(fleet
     (tmp_path / "in" / "good.csv").write_text("id,text\nlisted,I love this\n")
     found = summary(fleet, "in", cwd=tmp_path)
     assert (found["status"], found["classified"], list(found["source_errors"])) == (1, 1, ["broken.zip"])
-    again = moodmill_here("resume", found["run"], "--json", cwd=tmp_path, settings=fleet.settings)
+    again = moodmill_here("run", "resume", found["run"], "--json", cwd=tmp_path, settings=fleet.settings)
     told = json.loads(again.stdout)
     assert (again.returncode, told["source_errors"], told["read"]) == (1, found["source_errors"], 1)
 
@@ -224,7 +224,9 @@ def test_an_archive_is_read_from_standard_input(fleet: Fleet, tmp_path: Path) ->
 def test_how_each_source_was_read_stands_in_the_json_of_a_status(fleet: Fleet, tmp_path: Path) -> None:
     (tmp_path / "said.csv").write_text("id;text\nstatus1;a\n")
     found = summary(fleet, "said.csv", cwd=tmp_path)
-    told = json.loads(moodmill_here("status", found["run"], "--json", cwd=tmp_path, settings=fleet.settings).stdout)
+    told = json.loads(
+        moodmill_here("run", "show", found["run"], "--json", cwd=tmp_path, settings=fleet.settings).stdout
+    )
     assert told["layouts"] == found["layouts"]
     assert told["layouts"]["said.csv"]["delimiter"] == ";"
 

@@ -32,20 +32,20 @@ def db(folder: Path, *arguments: str) -> CompletedProcess[str]:
     return moodmill_here("db", *arguments, cwd=folder)
 
 
-def test_the_model_that_views_show_can_be_changed(folder: Path) -> None:
-    assert db(folder, "show", "large").returncode == 0
-    assert json.loads(db(folder, "models", "--json").stdout) == [
-        {"model": "large", "shown": True},
-        {"model": "small", "shown": False},
+def test_the_active_model_can_be_changed(folder: Path) -> None:
+    assert moodmill_here("models", "activate", "large", cwd=folder).returncode == 0
+    assert json.loads(moodmill_here("models", "list", "--json", cwd=folder).stdout) == [
+        {"model": "large", "active": True},
+        {"model": "small", "active": False},
     ]
-    refused = db(folder, "show", "huge")
+    refused = moodmill_here("models", "activate", "huge", cwd=folder)
     assert (refused.returncode, "large, small" in refused.stderr) == (1, True)
 
 
 def test_roll_ups_are_brought_up_to_date_and_added_up_anew(folder: Path) -> None:
-    assert json.loads(db(folder, "rollup", "--json").stdout)["added_up"] == 4
-    assert json.loads(db(folder, "rollup", "--json").stdout)["added_up"] == 0
-    assert json.loads(db(folder, "rollup", "--all", "--json").stdout)["added_up"] == 4
+    assert json.loads(db(folder, "rollup", "--json").stdout)["aggregated"] == 4
+    assert json.loads(db(folder, "rollup", "--json").stdout)["aggregated"] == 0
+    assert json.loads(db(folder, "rollup", "--all", "--json").stdout)["aggregated"] == 4
 
 
 def test_comments_that_show_an_emotion_are_found_by_an_index_that_was_asked_for(folder: Path) -> None:
@@ -63,8 +63,8 @@ def test_old_months_go_only_when_that_is_meant(folder: Path) -> None:
     for wrong in ((), ("--keep-months", "3", "--before", "2024-04"), ("--before", "3024-04")):
         assert db(folder, "prune", "--yes", *wrong).returncode == 2
     assert db(folder, "prune", "--before", "2024-04").returncode != 0  # nobody says yes
-    assert json.loads(db(folder, "prune", "--before", "2024-03", "--yes", "--json").stdout)["let_go"] == []
-    assert json.loads(db(folder, "prune", "--keep-months", "1", "--yes", "--json").stdout)["let_go"] == ["2024-03"]
+    assert json.loads(db(folder, "prune", "--before", "2024-03", "--yes", "--json").stdout)["deleted"] == []
+    assert json.loads(db(folder, "prune", "--keep-months", "1", "--yes", "--json").stdout)["deleted"] == ["2024-03"]
 
 
 def test_a_summary_tells_what_was_labelled_before_from_another_text(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_summary_tells_what_was_labelled_before_from_another_text(tmp_path: Pa
         made.store_chunk(added.number, classified(of, ids="table" if ids == "table" else "reddit"))
     store.close()
 
-    shown = moodmill_here("status", made.id, cwd=tmp_path).stdout
+    shown = moodmill_here("run", "show", made.id, cwd=tmp_path).stdout
     for line in (
         "= classified 3 2 of them new in the store, 1 labelled before",
         "1 of them under their id and a hash: another text has their id",
@@ -85,6 +85,6 @@ def test_a_summary_tells_what_was_labelled_before_from_another_text(tmp_path: Pa
         "2 of 4 have no time: 10/5/2022 7:11",
     ):
         assert line in " ".join(shown.split())
-    found = json.loads(moodmill_here("status", made.id, "--json", cwd=tmp_path).stdout)
+    found = json.loads(moodmill_here("run", "show", made.id, "--json", cwd=tmp_path).stdout)
     assert found["notes"]["unread time"] == {"n": 2, "example": "10/5/2022 7:11"}
     assert (found["skipped"], found["passed_over"], found["adds_up"]) == ({"another text": 1}, {}, True)

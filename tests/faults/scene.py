@@ -100,7 +100,7 @@ class Scene:
             "MOODMILL_LOOK_SECONDS": "1",
             "MOODMILL_STALL_SECONDS": "5",
             "PYTHONPATH": str(INJECT),
-            "MOODMILL_TEST_FAULT": ",".join(faults),
+            "INJECTED_FAULT": ",".join(faults),
             **self.settings,
         }
 
@@ -140,7 +140,7 @@ class Scene:
 
     def add_producer(self, **settings: str) -> None:
         """Start a producer that goes on with the run."""
-        self.producers.append(self.start("resume", self.run, **settings))
+        self.producers.append(self.start("run", "resume", self.run, **settings))
 
     def kill_producers(self) -> None:
         for one in self.producers:

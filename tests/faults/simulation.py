@@ -72,7 +72,7 @@ class Producer:
         self._simulation = simulation
         self._recovery = Recovery()
         self._ranges: Iterator[tuple[int, RecordRange]] | None = None
-        self._is_done = simulation.is_sealed
+        self._is_done = simulation.is_input_closed
 
     def read_on(self, *, sends: bool = True, twice: bool = False) -> bool:
         """Add the next range to the ledger and send it, or end the run; return whether there was anything to do.
@@ -93,7 +93,7 @@ class Producer:
         if number is None or found is None:
             ledger.end_source(run.id, file.number)
             ledger.close_input(run.id)
-            self._is_done = simulation.is_sealed = True
+            self._is_done = simulation.is_input_closed = True
             return True
         added = Chunk(
             number=number,
@@ -191,7 +191,7 @@ class Simulation:
         #: The run as whoever feeds it has it.
         self.begun = self.ledger.run(self.run) if like is None else replace(like, id=self.run)
         #: Whether a producer read to the end; one that begins afterwards finds nothing to read.
-        self.is_sealed = False
+        self.is_input_closed = False
         self.broker = Broker()
         self.producers = [Producer(self), Producer(self)]
         self.workers = [Worker(name="host:0", simulation=self), Worker(name="host:1", simulation=self)]

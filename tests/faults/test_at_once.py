@@ -18,7 +18,7 @@ COMMENTS: Final = 150
 #: What people and service managers do while a run is under way.
 BESIDE: Final = (
     ["export", "rows.parquet"], ["report", "page.html"], ["db", "rollup"],
-    ["db", "prune", "--before", "2000-01", "--yes"], ["db", "upgrade"], ["status"], ["dead", "list"],
+    ["db", "prune", "--before", "2000-01", "--yes"], ["db", "upgrade"], ["run", "list"], ["dead", "list"],
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy import delete, func, select
 
 from moodmill.db.analytics import retention
 from moodmill.db.analytics.retention import first_kept, prune
@@ -152,22 +152,3 @@ def test_an_earlier_month_does_not_open_what_is_closed(filled: Store) -> None:
 )
 def test_months_to_keep_are_counted_from_this_one(months: int, first: date) -> None:
     assert first_kept(date(2024, 3, 31), months) == first
-
-
-def test_what_was_let_go_before_days_were_closed_one_by_one_stays_as_it_was(database_url: str) -> None:
-    # given a store of the schema before, that let a time go
-    store = Store(database_url)
-    store.upgrade("0008")
-    register_model(store, "m", dict.fromkeys(EMOTIONS, 0.5))
-    with store.writing() as connection:
-        sums = {f"{kind}_{emotion}": 1 for kind in ("sum", "above") for emotion in EMOTIONS}
-        for day in (date(2024, 2, 29), date(2024, 3, 1)):
-            connection.execute(insert(rollup_day).values(model="m", day=day, comments=7, **sums))
-        connection.execute(text("insert into retention values ('2024-03-01')"))
-    # when it is upgraded, and its roll-ups are added up anew
-    store.upgrade()
-    mark_all(store)
-    refresh(store)
-    # then the sums of that time are there, and the others are those of the rows
-    assert counted(store) == 7
-    store.close()

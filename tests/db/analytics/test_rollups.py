@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,26 +12,22 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
-from sqlalchemy import Table, delete, insert, select, text
+from sqlalchemy import Table, delete, select, text
 
 from moodmill.db.analytics.rollups import mark_all, refresh, stale
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
-from moodmill.db.core.errors import StoreError
 from moodmill.db.database.schema import (
     comment_emotion,
-    model_threshold,
     rollup_day,
-    rollup_mark,
     rollup_subreddit_day,
     rollup_subreddit_month,
 )
 from moodmill.db.database.store import Store
-from moodmill.db.database.views import create_views
 from moodmill.db.results.dirty_periods import invalidate_days
-from moodmill.db.results.models import register_model, show_model, shown_model
+from moodmill.db.results.models import activate_model, register_model
 from moodmill.db.results.writer import write_rows
-from tests.db.builders import NOON, add_older_rows, add_rows, at_once, classified, comments, matrix, scattered, stored
+from tests.db.builders import NOON, add_rows, at_once, classified, comments, matrix, scattered, stored
 from tests.support import clean_environment
 
 THRESHOLDS = {
@@ -232,7 +228,7 @@ def test_views_give_a_row_a_period_and_emotion_of_the_model_that_is_shown(labell
     add(labelled, scattered(50, seed=1))
     add(labelled, scattered(90, seed=2), "other")
     refresh(labelled)
-    show_model(labelled, "other")
+    activate_model(labelled, "other")
     for view, table in {
         "emotion_by_day": rollup_day,
         "emotion_by_subreddit_day": rollup_subreddit_day,
@@ -245,48 +241,3 @@ def test_views_give_a_row_a_period_and_emotion_of_the_model_that_is_shown(labell
         assert sum(row.above for row in found) == sum(row[f"above_{name}"] for row in wanted for name in EMOTIONS)
         means = [row[f"sum_{name}"] / row["comments"] for row in wanted for name in EMOTIONS]
         assert sorted(row.mean for row in found) == pytest.approx(sorted(means))
-
-
-@pytest.fixture
-def old(database_url: str) -> Iterator[Store]:
-    """A store of the schema before the roll-ups."""
-    store = Store(database_url)
-    store.upgrade("0002")
-    yield store
-    store.close()
-
-
-def test_views_of_somebodys_own_outlive_an_upgrade_or_are_named_by_its_error(old: Store) -> None:
-    views = {"mine": "select comment_id from comment_emotion", "yours": "select emotion from comment_label"}
-    old.upgrade("0004")
-    add_older_rows(old, classified(scattered(10, seed=1)))
-    with old.writing() as connection:
-        create_views(connection) if old.is_sqlite else None
-        for name, query in views.items():
-            if old.is_sqlite or name == "mine":
-                connection.execute(text(f"create view {name} as {query}"))
-    if old.is_sqlite:
-        old.upgrade()
-        with old.reading() as connection:
-            assert len(connection.execute(text("select * from mine")).all()) == 10
-            assert connection.execute(text("select * from yours")).all() == []
-        return
-    with pytest.raises(StoreError) as refused:
-        old.upgrade()
-    assert "mine" in str(refused.value)
-    assert old.current() == "0004"
-
-
-def test_an_upgrade_adds_up_the_rows_that_are_there(old: Store) -> None:
-    with old.writing() as connection:
-        limits = [{"model": "m", "emotion": name, "threshold": limit} for name, limit in THRESHOLDS["m"].items()]
-        connection.execute(insert(model_threshold).values(emotion_group=""), limits)
-    add_older_rows(old, classified(scattered(100, seed=1)))
-    before = older_rows(old)
-    old.upgrade()
-    assert older_rows(old) == before
-    assert {row[name] for row in everything(old, comment_emotion) for name in ADDED} == {None}
-    assert shown_model(old) == "m"
-    assert len(everything(old, rollup_mark)) == len({day(row) for row in everything(old, comment_emotion)})
-    refresh(old)
-    assert_exact(old)

@@ -19,7 +19,7 @@ from moodmill.db.analytics.summary import BY_DAY, Summary, Tally, summarize
 from moodmill.db.core.emotions import EMOTIONS, GROUPS
 from moodmill.db.core.errors import SettingError, StoreError
 from moodmill.db.database.store import Store
-from moodmill.db.results.models import choose_model, register_model, show_model
+from moodmill.db.results.models import activate_model, choose_model, register_model
 from tests.db.builders import NOON, classified, comments, matrix, one_line, rows, scattered, stored
 
 LIMITS = np.linspace(0.3, 0.95, len(EMOTIONS), dtype=np.float32)
@@ -202,7 +202,7 @@ def test_the_model_that_views_show_need_not_be_named(store: Store) -> None:
     refresh(store)
     assert choose_model(store, None) == "m"
     register_model(store, "other", THRESHOLDS)
-    show_model(store, "other")
+    activate_model(store, "other")
     with pytest.raises(SettingError) as caught:
         choose_model(store, None)
     assert "expected one of m" in one_line(caught.value)

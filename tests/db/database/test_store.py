@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta, timezone
@@ -132,6 +133,16 @@ def test_a_newer_schema_is_refused(store: Store) -> None:
     said = one_line(refused.value)
     assert "9999" in said
     assert "newer" in said
+
+
+@pytest.mark.parametrize("refused_by", [Store.prepare, Store.upgrade])
+def test_a_store_from_before_the_first_release_is_refused_in_one_line(
+    store: Store, refused_by: Callable[[Store], None]
+) -> None:
+    execute(store, "update alembic_version set version_num = '0011'")
+    with pytest.raises(StoreError) as refused:
+        refused_by(store)
+    assert "has schema 0011, expected 0100: it was made before the first release: label" in one_line(refused.value)
 
 
 @pytest.mark.parametrize("table", ["run", "source"])

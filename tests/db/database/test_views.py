@@ -10,7 +10,7 @@ from sqlalchemy import text
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
 from moodmill.db.core.errors import StoreError
 from moodmill.db.database.store import Store
-from moodmill.db.results.models import known_models, register_model, show_model
+from moodmill.db.results.models import activate_model, known_models, register_model
 from tests.db.builders import at_once, classified, comments, matrix, one_line, stored
 
 ROWS = 40
@@ -75,7 +75,7 @@ def test_the_long_form_has_a_row_a_comment_and_emotion(filled: Store) -> None:
 
 def test_a_label_is_an_emotion_above_the_threshold_of_its_own_model(filled: Store) -> None:
     for shown in ("m", "strict", "m"):
-        show_model(filled, shown)
+        activate_model(filled, shown)
         found = sorted(cell(row) for row in seen(filled, "comment_label"))
         labels = [key for key, (probability, threshold) in CELLS.items() if probability > threshold]
         assert found == sorted(key for key in labels if key[1] == shown)
@@ -102,12 +102,12 @@ def test_views_show_the_first_model_until_another_is_marked(filled: Store) -> No
     views = ("comment_top_emotion", "comment_emotion_long", "comment_label")
     for shown in ("m", "strict"):
         assert {row["model"] for view in views for row in seen(filled, view)} == {shown}
-        show_model(filled, "strict")
+        activate_model(filled, "strict")
 
 
 def test_a_model_that_has_never_labelled_cannot_be_shown(filled: Store) -> None:
     with pytest.raises(StoreError) as refused:
-        show_model(filled, "lax")
+        activate_model(filled, "lax")
     assert "m, strict" in one_line(refused.value)
     assert known_models(filled) == {"m": True, "strict": False}
 

@@ -9,8 +9,9 @@ from moodmill.db.analytics.reads import status
 from moodmill.db.database.schema import job_run, run
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.entries import Owner
-from moodmill.db.ledger.jobs import LEASE, JobLedger
+from moodmill.db.ledger.jobs import JobLedger
 from moodmill.db.ledger.letters import dead_letters
+from moodmill.db.ledger.runs import LEASE
 from tests.db.builders import NOON, Made, at_once, classified, comments, letter, stored
 
 
@@ -199,4 +200,4 @@ def test_of_what_ended_before_a_job_was_broken_off_the_next_outcome_tells(store:
     unfinished = Made(store, owner=mine).id
     stored(store, classified(comments(range(6, 9))), Owner(job="b"))
     ledger.end(number, "stopped", "told to stop")
-    assert (ledger.untold("a"), ledger.unfinished("a")) == ([ended], [unfinished])
+    assert (ledger.unreported("a"), ledger.unfinished("a")) == ([ended], [unfinished])

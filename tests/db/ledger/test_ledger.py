@@ -28,7 +28,7 @@ def test_a_run_comes_back_as_it_was_made(store: Store) -> None:
     run_id = ledger.create_run(options, files)
     found = ledger.run(run_id)
     assert re.fullmatch(r"\d{8}-[0-9a-f]{6}", run_id)
-    assert (found.id, found.options, found.sealed, found.sources) == (run_id, options, False, tuple(files))
+    assert (found.id, found.options, found.input_closed, found.sources) == (run_id, options, False, tuple(files))
 
 
 def test_how_a_source_is_read_comes_back_as_it_was_found(store: Store) -> None:
@@ -110,7 +110,7 @@ def test_ending_a_source_and_sealing_are_kept(store: Store) -> None:
     made.ledger.end_source(made.id, 1, "cut off in a record")
     made.ledger.close_input(made.id)
     run = made.ledger.run(made.id)
-    assert run.sealed
+    assert run.input_closed
     assert [one.ended for one in run.sources] == [True, False]
     assert status(store, made.id).source_errors == {"b": "cut off in a record"}
 

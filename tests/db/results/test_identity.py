@@ -22,14 +22,13 @@ from moodmill.db.core.comment import ANOTHER_ID, ANOTHER_TEXT, MAX_ID, Comment, 
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import (
     comment_emotion,
+    dirty_period,
     rollup_day,
-    rollup_mark,
     rollup_subreddit_day,
     rollup_subreddit_month,
 )
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.entries import Note
-from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.ledger.letters import dead_letters
 from moodmill.db.results import identity
 from moodmill.db.results.models import register_model
@@ -65,7 +64,7 @@ def store(opened: Store) -> Store:
 
 def empty(store: Store) -> None:
     with store.writing() as connection:
-        for table in (comment_emotion, rollup_mark, rollup_subreddit_day, rollup_day, rollup_subreddit_month):
+        for table in (comment_emotion, dirty_period, rollup_subreddit_day, rollup_day, rollup_subreddit_month):
             connection.execute(delete(table))
 
 
@@ -282,33 +281,6 @@ def test_a_lookup_reads_no_part_whole_and_only_those_of_its_months(postgres_stor
         assert "Seq Scan" not in plan
         assert f"Index Scan using comment_emotion_{part}" in plan
         assert re.findall(r" on (comment_emotion_\w+)", plan) == [f"comment_emotion_{part}"]
-
-
-def test_a_store_from_before_hashes_goes_on_after_its_upgrade(database_url: str) -> None:
-    # given a store of the schema before, with rows and a run
-    store = Store(database_url)
-    store.upgrade("0009")
-    add_older_rows(store, written(("a", "old"), ("b", "old")))
-    with store.writing() as connection:
-        connection.execute(
-            text("insert into run (id, created_at, options) values ('r', :at, '{}')"), {"at": "2024-03-01 12:00:00"}
-        )
-        connection.execute(
-            text(
-                "insert into source (run_id, number, path, name, size, fingerprint, ended) "
-                "values ('r', 0, '/x', 'x', 1, 'f', true)"
-            )
-        )
-    # when it is upgraded
-    store.upgrade()
-    # then its rows and runs are there, and both its months and new ones take rows with hashes
-    old = Ledger(store).run("r")
-    assert (old.sources[0].layout, old.sources[0].error, old.passed_over) == (None, None, {})
-    assert (status(store, "r").notes, status(store, "r").passed_over) == ({}, {})
-    assert numbers(run_of(store, [("a", "new"), ("c", "new")])) == (1, 1, 0)
-    assert numbers(run_of(store, [("a", "new"), ("a", "other")], at=NOON + timedelta(days=400))) == (2, 0, 1)
-    assert [row["text_hash"] is None for row in rows(store)] == [True, False, False, True, False]
-    store.close()
 
 
 @given(said=CLEAN)

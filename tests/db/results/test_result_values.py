@@ -9,7 +9,7 @@ import pytest
 
 from moodmill.db.core.comment import Comment
 from moodmill.db.database.store import Store
-from tests.db.builders import add_older_rows, add_rows, classified, comments, matrix, probabilities, rows
+from tests.db.builders import add_rows, classified, comments, matrix, probabilities, rows
 
 ODD_TEXTS = [
     "",
@@ -94,15 +94,3 @@ def test_each_row_has_the_values_of_its_own_comment(store: Store) -> None:
         assert row["truncated"] is (index % 2 == 1)
         assert row["segments"] == 1 + index
         np.testing.assert_array_equal(probabilities([row])[0].astype(np.float32), matrix(4)[index])
-
-
-def test_rows_of_an_older_schema_stay_and_say_nothing_of_how_their_texts_were_read(database_url: str) -> None:
-    store = Store(database_url)
-    store.upgrade("0010")
-    add_older_rows(store, classified(comments(range(2))))
-    store.upgrade()
-    assert add_rows(store, classified(comments(range(3)))) == 1
-    assert [row["segments"] for row in rows(store)] == [None, None, 3]
-    assert {row["unsupported"] for row in rows(store)} == {None}
-    assert [row["tokens"] for row in rows(store)] == [3, 4, 5]
-    store.close()

@@ -12,7 +12,7 @@ def is_waiting(found: Scene) -> bool:
     return any("b" in one["flags"] for one in found.broker.client.client_list())
 
 
-@fault("FLUSHALL", "postgresql", "sqlite", remedy="nothing; after `enqueue`, `moodmill resume RUN`", short=True)
+@fault("FLUSHALL", "postgresql", "sqlite", remedy="nothing; after `enqueue`, `moodmill run resume RUN`", short=True)
 def _(found: Scene) -> None:
     found.broker.client.flushall()
 
@@ -22,9 +22,9 @@ def _restart_broker(found: Scene) -> None:
     found.broker.start()
 
 
-fault("Redis killed, without AOF", "postgresql", "sqlite", remedy="start it; after `enqueue`, `moodmill resume RUN`")(
-    _restart_broker
-)
+fault(
+    "Redis killed, without AOF", "postgresql", "sqlite", remedy="start it; after `enqueue`, `moodmill run resume RUN`"
+)(_restart_broker)
 fault("Redis killed, with AOF", remedy="start it", aof=True)(_restart_broker)
 
 

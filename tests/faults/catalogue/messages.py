@@ -42,12 +42,12 @@ def _(found: Scene) -> None:
 
 @fault("producer newer than the worker, then a newer worker too", remedy="newer workers", storm=False)
 def _(found: Scene) -> None:
-    newer = f"{found.settings['MOODMILL_TEST_FAULT']},newer:import"
+    newer = f"{found.settings['INJECTED_FAULT']},newer:import"
     found.kill_producers()
     found.broker.client.delete(QUEUE)
-    found.add_producer(MOODMILL_TEST_FAULT=newer)
+    found.add_producer(INJECTED_FAULT=newer)
     found.until_said("left for a newer worker")
-    found.add_worker(MOODMILL_TEST_FAULT=newer)
+    found.add_worker(INJECTED_FAULT=newer)
 
 
 @fault("chunks delivered six times each to two workers", settings=SHORT_QUEUE, storm=False)

@@ -5,7 +5,7 @@ from typing import Final
 from tests.faults.catalogue.fault import SHORT_QUEUE, fault
 from tests.faults.scene import Scene
 
-_RESUME: Final = "`moodmill resume RUN`"
+_RESUME: Final = "`moodmill run resume RUN`"
 
 
 @fault("producer killed in mid-run, then two resume at once", remedy=_RESUME, settings=SHORT_QUEUE, short=True)

@@ -1,6 +1,6 @@
 """Puts faults into a real worker process; Python imports this at its start where PYTHONPATH names the folder.
 
-MOODMILL_TEST_FAULT holds faults with commas between, each KIND:WHEN, KIND:WHEN:FILE or KIND:WHEN:FILE:once.
+INJECTED_FAULT holds faults with commas between, each KIND:WHEN, KIND:WHEN:FILE or KIND:WHEN:FILE:once.
 
     KIND    what happens: a name in FAULTS
     WHEN    a token id: before the model runs texts with it; "any": before it runs whatever texts;
@@ -165,7 +165,7 @@ if "FAKETIME_TIMESTAMP_FILE" in os.environ:
     # libfaketime takes the moment of the monotonic clock, until which Python has a thread sleep, for one of the other.
     time.sleep = lambda seconds: select.select([], [], [], float(seconds)) and None
 
-if os.environ.get("MOODMILL_TEST_FAULT"):
+if os.environ.get("INJECTED_FAULT"):
     faulthandler.register(signal.SIGUSR2)
-    given = os.environ["MOODMILL_TEST_FAULT"].split(",")
+    given = os.environ["INJECTED_FAULT"].split(",")
     sys.meta_path.insert(0, Spoiler([Fault(*one.split(":")) for one in given]))

@@ -123,7 +123,7 @@ class Label(Scenario):
         if not runs:
             return ["label", self._setup.folder / self.source]
         found = status(self._setup.store, runs[0])
-        return None if found.finished and not found.source_errors else ["resume", runs[0]]
+        return None if found.finished and not found.source_errors else ["run", "resume", runs[0]]
 
     def check(self) -> None:
         self._check_run(self._only_run(), skipped=len(GONE), dead=[4])
@@ -137,7 +137,7 @@ class Work(Label):
 
 
 class Resume(Label):
-    """`moodmill resume` of a run with a chunk of a dead worker, one that failed, one that is lost, and more to read."""
+    """`run resume` of a run with a chunk of a dead worker, one that failed, one that is lost, and more to read."""
 
     name = "resume"
 
@@ -150,7 +150,7 @@ class Resume(Label):
         failing.take(0)
         failing.fail()
         producer.read_on(sends=False)
-        return ["resume", half.run]
+        return ["run", "resume", half.run]
 
 
 class Replay(Scenario):
@@ -182,7 +182,7 @@ class Replay(Scenario):
     def again(self) -> Sequence[str | Path] | None:
         (mine,) = self.runs()
         if not status(self._setup.store, mine).finished:
-            return ["resume", mine]
+            return ["run", "resume", mine]
         return ["dead", "replay", "--run", mine] if dead_letters(self._setup.store, mine) else None
 
     def check(self) -> None:

@@ -3,7 +3,7 @@
 It strikes at the calls of the drivers, which all statements and messages go through: `execute` and `commit` of sqlite3,
 `wait` and `connect` of psycopg, sending and receiving of redis; and at what our own code asks of the system: reading
 and writing files, fsync, rename. What SQLite asks of the system is its own. Where a fault strikes is a point: an
-operation, its call site in our code, and the state that the ledger is in. MOODMILL_TEST_STRIKE holds a Plan as JSON.
+operation, its call site in our code, and the state that the ledger is in. INJECTED_STRIKE holds a Plan as JSON.
 """
 
 import builtins
@@ -26,7 +26,7 @@ import msgspec
 import psycopg
 import redis
 
-SETTING: Final = "MOODMILL_TEST_STRIKE"
+SETTING: Final = "INJECTED_STRIKE"
 Action = Literal["fail", "lose", "hang", "kill"]
 #: What may happen at a point of a layer: `lose` is an operation that is done and whose answer is lost.
 ACTIONS: Final[dict[str, tuple[Action, ...]]] = {
@@ -55,7 +55,7 @@ connect_to_postgres: Final = psycopg.Connection.connect
 
 #: The run of a source, the states of its chunks, and whether some of its dead letters are in replay.
 _STATE: Final = """
-    select r.id, r.sealed_at is not null, (select count(*) from source s where s.run_id = r.id and not s.ended)
+    select r.id, r.input_closed_at is not null, (select count(*) from source s where s.run_id = r.id and not s.ended)
     from source f join run r on r.id = f.run_id where f.name = {} order by r.created_at desc limit 1
 """
 _CHUNKS: Final = "select distinct state from chunk where run_id = {} and comments > 0"
@@ -147,8 +147,8 @@ def _state_of(connection: Any, source: str) -> str:
     found = connection.execute(_STATE.format(mark), (source,)).fetchone()
     if found is None:
         return "no run"
-    run, is_sealed, unread = found
-    head = "sealed" if is_sealed else "reading" if unread else "read"
+    run, is_input_closed, unread = found
+    head = "sealed" if is_input_closed else "reading" if unread else "read"
     kinds = {*connection.execute(_CHUNKS.format(mark), (run,)).fetchall()}
     kinds |= {*connection.execute(_LETTERS.format(mark), (run,)).fetchall()}
     return f"{head}: {', '.join(sorted(kind for (kind,) in kinds)) or 'nothing'}"

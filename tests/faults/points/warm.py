@@ -27,7 +27,7 @@ OF_COMMANDS: Final = (
     "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "pydantic_settings", "redis", "rich.console",
     "rich.progress", "rich.table", "sqlalchemy", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite",
     "sqlalchemy.orm", "sqlite3",
-    "moodmill.cli.dead", "moodmill.cli.export", "moodmill.cli.label", "moodmill.cli.schedule",
+    "moodmill.cli.app.dead", "moodmill.cli.app.export", "moodmill.cli.app.label", "moodmill.cli.app.schedule",
     "moodmill.db.analytics.export", "moodmill.db.ledger.jobs", "moodmill.db.ledger.letters",
     "moodmill.producers.runs.labelling", "moodmill.producers.schedule.incremental",
     "moodmill.producers.schedule.job_runner", "moodmill.worker.queue.health",

@@ -144,7 +144,7 @@ def test_two_that_feed_one_run_at_once_do_no_harm(sqlite_store: Store, queue: Br
         for feed in feeds:
             feed.result()
     found = status(sqlite_store, run)
-    assert (found.read, found.waiting, found.chunks, found.sealed, found.adds_up) == (400, 400, 40, True, True)
+    assert (found.read, found.waiting, found.chunks, found.input_closed, found.adds_up) == (400, 400, 40, True, True)
 
 
 def test_a_broker_that_is_away_is_waited_for(
@@ -237,7 +237,7 @@ def test_a_chunk_that_cannot_be_read_again_fails_and_nobody_waits_for_it(
     OpenRun(sqlite_store, queue, run, settings_of(in_flight=1), on_progress).feed()
     # then its chunks have failed, with the reason
     found = status(sqlite_store, run)
-    assert (found.failed_chunks, found.pending_chunks, found.sealed, found.adds_up) == (2, 0, True, True)
+    assert (found.failed_chunks, found.pending_chunks, found.input_closed, found.adds_up) == (2, 0, True, True)
     assert "RC_x has changed since run" in (found.failure or "")
 
 
@@ -256,7 +256,7 @@ def test_a_source_of_which_most_records_cannot_be_read_is_given_up(
     # then the one ends soon, and the other is read
     found = status(sqlite_store, run)
     assert 1_000 <= found.dead < 1_300
-    assert f"`moodmill resume {run} --max-dead 1` reads on" in found.source_errors["RC_x"]
+    assert f"`moodmill run resume {run} --max-dead 1` reads on" in found.source_errors["RC_x"]
     assert (found.waiting, found.succeeded, found.adds_up) == (2, False, True)
     # and whoever resumes it as it was reads no more of it
     OpenRun(sqlite_store, queue, run, ProducerSettings(), nothing).feed()

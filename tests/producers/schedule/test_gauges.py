@@ -10,7 +10,8 @@ from sqlalchemy import insert, update
 
 from moodmill.db.database.schema import job_run
 from moodmill.db.database.store import Store
-from moodmill.db.ledger.jobs import LEASE, JobLedger
+from moodmill.db.ledger.jobs import JobLedger
+from moodmill.db.ledger.runs import LEASE
 from moodmill.producers.schedule.gauges import OverviewCollector
 from moodmill.producers.schedule.jobs import Job
 from moodmill.producers.schedule.status import StatusCollector

@@ -36,7 +36,7 @@ def close(found: NDArray[np.float32], texts: Sequence[str], model: Path) -> None
 
 def test_each_text_that_kills_costs_only_itself(fault: pytest.MonkeyPatch, tiny_model: Path) -> None:
     kinds = {"segfault": "hate", "exit": "love", "memory": "much", "hang_with_gil": "thanks"}
-    fault.setenv("MOODMILL_TEST_FAULT", faults(tiny_model, **kinds))
+    fault.setenv("INJECTED_FAULT", faults(tiny_model, **kinds))
     # each that kills costs the start of another process, where another text follows it
     texts = ["字", "i hate it", "the", "much", "of", "love", "a", "this", "thanks"]
     outcome = classify_isolated(texts, settings_for(tiny_model, moodmill_stall_seconds=2))
@@ -58,7 +58,7 @@ def test_where_text_after_text_kills_the_machine_is_to_blame(
     fault: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch, tiny_model: Path
 ) -> None:
     monkeypatch.setattr(isolation, "SUSPICIOUS_DEATHS", 2)
-    fault.setenv("MOODMILL_TEST_FAULT", faults(tiny_model, segfault="hate"))
+    fault.setenv("INJECTED_FAULT", faults(tiny_model, segfault="hate"))
     with pytest.raises(WorkerError, match=r"^2 texts in a row killed .* by SIGSEGV; check this machine$"):
         classify_isolated(["hate", "hate", "thanks"], settings_for(tiny_model))
 
@@ -72,6 +72,6 @@ def test_a_model_that_cannot_be_loaded_is_an_error_and_no_text_s_fault(tmp_path:
 def test_a_model_that_hangs_when_it_is_warmed_up_is_no_text_s_fault(
     fault: pytest.MonkeyPatch, tiny_model: Path
 ) -> None:
-    fault.setenv("MOODMILL_TEST_FAULT", "hang-with-gil:any")
+    fault.setenv("INJECTED_FAULT", "hang-with-gil:any")
     with pytest.raises(WorkerError, match=r"^the process that was to classify texts one by one took more than 2 s$"):
         classify_isolated(["thanks"], settings_for(tiny_model, moodmill_stall_seconds=2))

@@ -206,7 +206,7 @@ def faulty(place: Place, model: Path, kind: str, **settings: str) -> dict[str, s
     """The settings of a worker whose model has a fault at each text with POISON."""
     token = plain_tokenizer(model).convert_tokens_to_ids(POISON)
     paths = os.pathsep.join([str(INJECT), str(ROOT)])
-    return place.settings | {"PYTHONPATH": paths, "MOODMILL_TEST_FAULT": f"{kind}:{token}"} | settings
+    return place.settings | {"PYTHONPATH": paths, "INJECTED_FAULT": f"{kind}:{token}"} | settings
 
 
 def waited(worker: Supervisor, done: Callable[[], bool]) -> None:
@@ -257,7 +257,7 @@ def test_a_device_that_breaks_stops_its_worker_and_burns_nothing(
     place: Place, tiny_model: Path, tmp_path: Path
 ) -> None:
     # given a worker at work
-    broken = {"MOODMILL_TEST_FAULT": f"exception:any:{tmp_path / 'broken'}"}
+    broken = {"INJECTED_FAULT": f"exception:any:{tmp_path / 'broken'}"}
     worker = Supervisor(
         faulty(place, tiny_model, "exception") | broken, place.queue, log=place.log, on_death=place.queue.requeue
     )

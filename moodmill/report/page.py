@@ -10,11 +10,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from moodmill.cli import charts
-from moodmill.cli.printing import shortened
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.summary import Summary
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF, GROUPS
+from moodmill.db.core.text import shortened
+from moodmill.report import charts
 
 #: How each page begins: what does not is no page of ours.
 MARK: Final = '<!doctype html>\n<html lang="en" data-made-by="moodmill report">'

@@ -1,4 +1,4 @@
-"""`moodmill db`: the schema of the store, its roll-ups, its models, and what of it is kept."""
+"""`moodmill db`: the schema of the store, its roll-ups and indexes, and what of it is kept."""
 
 import sys
 from contextlib import closing
@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from moodmill.cli.opening import opened_store
-from moodmill.cli.options import json_option, store_options
+from moodmill.cli.options import json_option, store_options, yes_option
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
+from moodmill.cli.session import opened_store
 
 
-@click.group(short_help="Look after the store: schema, roll-ups, models, retention.")
+@click.group()
 def db() -> None:
-    """Look after the store: its schema, its roll-ups, the model that views show, and old comments that can go."""
+    """Look after the store: its schema, its roll-ups and indexes, and old comments that can go."""
 
 
 @db.command()
@@ -73,52 +73,24 @@ def current(as_json: bool) -> None:
 
 @db.command()
 @store_options
-@click.option("--all", "every", is_flag=True, help="All days, also those that nothing says have changed.")
+@click.option("--all", "every", is_flag=True, help="All days, also those that have not changed.")
 @json_option
 def rollup(every: bool, as_json: bool) -> None:
-    """Add up anew the days and months whose rows changed since the last time.
+    """Bring the roll-ups up to date: aggregate the days and months whose rows changed.
 
-    `moodmill label` does it at its end; after `moodmill enqueue` it is yours, or a nightly job's, to do.
+    `moodmill label` does it at its end, and `moodmill schedule serve` every few minutes.
     """
     from moodmill.db.analytics.rollups import mark_all, refresh
 
     with opened_store() as store:
         if every:
             mark_all(store)
-        with REMARKS.status("adding up") as shown:
-            done = refresh(store, lambda period: shown.update(f"added up {period}"))
+        with REMARKS.status("aggregating") as shown:
+            done = refresh(store, lambda period: shown.update(f"aggregated {period}"))
         if as_json:
-            print_json({"store": store.shown, "added_up": done})
+            print_json({"store": store.shown, "aggregated": done})
         else:
-            OUTPUT.print(f"{store.shown}: {done} days and months added up")
-
-
-@db.command()
-@store_options
-@json_option
-def models(as_json: bool) -> None:
-    """List the models that have labelled into the store, and which of them the views show."""
-    from moodmill.db.results.models import known_models
-
-    with opened_store() as store:
-        known = known_models(store)
-    if as_json:
-        print_json([{"model": name, "shown": shown} for name, shown in known.items()])
-        return
-    for name, shown in known.items():
-        OUTPUT.print(Text(f"{'shown' if shown else '     '}  {name}"), soft_wrap=True)
-
-
-@db.command()
-@click.argument("model")
-@store_options
-def show(model: str) -> None:
-    """Have the views show MODEL from now on. The rows of every model stay where they are."""
-    from moodmill.db.results.models import show_model
-
-    with opened_store() as store:
-        show_model(store, model)
-    OUTPUT.print(Text(f"{store.shown}: the views show {model}"), soft_wrap=True)
+            OUTPUT.print(f"{store.shown}: aggregated {done} days and months")
 
 
 @db.command()
@@ -138,17 +110,17 @@ def index(emotions: tuple[str, ...]) -> None:
 
 @db.command()
 @click.option("--keep-months", type=click.IntRange(1), metavar="N", help="Keep so many months, this one among them.")
-@click.option("--before", type=click.DateTime(["%Y-%m"]), metavar="YYYY-MM", help="Let go what is before this month.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--before", type=click.DateTime(["%Y-%m"]), metavar="YYYY-MM", help="Delete what is before this month.")
+@yes_option
 @store_options
 @json_option
 def prune(keep_months: int | None, before: datetime | None, yes: bool, as_json: bool) -> None:
-    """Let the comments of old months go for good. What the roll-ups say of that time stays.
+    """Delete the comments of old months for good. What the roll-ups say of that time stays.
 
     MOODMILL_KEEP_MONTHS has the schedule's jobs do it.
     """
     from moodmill.db.analytics.retention import first_kept
-    from moodmill.db.analytics.retention import prune as let_go
+    from moodmill.db.analytics.retention import prune as delete_before
 
     if (keep_months is None) == (before is None):
         raise click.UsageError("expected one of --keep-months and --before")
@@ -160,17 +132,17 @@ def prune(keep_months: int | None, before: datetime | None, yes: bool, as_json: 
         if not yes:
             click.confirm(f"Delete all comments of before {first:%Y-%m} from {store.shown}?", abort=True, err=True)
         months: list[str] = []
-        with REMARKS.status("letting go") as shown:
+        with REMARKS.status("deleting") as shown:
 
             def tell(month: str) -> None:
                 months.append(month)
-                shown.update(f"let go: {month}")
+                shown.update(f"deleted {month}")
 
-            let_go(store, first, tell)
+            delete_before(store, first, tell)
     if as_json:
-        print_json({"store": store.shown, "before": f"{first:%Y-%m}", "let_go": months})
+        print_json({"store": store.shown, "before": f"{first:%Y-%m}", "deleted": months})
     else:
-        OUTPUT.print(Text(f"{store.shown}: {len(months)} months let go, all of before {first:%Y-%m}"), soft_wrap=True)
+        OUTPUT.print(Text(f"{store.shown}: deleted {len(months)} months (before {first:%Y-%m})"), soft_wrap=True)
 
 
 def _reader_password(reader: str | None, file: Path | None) -> str:

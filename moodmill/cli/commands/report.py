@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from moodmill.cli.interruption import stoppable
-from moodmill.cli.opening import opened_store
 from moodmill.cli.options import json_option, store_options, subreddit_option, time_options
 from moodmill.cli.output import output_file, told
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
+from moodmill.cli.session import opened_store
+from moodmill.cli.signals import stoppable
 from moodmill.db.core.errors import SettingError, StoreError
 
 
@@ -81,7 +81,7 @@ def report(
             on_rows=lambda rows: shown.update(f"counted {rows:,} comments"),
         )
         if out is not None:
-            from moodmill.cli.page import render
+            from moodmill.report.page import render
 
             page = render(summary, datetime.now(UTC)).encode()
             with output_file(out) as file:
@@ -94,7 +94,7 @@ def report(
 
 def _check(out: Path) -> None:
     """Refuse what cannot be written before minutes are spent on its content."""
-    from moodmill.cli.page import is_page
+    from moodmill.report.page import is_page
 
     if out.suffix.lower() not in (".html", ".htm"):
         raise SettingError(f"expected a name that ends in .html, got {out}")

@@ -8,9 +8,9 @@ from typing import Any, Final
 from plotly import graph_objects
 from plotly.colors import sample_colorscale
 
-from moodmill.cli.printing import shortened
 from moodmill.db.analytics.summary import Summary, Tally
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF, GROUPS, Group
+from moodmill.db.core.text import shortened
 
 #: Also in templates/report.css; they stay apart for the colour-blind.
 COLOURS: Final[dict[Group, str]] = {"positive": "#1f8a78", "negative": "#c4593c", "ambiguous": "#5f6caf"}

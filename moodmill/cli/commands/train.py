@@ -18,9 +18,9 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from moodmill.cli.interruption import stoppable
 from moodmill.cli.options import device_option
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
+from moodmill.cli.signals import stoppable
 
 if TYPE_CHECKING:
     from moodmill.worker.training.progress import Progress, Watcher

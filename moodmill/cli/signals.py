@@ -39,7 +39,7 @@ def interruptible(runs: Sequence[str]) -> Iterator[None]:
             REMARKS.print("interrupted")
         if runs:
             REMARKS.print(
-                Text(f"What is done is in the store. `moodmill resume {runs[0]}` finishes the run."), soft_wrap=True
+                Text(f"What is done is in the store. `moodmill run resume {runs[0]}` finishes the run."), soft_wrap=True
             )
         if isinstance(error, KeyboardInterrupt):
             sys.exit(130)

@@ -5,10 +5,11 @@ from rich.table import Table
 from rich.text import Text
 
 from moodmill.cli.options import device_options, json_option, model_options
-from moodmill.cli.printing import OUTPUT, print_json, shortened
+from moodmill.cli.printing import OUTPUT, print_json
 from moodmill.cli.remarks import UNSUPPORTED
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
 from moodmill.db.core.errors import ModelError
+from moodmill.db.core.text import shortened
 
 
 @click.command(short_help="Show the 27 probabilities of texts.")

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from moodmill.cli.interruption import stoppable
+from moodmill.cli.commands.train import shown_training
 from moodmill.cli.options import device_option
 from moodmill.cli.output import output_file
 from moodmill.cli.printing import OUTPUT, REMARKS
 from moodmill.cli.reading import reading_options
-from moodmill.cli.train import shown_training
+from moodmill.cli.signals import stoppable
 from moodmill.db.core.errors import SettingError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""`moodmill settings`: every setting, as the code that reads it describes it."""
+"""`moodmill settings`: every setting, what is in force, and where that comes from."""
 
 import inspect
 import os
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import click
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
+from moodmill.cli.given import given_settings, shown_value
 from moodmill.cli.options import json_option
 from moodmill.cli.printing import OUTPUT, print_json
 
@@ -55,21 +56,24 @@ def all_settings() -> dict[str, list[Setting]]:
     }
 
 
-@click.command(short_help="List all settings.")
-@click.option("--markdown", is_flag=True, help="As docs/reference/settings.md has them.")
+@click.command()
+@click.option("--markdown", is_flag=True, help="Without what is in force, as docs/reference/settings.md has them.")
 @json_option
 def settings(markdown: bool, as_json: bool) -> None:
-    """List all settings, with what they are without you. They come from the environment and a .env file."""
+    """Show all settings: what is in force, and whether the environment, the .env file or nobody says so."""
     found = all_settings()
-    if as_json:
-        print_json([vars(one) for group in found.values() for one in group])
-    elif markdown:
+    if markdown:
         click.echo(to_markdown(found), nl=False)
-    else:
-        table = Table("setting", "default", "meaning", box=None)
-        for one in (one for group in found.values() for one in group):
-            table.add_row(*(Text(cell) for cell in (one.name, one.default or "", one.meaning)))
-        OUTPUT.print(table)
+        return
+    said = given_settings()
+    listed = [(one, *said.get(one.name, (one.default, "default"))) for group in found.values() for one in group]
+    if as_json:
+        print_json([{**vars(one), "value": shown_value(value), "from": source} for one, value, source in listed])
+        return
+    table = Table(Column("setting", no_wrap=True), "value", Column("from", no_wrap=True), "meaning", box=None)
+    for one, value, source in listed:
+        table.add_row(*(Text(cell) for cell in (one.name, shown_value(value) or "", source, one.meaning)))
+    OUTPUT.print(table)
 
 
 def to_markdown(found: dict[str, list[Setting]]) -> str:

@@ -83,9 +83,9 @@ def _store() -> str:
     if not store.exists():
         return f"none yet: the first run makes {store.shown}"
     try:
-        found, newest = store.current(), store.newest()
-        if found is not None and found != newest:
-            raise MoodmillError(f"{store.shown} has schema {found}, expected {newest}: run `moodmill db upgrade`")
+        found = store.current()
+        if found is not None:
+            store.prepare()  # which refuses one of another version
         warning = store.check()
     finally:
         store.close()

@@ -1,4 +1,4 @@
-"""`moodmill top`, in a terminal and for scripts."""
+"""`moodmill run watch`, in a terminal and for scripts."""
 
 import json
 import os
@@ -64,7 +64,7 @@ class Terminal:
 
 @contextmanager
 def terminal(folder: Path, settings: dict[str, str]) -> Iterator[Terminal]:
-    opened = Terminal([sys.executable, "-m", "moodmill.cli.main", "top"], folder, settings)
+    opened = Terminal([sys.executable, "-m", "moodmill.cli.main", "run", "watch"], folder, settings)
     try:
         yield opened
     finally:
@@ -92,7 +92,7 @@ def test_it_shows_once_what_waits_who_works_and_how_jobs_stand(made: Made, folde
     queue.send(ChunkMessage(run=made.id, number=0, source_number=0, source="RC_x", comments=[]))
     queue.send_heartbeat("host:1:a")
     settings = {"DATABASE_URL": made.store.url.render_as_string(), "REDIS_URL": own_redis_url}
-    seen = json.loads(moodmill("top", "--json", cwd=folder, settings=settings).stdout)
+    seen = json.loads(moodmill("run", "watch", "--json", cwd=folder, settings=settings).stdout)
     assert seen["errors"] == {}
     assert seen["broker"] == {"queued": 1, "taken": 0, "workers": 1, "quarantined": 0}
     assert seen["chunks"].pop("oldest_pending_seconds") > 0
@@ -105,12 +105,12 @@ def test_messages_in_quarantine_are_shown_with_what_to_do(made: Made, folder: Pa
     settings = {"DATABASE_URL": made.store.url.render_as_string(), "REDIS_URL": own_redis_url}
     with redis.Redis.from_url(own_redis_url) as client:
         client.lpush("moodmill:quarantine", "no json", "17")
-    assert "2 messages in quarantine" in moodmill("top", "--once", cwd=folder, settings=settings).stdout
+    assert "2 messages in quarantine" in moodmill("run", "watch", "--once", cwd=folder, settings=settings).stdout
     assert "`DEL moodmill:quarantine`" in moodmill("doctor", cwd=folder, settings=settings).stdout
 
 
 def test_where_there_is_nothing_to_look_at_it_says_so(tmp_path: Path) -> None:
-    done = moodmill("top", cwd=tmp_path)
+    done = moodmill("run", "watch", cwd=tmp_path)
     assert done.returncode == 1
     assert "no store at" in done.stdout
     assert "none named (REDIS_URL)" in done.stdout

@@ -8,21 +8,13 @@ import click
 from rich.table import Column, Table
 from rich.text import Text
 
-from moodmill.cli.interruption import interruptible
-from moodmill.cli.observation import observed
-from moodmill.cli.opening import opened_store
 from moodmill.cli.options import broker_options, device_options, json_option, store_options, with_worker_option
-from moodmill.cli.printing import (
-    OUTPUT,
-    REMARKS,
-    SHOWN_ERRORS,
-    print_json,
-    print_json_array,
-    print_status,
-    shortened,
-    status_json,
-)
+from moodmill.cli.printing import OUTPUT, REMARKS, SHOWN_ERRORS, print_json, print_json_array, print_status, status_json
+from moodmill.cli.session import opened_store
+from moodmill.cli.signals import interruptible
+from moodmill.cli.telemetry import observed
 from moodmill.db.core.errors import RunError
+from moodmill.db.core.text import shortened
 from moodmill.progress import shown_progress
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.text import Text
 
-from moodmill.cli.interruption import stoppable
-from moodmill.cli.opening import opened_store
 from moodmill.cli.options import json_option, store_options, subreddit_option, time_options
 from moodmill.cli.output import output_file, output_folder, told
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
+from moodmill.cli.session import opened_store
+from moodmill.cli.signals import stoppable
 from moodmill.db.core.errors import SettingError
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from moodmill.cli.interruption import interruptible
-from moodmill.cli.printing import OUTPUT, REMARKS, print_status, shortened
+from moodmill.cli.printing import OUTPUT, REMARKS, print_status
+from moodmill.cli.signals import interruptible
+from moodmill.db.core.text import shortened
 from moodmill.progress import shown_progress
 
 if TYPE_CHECKING:

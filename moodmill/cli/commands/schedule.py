@@ -9,11 +9,11 @@ import click
 from rich.table import Column, Table
 from rich.text import Text
 
-from moodmill.cli.interruption import stoppable
-from moodmill.cli.observation import observed
-from moodmill.cli.opening import opened_store
 from moodmill.cli.options import broker_options, jobs_option, json_option, model_options, store_options
 from moodmill.cli.printing import MINUTE, OUTPUT, REMARKS, print_json
+from moodmill.cli.session import opened_store
+from moodmill.cli.signals import stoppable
+from moodmill.cli.telemetry import observed
 from moodmill.db.core.errors import SettingError
 from moodmill.progress import shown_progress
 

@@ -1,15 +1,12 @@
-"""`moodmill label`, `enqueue` and `resume`: runs."""
+"""`moodmill label` and `enqueue`: sources become runs."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from moodmill.cli.inspecting import inspect_sources
-from moodmill.cli.interruption import interruptible
-from moodmill.cli.observation import observed
-from moodmill.cli.opening import opened_store
+from moodmill.cli.finishing import finish
+from moodmill.cli.inspecting import count_sources, inspect_sources
 from moodmill.cli.options import (
     broker_options,
     device_options,
@@ -18,14 +15,15 @@ from moodmill.cli.options import (
     store_options,
     with_worker_option,
 )
-from moodmill.cli.printing import REMARKS, print_json, print_status, print_troubles, status_json
-from moodmill.cli.run_options import max_dead_option, run_options
+from moodmill.cli.printing import REMARKS
+from moodmill.cli.run_options import run_options
+from moodmill.cli.session import opened_store
+from moodmill.cli.signals import interruptible
+from moodmill.cli.telemetry import observed
 from moodmill.db.core.errors import SettingError
 from moodmill.progress import shown_progress
 
 if TYPE_CHECKING:
-    from moodmill.db.analytics.reads import RunStatus
-    from moodmill.db.database.store import Store
     from moodmill.producers.runs.options import RunOptions
 
 _sources = click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
@@ -37,6 +35,7 @@ _again = click.option("--again", is_flag=True, help="Label files too that a job 
 @run_options
 @_again
 @click.option("--inspect", is_flag=True, help="Show how SOURCEs are understood, and label nothing.")
+@click.option("--dry-run", is_flag=True, help="Read SOURCEs whole, count what would be labelled, and label nothing.")
 @with_worker_option
 @model_options
 @device_options
@@ -44,7 +43,13 @@ _again = click.option("--again", is_flag=True, help="Label files too that a job 
 @broker_options
 @json_option
 def label(
-    sources: tuple[Path, ...], options: "RunOptions", again: bool, inspect: bool, with_worker: bool, as_json: bool
+    sources: tuple[Path, ...],
+    options: "RunOptions",
+    again: bool,
+    inspect: bool,
+    dry_run: bool,
+    with_worker: bool,
+    as_json: bool,
 ) -> None:
     """Label SOURCEs: every comment gets its 27 probabilities in the store.
 
@@ -53,10 +58,13 @@ def label(
     beforehand. With no broker named, an embedded one and a worker are started for this run.
 
     Exits with 0 only if all that was read is accounted for and nothing is dead. Ctrl-C leaves a run that `moodmill
-    resume` finishes.
+    run resume` finishes.
     """
     if inspect:
         inspect_sources(sources, options, as_json)
+        return
+    if dry_run:
+        count_sources(sources, options, as_json)
         return
     _label(sources, options, with_worker, as_json, wait=True, again=again)
 
@@ -73,7 +81,7 @@ def enqueue(sources: tuple[Path, ...], options: "RunOptions", again: bool, as_js
 
     Stays no more than MOODMILL_CHUNKS_IN_FLIGHT chunks ahead of the workers, and leaves when the last one is sent.
 
-    Takes the same SOURCEs and options as `moodmill label`. `moodmill status` shows how the run goes on.
+    Takes the same SOURCEs and options as `moodmill label`. `moodmill run watch` shows how the run goes on.
     """
     from moodmill.db.core.settings import read_settings
     from moodmill.worker.core.settings import WorkerSettings
@@ -81,28 +89,6 @@ def enqueue(sources: tuple[Path, ...], options: "RunOptions", again: bool, as_js
     if read_settings(WorkerSettings).redis_url is None:
         raise SettingError("enqueue needs a broker that outlives it: set REDIS_URL, or use `moodmill label`")
     _label(sources, options, False, as_json, wait=False, again=again)
-
-
-@click.command(short_help="Finish an interrupted run.")
-@click.argument("run")
-@max_dead_option(None)
-@with_worker_option
-@device_options
-@store_options
-@broker_options
-@json_option
-def resume(run: str, max_dead: float | None, with_worker: bool, as_json: bool) -> None:
-    """Finish RUN, which was interrupted: read the rest, and classify what is not classified yet."""
-    from moodmill.db.ledger.ledger import Ledger
-    from moodmill.producers.runs import labelling
-    from moodmill.producers.runs.cluster import Runtime
-
-    with opened_store(retries=True) as store, observed():
-        Ledger(store).run(run)  # an id that is none is told before anything starts
-        runtime = Runtime.from_settings(with_worker=with_worker)
-        with interruptible([run]), shown_progress(REMARKS, own_worker=runtime.starts_worker) as show:
-            status = labelling.resume(store, run, runtime, show, max_dead)
-    _finish(store, status, as_json)
 
 
 def _label(
@@ -120,15 +106,4 @@ def _label(
         shown_progress(REMARKS, own_worker=runtime.starts_worker) as show,
     ):
         status = labelling.label(store, sources, options, runtime, runs.append, show, again=again)
-    _finish(store, status, as_json, wait=wait)
-
-
-def _finish(store: "Store", status: "RunStatus", as_json: bool, *, wait: bool = True) -> None:
-    if as_json:
-        print_json(status_json(status))
-    else:
-        print_status(status, store)
-    print_troubles(status)
-    good = status.succeeded if wait else status.adds_up and status.dead == 0 and not status.source_errors
-    if not good:
-        sys.exit(1)
+    finish(store, status, as_json, wait=wait)

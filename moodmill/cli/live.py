@@ -1,25 +1,23 @@
-"""`moodmill top`: what goes on, live."""
+"""What goes on, as `moodmill run watch` shows it."""
 
 import os
 import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from select import select
 from typing import TYPE_CHECKING, Any, Final
 
-import click
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from moodmill.cli.interruption import stoppable
-from moodmill.cli.options import broker_options, jobs_option, json_option, store_options
-from moodmill.cli.printing import MINUTE, OUTPUT, print_json
+from moodmill.cli.printing import MINUTE, OUTPUT
+from moodmill.cli.signals import stoppable
 from moodmill.db.core.errors import MoodmillError
 from moodmill.db.core.pace import clock
 
@@ -38,44 +36,7 @@ BAR: Final = 16
 WIDE: Final = 100
 
 
-@click.command(short_help="Watch runs, workers and jobs, live.")
-@click.option("--once", is_flag=True, help="Show it once, as where no terminal is.")
-@jobs_option
-@store_options
-@broker_options
-@json_option
-def top(once: bool, as_json: bool) -> None:
-    """Watch what goes on: runs under way, what waits and who works on it, and the jobs of the schedule.
-
-    Asks the store and the broker, again and again; one that is away is waited for. q or Ctrl-C ends it. --once and
-    --json show it once, and exit with 0 only if both have answered.
-    """
-    from moodmill.db.core.settings import StoreSettings, read_settings
-    from moodmill.db.database.store import Store
-    from moodmill.producers.runs.settings import ProducerSettings
-    from moodmill.producers.schedule.jobs import read_jobs
-    from moodmill.producers.schedule.status import StatusCollector
-    from moodmill.worker.core.settings import WorkerSettings
-    from moodmill.worker.queue.broker import Broker
-
-    file, url = read_settings(ProducerSettings).moodmill_jobs, read_settings(WorkerSettings).redis_url
-    jobs = read_jobs(file) if file.exists() else {}
-    with closing(Store(read_settings(StoreSettings).database_url)) as store:
-        broker = None if url is None else Broker(url)
-        collector = StatusCollector(store, jobs, broker=broker, with_runs=True, patience_s=PATIENCE_S)
-        if not (once or as_json) and OUTPUT.is_terminal:
-            _watch(lambda: _view(store.shown, collector.look()))
-            return
-        seen = collector.look()
-    if as_json:
-        print_json(_json(seen))
-    else:
-        OUTPUT.print(_view(store.shown, seen))
-    if any(isinstance(part, MoodmillError) for part in (seen.store, seen.broker)):
-        sys.exit(1)
-
-
-def _watch(view: Callable[[], RenderableType]) -> None:
+def watch(view: Callable[[], RenderableType]) -> None:
     """Show a view again and again until somebody presses q or Ctrl-C."""
     screen = Live(console=OUTPUT, screen=True, auto_refresh=False)
     with suppress(KeyboardInterrupt), stoppable(), _keys() as pressed, screen:
@@ -105,7 +66,7 @@ def _keys() -> Iterator[Callable[[float], str]]:
         termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
 
 
-def _view(store: str, seen: "Overview") -> RenderableType:
+def view(store: str, seen: "Overview") -> RenderableType:
     head = Table.grid(Column(style="bold", min_width=len("moodmill")), Column(overflow="fold"), padding=(0, 2))
     head.add_row("moodmill", f"{seen.at:%Y-%m-%d %H:%M:%S} UTC")
     head.add_row("store", _trouble(seen.store) if isinstance(seen.store, MoodmillError) else Text(store))
@@ -169,7 +130,7 @@ def _jobs(jobs: "Mapping[str, JobStanding]") -> RenderableType:
     return table
 
 
-def _json(seen: "Overview") -> dict[str, Any]:
+def to_json(seen: "Overview") -> dict[str, Any]:
     parts = {"store": seen.store, "broker": seen.broker}
     errors = {name: str(part) for name, part in parts.items() if isinstance(part, MoodmillError)}
     shown: dict[str, Any] = {"at": seen.at.isoformat(), "errors": errors, "broker": None, "chunks": None}
