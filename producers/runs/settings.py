@@ -22,7 +22,9 @@ class ProducerSettings(BaseSettings):
     moodmill_look_seconds: PositiveFloat = 15.0
     #: Where standard input, and new rows of tables, are kept until their run is finished.
     moodmill_spool: Path = Field(default_factory=lambda: own_folder("data") / "spool")
-    #: Months whose comments are kept, this one among them: the schedule's jobs let older ones go.
+    #: Months whose comments are kept, this one among them: the schedule's jobs delete older ones.
     moodmill_keep_months: PositiveInt | None = None
+    #: Seconds after which `moodmill schedule serve` aggregates into the roll-ups what was added since the last time.
+    moodmill_rollup_seconds: PositiveFloat = 300.0
     #: What describes the jobs of the schedule.
     moodmill_jobs: Path = Path("jobs.toml")

@@ -29,6 +29,7 @@ from moodmill.producers.runs.waiter import Progress
 from moodmill.producers.schedule.gauges import OverviewCollector
 from moodmill.producers.schedule.job_runner import StoppedError, ending_told, run_job
 from moodmill.producers.schedule.jobs import Job, find_job, read_jobs
+from moodmill.producers.schedule.rollup_timer import rollup_timer
 from moodmill.producers.schedule.status import StatusCollector
 from moodmill.worker.core.address import LOCAL_REDIS
 from moodmill.worker.core.settings import WorkerSettings
@@ -86,11 +87,13 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
         Ends the process where the jobs or the store cannot be used.
         """
         try:
-            jobs = read_jobs(read_settings(ProducerSettings).moodmill_jobs)
+            producer = read_settings(ProducerSettings)
+            jobs = read_jobs(producer.moodmill_jobs)
             store = self._store()
             store.prepare()
             self._life.enter_context(traced("moodmill-beat"))
             self._life.enter_context(self._shown(jobs))
+            self._life.enter_context(rollup_timer(self._store, producer.moodmill_rollup_seconds))
         except MoodmillError as error:
             last_word(str(error), self._settings.moodmill_log)
             raise SystemExit(UNAVAILABLE_STATUS if isinstance(error, StoreError) else UNUSABLE_STATUS) from error

@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
+from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import StoreError
 from moodmill.db.database.schema import job_run
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.entries import Owner
+from moodmill.db.results.models import register_model
 from moodmill.producers.runs import labelling
 from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
@@ -28,6 +30,7 @@ from moodmill.producers.sample import SAMPLE
 from moodmill.producers.schedule import job_runner
 from moodmill.worker.queue.broker import Broker
 from moodmill.worker.runtime.supervisor import local_worker
+from tests.db.builders import classified, comments, stored
 from tests.end_to_end.conftest import Fleet
 from tests.support import clean_environment, free_port, moodmill, moodmill_here, wait_until, write_dump
 
@@ -245,3 +248,18 @@ def test_a_missed_night_is_made_up_for_and_a_job_that_is_stopped_in_the_middle_i
         # then the same run goes on
         wait_until(lambda: asked(sqlite_store, "select comments from rollup_day") == [(2,)])
     assert asked(sqlite_store, "select count(*) from run") == [(1,)]
+
+
+def test_rows_that_nobody_aggregates_are_in_the_roll_ups_after_a_while(
+    folder: Path, fleet: Fleet, sqlite_store: Store
+) -> None:
+    (folder / "jobs.toml").write_text("")
+    register_model(sqlite_store, "m", dict.fromkeys(EMOTIONS, 0.5))
+    stored(sqlite_store, classified(comments(range(5))))
+    settings = {
+        "REDIS_URL": fleet.settings["REDIS_URL"],
+        "DATABASE_URL": sqlite_store.url.render_as_string(),
+        "MOODMILL_ROLLUP_SECONDS": "1",
+    }
+    with serving(folder, settings):
+        wait_until(lambda: asked(sqlite_store, "select sum(comments) from rollup_day") == [(5,)])
