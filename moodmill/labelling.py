@@ -98,9 +98,15 @@ def label(
         store: The URL of the store: sqlite:///FILE, which is made where it is not there, or
             postgresql://USER:PASSWORD@HOST/NAME.
         broker: The URL of a Redis server whose workers are to classify.
-        model, revision, labels, device, precision, batch_tokens, max_tokens: As of
-            `EmotionClassifier.from_pretrained`.
-        subreddits, authors: Only comments of these, however they are spelled.
+        model: "bundled", a folder, or a repository of the Hugging Face Hub.
+        revision: Commit, tag or branch of the repository.
+        labels: Names of the outputs of a model that does not name them.
+        device: "auto" takes a GPU where there is one; else what torch calls a device.
+        precision: "auto" is what is fastest and says nearly the same; see `EmotionClassifier.from_pretrained`.
+        batch_tokens: Tokens of a micro-batch; without it, by device.
+        max_tokens: Tokens of a text that are read at most, special ones included.
+        subreddits: Only comments of these, however they are spelled.
+        authors: Only comments of these.
         not_authors: Only comments of others.
         since: Only comments of this moment or later; a day, month or year stands for when it begins, in UTC.
         until: Only comments before this moment.

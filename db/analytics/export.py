@@ -42,11 +42,9 @@ def export_file(
         formulas, kind = 0, parquet.ParquetWriter if form == "parquet" else csv.CSVWriter
         with kind(out, rows.schema) as writer:
             for batch in rows:
-                if form == "csv" and safe_csv:
-                    batch = _without_formulas(batch)
-                elif form == "csv":
+                if form == "csv" and not safe_csv:
                     formulas += _count_formulas(batch)
-                writer.write_batch(batch)
+                writer.write_batch(_without_formulas(batch) if safe_csv else batch)
     return formulas
 
 

@@ -49,14 +49,14 @@ class Plan:
     #: A store that the rows of the whole way go into; None: an SQLite file that is deleted afterwards.
     store_url: str | None = None
     workers: int = 1
-    #: Only the whole way, with a stand-in for tokenizer and model that costs so much a character.
-    stand_in_microseconds: float | None = None
+    #: Only the whole way, with a null model for tokenizer and model that costs so much a character.
+    null_microseconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     results: list[Result]
-    #: How our model was run; None where a stand-in was.
+    #: How our model was run; None where a null model was.
     tuning: Tuning | None = None
     #: Floating-point operations a second of a matrix product of the model's own shapes, in its precision.
     product_flops: float | None = None
@@ -69,7 +69,7 @@ def compare(plan: Plan, told: Told) -> Comparison:
         folder = Path(name)
         dump = folder / "RC_bench.ndjson"
         write_dump(dump, repeated(comments, plan.comments))
-        if plan.stand_in_microseconds is not None:
+        if plan.null_microseconds is not None:
             told(f"the whole way without a model, {plan.workers} workers")
             return Comparison(results=[_whole(plan, dump, folder)])
         measured = [*repeated(comments, plan.comments)]
@@ -170,9 +170,7 @@ def _whole(plan: Plan, dump: Path, folder: Path) -> Figures:
     store = Store(plan.store_url or f"sqlite:///{folder}/bench.db")
     store.prepare()
     try:
-        return whole_way(
-            dump, plan.comments, store, workers=plan.workers, stand_in_microseconds=plan.stand_in_microseconds
-        )
+        return whole_way(dump, plan.comments, store, workers=plan.workers, null_microseconds=plan.null_microseconds)
     finally:
         store.close()
 

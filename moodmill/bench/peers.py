@@ -130,7 +130,7 @@ def _onnx_session(files: ModelFiles, *, int8: bool) -> tuple[Callable[[dict[str,
 def onnx_loop(batch: int, *, int8: bool = False) -> Prepare:
     """ONNX Runtime in the public benchmark's loop."""
 
-    def prepare(files: ModelFiles, device: torch.device) -> Classify:
+    def prepare(files: ModelFiles, device: torch.device) -> Classify:  # noqa: ARG001 - of one shape with the others
         session, columns = _onnx_session(files, int8=int8)
         tokenizer = AutoTokenizer.from_pretrained(files.folder)
 
@@ -147,7 +147,7 @@ def onnx_loop(batch: int, *, int8: bool = False) -> Prepare:
 def onnx_sorted(*, int8: bool = False) -> Prepare:
     """ONNX Runtime with our sorting: what is left is the way the model itself is run."""
 
-    def prepare(files: ModelFiles, device: torch.device) -> Classify:
+    def prepare(files: ModelFiles, device: torch.device) -> Classify:  # noqa: ARG001 - of one shape with the others
         session, columns = _onnx_session(files, int8=int8)
         tokenizer = TextTokenizer(files.folder, MAX_SEGMENT)
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from moodmill.bench.figures import Figures
 from moodmill.bench.machine import peak_memory_mib
+from moodmill.bench.null_model import COST
 from moodmill.bench.sample import write_dump
-from moodmill.bench.standin import COST
 from moodmill.db.analytics.reads import status
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.settings import read_settings
@@ -32,16 +32,16 @@ WHOLE: Final = "whole way"
 
 
 def whole_way(
-    dump: Path, count: int, store: Store, *, workers: int = 1, stand_in_microseconds: float | None = None
+    dump: Path, count: int, store: Store, *, workers: int = 1, null_microseconds: float | None = None
 ) -> Figures:
-    """Label a dump of `count` comments; with a stand-in for tokenizer and model that costs so much a character."""
+    """Label a dump of `count` comments; with a null model for tokenizer and model that costs so much a character."""
     with ExitStack() as stack:
         url = stack.enter_context(embedded_broker()).url
         broker = Broker(url)
         environment = {"REDIS_URL": url, "DATABASE_URL": store.url.render_as_string(hide_password=False)}
         app = "moodmill.worker"
-        if stand_in_microseconds is not None:
-            environment[COST], app = str(stand_in_microseconds), "moodmill.bench.standin"
+        if null_microseconds is not None:
+            environment[COST], app = str(null_microseconds), "moodmill.bench.null_model"
         started = [stack.enter_context(local_worker(environment, broker, app=app)) for _ in range(workers)]
 
         def check() -> None:
@@ -60,7 +60,7 @@ def whole_way(
     found = status(store, run)
     if found.classified != count:
         raise RuntimeError(f"expected {count} comments to be classified, {found.classified} are; {found.dead} are dead")
-    name = WHOLE if stand_in_microseconds is None else f"whole way without a model, {workers} workers"
+    name = WHOLE if null_microseconds is None else f"whole way without a model, {workers} workers"
     return Figures(
         name=name,
         comments=count,

@@ -57,14 +57,14 @@ BROKEN_PIPE_STATUS: Final = 141
 class LazyGroup(click.Group):
     """Imports a command when it is asked for: neither a health check nor the help need know what trains models."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         module = COMMANDS.get(cmd_name)
         return None if module is None else getattr(import_module(module), cmd_name.replace("-", "_"))
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         for title, section in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([(name, help_) for name, (_, help_) in section.items()])

@@ -3,7 +3,8 @@
 A state machine that knows neither ledger nor broker: it is told what they say.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 
@@ -14,11 +15,11 @@ class Snapshot:
     #: The chunks that are pending, each with the worker that began it last, if one has.
     pending: Mapping[int, str | None]
     #: Those that wait in the queue.
-    queued: Set[int]
+    queued: AbstractSet[int]
     #: Those that a worker took and has not acknowledged, each with the tags of its messages.
     taken: Mapping[int, Sequence[str]]
     #: The workers that gave a sign of life lately.
-    alive: Set[str]
+    alive: AbstractSet[str]
 
     @property
     def suspects(self) -> set[int]:

@@ -186,10 +186,10 @@ class _EscapeCutter:
             if at > len(line):
                 return fields
 
-    def begins_cleanly(self, line: str) -> bool:
+    def begins_cleanly(self, line: str) -> bool:  # noqa: ARG002 - of one shape with the others
         return True
 
-    def ends_cleanly(self, line: str) -> bool:
+    def ends_cleanly(self, line: str) -> bool:  # noqa: ARG002
         return False
 
 
@@ -206,10 +206,10 @@ class _PlainCutter:
         line = _without_end(text)
         return line.split(self._delimiter) if line else []
 
-    def begins_cleanly(self, line: str) -> bool:
+    def begins_cleanly(self, line: str) -> bool:  # noqa: ARG002 - of one shape with the others
         return True
 
-    def ends_cleanly(self, line: str) -> bool:
+    def ends_cleanly(self, line: str) -> bool:  # noqa: ARG002
         return False
 
 

@@ -120,7 +120,7 @@ def _of_iso(text: str) -> datetime:
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
-def _of_number(number: int | float) -> datetime | None:
+def _of_number(number: int | float) -> datetime | None:  # noqa: PYI041 - mypy wants both
     if _FIRST <= number < _END:
         return datetime.fromtimestamp(number, UTC)
     if _FIRST_EXCEL <= number < _END_EXCEL:

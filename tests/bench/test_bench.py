@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from moodmill.bench import standin
+from moodmill.bench import null_model
 from moodmill.bench.peers import PEERS
 from moodmill.bench.sample import read_comments, repeated, write_dump
 from moodmill.bench.stages import forward_flops, padding
@@ -55,7 +55,7 @@ def test_every_stage_and_the_whole_way_are_measured(tiny_model: Path, tmp_path: 
 
 
 def test_the_way_without_a_model_is_measured_into_a_store_that_is_named(postgres_url: str, tmp_path: Path) -> None:
-    command = ("bench", "--stand-in", "1", "--comments", "1000", "--workers", "2", "--into", postgres_url)
+    command = ("bench", "--null-model", "1", "--comments", "1000", "--workers", "2", "--into", postgres_url)
     done = moodmill_here(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "whole way without a model, 2 workers" in done.stdout
@@ -63,9 +63,9 @@ def test_the_way_without_a_model_is_measured_into_a_store_that_is_named(postgres
     assert json.loads(again.stdout)[0]["classified"] == 1_000
 
 
-def test_the_stand_in_is_in_the_worker_alone_not_where_it_is_imported() -> None:
+def test_the_null_model_is_in_the_worker_alone_not_where_it_is_imported() -> None:
     loader = processor.load_classifier  # type: ignore[attr-defined]
-    importlib.reload(standin)
+    importlib.reload(null_model)
     assert processor.load_classifier is loader  # type: ignore[attr-defined]
 
 
@@ -78,7 +78,7 @@ def test_an_unknown_peer_is_refused_with_the_known_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--stand-in", "0", "--against", "all"), "leave out --against and --picture"),
+        (("--null-model", "0", "--against", "all"), "leave out --against and --picture"),
         (("--picture", "bench.txt"), "expected a name that ends in .png or .svg"),
     ],
 )

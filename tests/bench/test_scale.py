@@ -3,10 +3,10 @@
 import pytest
 from sqlalchemy import text
 
-from moodmill.bench import scale
-from moodmill.bench.dashboards import panel_queries
 from moodmill.db.analytics.reads import run_ids, status
 from moodmill.db.database.store import Store
+from tests.bench import scale
+from tests.bench.dashboards import panel_queries
 
 
 def test_rows_go_in_whole_and_every_query_of_the_dashboards_is_timed(

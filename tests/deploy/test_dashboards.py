@@ -17,12 +17,12 @@ import yaml
 from msgspec.structs import replace
 from sqlalchemy import text
 
-from moodmill.bench.dashboards import DASHBOARDS, PanelQuery, panel_queries
 from moodmill.db.analytics.rollups import refresh
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.reader import grant_reader
 from moodmill.db.database.store import Store
 from moodmill.db.results.models import register_model
+from tests.bench.dashboards import DASHBOARDS, PanelQuery, panel_queries
 from tests.conftest import postgres_database
 from tests.db.builders import NOON, classified, comments, matrix, stored
 from tests.support import program

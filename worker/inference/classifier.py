@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, Self, TypeVar
 
 import numpy as np
 import torch
@@ -117,7 +117,7 @@ class Classifier:
         self._lanes = model_threads
         self._threads = [threading.Thread(target=self._serve, name="model", daemon=True) for _ in range(model_threads)]
 
-    def __enter__(self) -> "Classifier":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

@@ -41,7 +41,7 @@ CONNECTION: Final = {
 class InstalledLoader(AppLoader):  # type: ignore[misc]
     """Imports what is installed; Celery's own loader prefers what lies in the working folder."""
 
-    def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> Any:
+    def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> Any:  # noqa: ARG002 - as Celery calls it
         return self.import_module(module, package=package)
 
 

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
@@ -85,7 +85,7 @@ class _Process:
         except _DiedError as error:
             raise WorkerError(f"the process that was to classify texts one by one {error}") from error
 
-    def __enter__(self) -> "_Process":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

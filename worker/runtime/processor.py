@@ -6,7 +6,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class ChunkProcessor:
         self._stopping: Final = threading.Event()
         self._isolation: Final = threading.Lock()
 
-    def __enter__(self) -> "ChunkProcessor":
+    def __enter__(self) -> Self:
         self._watchdog.__enter__()
         self._classifier.__enter__()
         self._classifier.warm_up()

@@ -85,7 +85,7 @@ def _name_unknown_run(run: str, error: RunError) -> None:
 @worker_init.connect  # type: ignore[untyped-decorator]
 def load(**_: Any) -> None:
     """Load and warm the model before the first chunk is taken; end the process when that fails."""
-    global _processor
+    global _processor  # noqa: PLW0603 - one process, one model
     settings = read_settings(WorkerSettings)
     # Why a message goes back is said above, and not with a traceback each time.
     logging.getLogger(trace.__name__).addFilter(lambda record: record.msg != trace.LOG_REJECTED.strip())

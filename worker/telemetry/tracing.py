@@ -31,7 +31,7 @@ def traced(service: str) -> Iterator[None]:
 
     Raises SettingError when they are wanted and this install brings no OpenTelemetry.
     """
-    global _tracer
+    global _tracer  # noqa: PLW0603 - one process, one tracer
     if not os.environ.get(ENDPOINT):
         yield
         return

@@ -1,6 +1,7 @@
 """What models that can do it already say of the texts to learn from."""
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cache
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def ask(
     return SoftLabels(texts=[*texts], probabilities=(total / voices).astype(np.float32))
 
 
-def _learned(folder: Path, read: Callable[[str, Split], Labelled]) -> Set[str]:
+def _learned(folder: Path, read: Callable[[str, Split], Labelled]) -> AbstractSet[str]:
     """Return the texts that a model of a fold learned from; none of others, which are asked for whatever there is."""
     made_by = folder / "recipe.json"
     if not made_by.exists() or '"fold"' not in made_by.read_text(encoding="utf-8"):

@@ -26,10 +26,10 @@ WIDTH = 120
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
 @click.option(
-    "--stand-in",
+    "--null-model",
     type=click.FloatRange(0),
     metavar="MICROSECONDS",
-    help="Only the whole way, with no tokenizer and model but what takes so long for each character.",
+    help="Only the whole way, the model replaced by a delay of so many µs a character.",
 )
 @click.option("--into", metavar="URL", help="A store for the rows, where they stay; without it, a file for the while.")
 @click.option(
@@ -43,7 +43,7 @@ def bench(
     comments: int,
     peers: tuple[str, ...],
     workers: int,
-    stand_in: float | None,
+    null_model: float | None,
     into: str | None,
     picture: Path | None,
     as_json: bool,
@@ -67,8 +67,8 @@ def bench(
     unknown = [name for name in wanted if name not in PEERS]
     if unknown:
         raise click.BadParameter(f"expected one of {ALL}, {', '.join(PEERS)}; got {unknown[0]}", param_hint="--against")
-    if stand_in is not None and (wanted or picture):
-        raise click.UsageError("--stand-in measures the whole way alone: leave out --against and --picture")
+    if null_model is not None and (wanted or picture):
+        raise click.UsageError("--null-model measures the whole way alone: leave out --against and --picture")
     if picture and picture.suffix not in (".png", ".svg"):
         raise click.BadParameter(f"expected a name that ends in .png or .svg, got {picture}", param_hint="--picture")
     plan = Plan(
@@ -78,7 +78,7 @@ def bench(
         peers=wanted,
         store_url=into,
         workers=workers,
-        stand_in_microseconds=stand_in,
+        null_microseconds=null_model,
     )
     found = compare(plan, lambda what: REMARKS.print(f"measuring {what} …"))
     machine = describe()

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 #: What commands spend their start on.
 OF_COMMANDS: Final = (
@@ -113,7 +113,7 @@ class Warm:
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
-    def __enter__(self) -> "Warm":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

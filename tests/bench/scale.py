@@ -1,6 +1,6 @@
 """How PostgreSQL bears millions of rows: how fast they go in, what each takes, and how long dashboards wait.
 
-    python -m moodmill.bench.scale --rows 5000000 [--into URL]
+    python -m tests.bench.scale --rows 5000000 [--into URL]
 
 The rows are made up. They go in as workers write them: a chunk a transaction, on all connections of a process; making
 them up is not timed. Then each query of the Grafana dashboards is asked some times.
@@ -22,9 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
-from moodmill.bench.dashboards import PanelQuery, panel_queries
 from moodmill.bench.machine import describe
-from moodmill.bench.rows import MODEL, START, THRESHOLDS, made_up
 from moodmill.db.analytics.rollups import refresh
 from moodmill.db.core.classified import Classified
 from moodmill.db.database.store import CONNECTIONS, Store
@@ -32,6 +30,8 @@ from moodmill.db.ledger.entries import Chunk, Cut, SourceFile
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.results.models import activate_model, register_model
 from moodmill.db.results.writer import store_chunk
+from tests.bench.dashboards import PanelQuery, panel_queries
+from tests.bench.synthetic import MODEL, START, THRESHOLDS, synthetic_rows
 
 #: Comments of a chunk, as `moodmill label` has it, and chunks that are made up at once.
 CHUNK: Final = 512
@@ -60,13 +60,13 @@ class Waits:
 
 
 def fill(store: Store, rows: int, days: int) -> float:
-    """Put made-up rows in; return the seconds that it took."""
+    """Put synthetic rows in; return the seconds that it took."""
     register_model(store, MODEL, THRESHOLDS)
     activate_model(store, MODEL)
     ledger = Ledger(store)
     file = SourceFile(number=0, path="/RC_made_up.zst", name="RC_made_up.zst", size=0, fingerprint="made up")
     run = ledger.create_run({}, [file])
-    chunks = enumerate(made_up(rows, days, CHUNK))
+    chunks = enumerate(synthetic_rows(rows, days, CHUNK))
 
     def write(numbered: tuple[int, Classified]) -> None:
         number, classified = numbered
@@ -140,7 +140,7 @@ def measure(store: Store, rows: int, days: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m moodmill.bench.scale", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.scale", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--days", type=int, default=90, help="days that they are spread over")
     parser.add_argument("--into", metavar="URL", help="an empty PostgreSQL database; an embedded one without it")

@@ -1,4 +1,4 @@
-"""Made-up result rows for measuring stores: as many as asked for, in the order of a dump, the same each time."""
+"""Synthetic result rows for measuring stores: as many as asked for, in the order of a dump, the same each time."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 
 #: The name of the model that is said to have made them.
-MODEL: Final = "made-up@1"
+MODEL: Final = "synthetic@1"
 #: From when on each emotion counts as present.
 THRESHOLDS: Final = dict.fromkeys(EMOTIONS, 0.3)
 START: Final = datetime(2024, 1, 1, tzinfo=UTC)
@@ -24,7 +24,7 @@ AUTHORS: Final = 400_000
 BETA: Final = (0.15, 3.0)
 
 
-def made_up(rows: int, days: int, chunk: int) -> Iterator[Classified]:
+def synthetic_rows(rows: int, days: int, chunk: int) -> Iterator[Classified]:
     """Yield chunks of comments that are evenly spread over so many days from START on."""
     dice = np.random.default_rng(0)
     weights = np.arange(1, SUBREDDITS + 1) ** -ZIPF

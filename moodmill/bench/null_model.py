@@ -1,6 +1,6 @@
 """A worker without tokenizer and model: what the rest of the way carries shows with it.
 
-    celery -A moodmill.bench.standin worker …
+    celery -A moodmill.bench.null_model worker …
 
 It answers each text with the same probabilities, after MOODMILL_BENCH_MICROSECONDS for each of its characters.
 Only a worker that is started this way has it: the process of whoever imports this module keeps its model.
@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from celery.signals import celeryd_init
@@ -30,14 +30,14 @@ def __getattr__(name: str) -> Any:
     return configured_app()
 
 
-class StandIn:
+class NullModel:
     """Stands where the classifier stands. Texts wait for each other, as they do for a model."""
 
     def __init__(self, *_: object) -> None:
         self._seconds = float(os.environ.get(COST, "0")) / 1e6
         self._turn = threading.Lock()
 
-    def __enter__(self) -> "StandIn":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None: ...
@@ -60,5 +60,5 @@ class StandIn:
 
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def take_the_model_s_place(**_: object) -> None:
-    """Make the worker that starts load the stand-in."""
-    processor.load_classifier = StandIn  # type: ignore[assignment,attr-defined]
+    """Make the worker that starts load the null model."""
+    processor.load_classifier = NullModel  # type: ignore[assignment,attr-defined]
