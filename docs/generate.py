@@ -170,7 +170,7 @@ def schema() -> str:
     lines = [
         "# Schema",
         "",
-        "The tables of a store. Dashboards read the views: see [dashboards](../dashboards.md).",
+        "The tables of a store. Dashboards read the views: see [dashboards](../how-to/dashboards.md).",
         "",
     ]
     for table in metadata.sorted_tables:
@@ -208,7 +208,7 @@ def metrics() -> str:
             for name, said in group.items()
         ],
     }
-    lines = ["# Metrics", "", "What Prometheus finds at `MOODMILL_METRICS`: see [operations](../operations.md)."]
+    lines = ["# Metrics", "", "What Prometheus finds at `MOODMILL_METRICS`: see [operations](../how-to/operations.md)."]
     for title, found in groups.items():
         lines += ["", f"## {title}", "", "| metric | kind | |", "| --- | --- | --- |"]
         lines += [f"| `{name}` | {kind} | {said} |" for name, kind, said in found]

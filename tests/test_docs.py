@@ -59,8 +59,9 @@ def test_a_command_that_does_not_exist_is_noticed() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_query_of_a_page_runs(page: Path, sqlite_store: Store) -> None:
     for block in re.findall(r"```sql\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
-        with sqlite_store.writing() as connection:
-            connection.execute(text(block))
+        for query in filter(str.strip, block.split(";")):
+            with sqlite_store.writing() as connection:
+                connection.execute(text(query))
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.name)
@@ -70,10 +71,10 @@ def test_every_link_to_a_page_or_file_leads_there(page: Path) -> None:
 
 
 def test_every_alert_says_what_to_do_in_a_section_of_its_own() -> None:
-    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "operations.md").read_text(encoding="utf-8")
     anchors = {title.lower().replace(" ", "-") for title in re.findall(r"^### (.*)$", page, re.MULTILINE)}
     rules = (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text(encoding="utf-8")
-    asked = set(re.findall(r"docs/operations\.md#([\w-]+)", rules))
+    asked = set(re.findall(r"docs/how-to/operations\.md#([\w-]+)", rules))
     assert asked == anchors
 
 

@@ -181,7 +181,7 @@ def _now() -> datetime:
 
 
 def _is_alive(now: datetime) -> ColumnElement[bool]:
-    """Whether a job gave a sign of life lately. One that is far ahead is of before the clock went back."""
+    """Whether a job sent a heartbeat lately. One that is far ahead is of before the clock went back."""
     return job_run.c.alive_at.between(now - LEASE, now + LEASE)
 
 

@@ -86,7 +86,7 @@ def compare(plan: Plan, told: Told) -> Comparison:
         told("the model alone, once more")
         after = _apart(_model_alone, files, tuning, device, texts, exactly=False)
         forward = _mean(before.forward, after.forward)
-        results: list[Result] = [read, before.tokenised, before.batched, forward, written, whole]
+        results: list[Result] = [read, before.tokenized, before.batched, forward, written, whole]
         results += _peers(plan.peers, files, device, texts, told)
         product = (before.product_flops + after.product_flops) / 2
         return Comparison(results=results, tuning=tuning, product_flops=product)
@@ -96,7 +96,7 @@ def compare(plan: Plan, told: Told) -> Comparison:
 class _Alone:
     """The stages that need no store and no broker, and a matrix product beside them."""
 
-    tokenised: Figures
+    tokenized: Figures
     batched: Figures
     forward: Figures
     product_flops: float
@@ -124,7 +124,7 @@ def _model_alone(files: ModelFiles, tuning: Tuning, device_name: str, texts: Seq
     torch.set_num_threads(tuning.threads)
     model = EmotionModel(files, device_name, tuning.precision)
     tokenizer = TextTokenizer(files.folder, model.max_tokens)
-    tokenised, encoded = stages.tokenise(tokenizer, texts)
+    tokenized, encoded = stages.tokenize(tokenizer, texts)
     batched, batches = stages.batch(encoded, tuning.batch_tokens, pads=model.pads)
     dtype = torch.bfloat16 if tuning.precision == "bf16" else torch.float32
     config = AutoConfig.from_pretrained(files.folder)
@@ -136,7 +136,7 @@ def _model_alone(files: ModelFiles, tuning: Tuning, device_name: str, texts: Seq
     product = (before + product_rate(*shape)) / 2
     if exactly:
         forward = replace(forward, difference=_difference(files, device, batches, found, tokenizer.pad_id))
-    return _Alone(tokenised=tokenised, batched=batched, forward=forward, product_flops=product)
+    return _Alone(tokenized=tokenized, batched=batched, forward=forward, product_flops=product)
 
 
 def _difference(

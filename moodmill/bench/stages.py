@@ -1,4 +1,4 @@
-"""Each stage of the way alone: read, tokenise, batch, forward, write."""
+"""Each stage of the way alone: read, tokenize, batch, forward, write."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -39,13 +39,13 @@ def read(dump: Path, count: int) -> Figures:
     return Figures(name="read", comments=count, seconds=time.perf_counter() - begun)
 
 
-def tokenise(tokenizer: TextTokenizer, texts: Sequence[str]) -> tuple[Figures, list[TokenIds]]:
+def tokenize(tokenizer: TextTokenizer, texts: Sequence[str]) -> tuple[Figures, list[TokenIds]]:
     """Cut texts into tokens, a chunk at a time."""
     begun = time.perf_counter()
     encoded = [one for chunk in _chunks(texts) for one in tokenizer.encode(chunk)]
     seconds = time.perf_counter() - begun
     tokens = sum(one.length for one in encoded)
-    return Figures(name="tokenise", comments=len(texts), seconds=seconds, tokens=tokens), encoded
+    return Figures(name="tokenize", comments=len(texts), seconds=seconds, tokens=tokens), encoded
 
 
 def batch(encoded: Sequence[TokenIds], budget: int, *, pads: bool) -> tuple[Figures, list[list[Segment]]]:

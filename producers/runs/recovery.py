@@ -18,7 +18,7 @@ class Snapshot:
     queued: AbstractSet[int]
     #: Those that a worker took and has not acknowledged, each with the tags of its messages.
     taken: Mapping[int, Sequence[str]]
-    #: The workers that gave a sign of life lately.
+    #: The workers that sent a heartbeat lately.
     alive: AbstractSet[str]
 
     @property

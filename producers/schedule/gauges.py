@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 OF_BROKER: Final = {
     "moodmill_queue_chunks": "Chunks in the broker's queue.",
     "moodmill_taken_chunks": "Chunks that a worker took, and has not acknowledged.",
-    "moodmill_workers": "Workers that gave a sign of life lately.",
+    "moodmill_workers": "Workers that sent a heartbeat lately.",
     "moodmill_quarantine_messages": "Messages of somebody else's in quarantine, the latest 100 at most.",
 }
 OF_STORE: Final = {

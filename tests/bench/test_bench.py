@@ -40,11 +40,11 @@ def test_every_stage_and_the_whole_way_are_measured(tiny_model: Path, tmp_path: 
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     results = {one["name"]: one for one in found["results"]}
-    assert [*results] == ["read", "tokenise", "batch", "forward", "write", "whole way", "loop, batch 8"]
+    assert [*results] == ["read", "tokenize", "batch", "forward", "write", "whole way", "loop, batch 8"]
     for one in results.values():
         assert one["comments"] == 50
         assert one["comments_per_second"] == pytest.approx(50 / one["seconds"])
-    assert results["forward"]["tokens"] == results["tokenise"]["tokens"] > 50 * 5
+    assert results["forward"]["tokens"] == results["tokenize"]["tokens"] > 50 * 5
     assert results["forward"]["padding"] == 0
     assert results["forward"]["difference"] < 1e-4
     assert all(results[name]["memory_mib"] > 100 for name in ("forward", "whole way", "loop, batch 8"))

@@ -60,7 +60,7 @@ def test_each_alert_is_tried_in_good_and_in_bad_times_and_says_how_bad_it_is_and
         assert any(cases), rule["alert"]
         assert rule["labels"]["severity"] in ("warning", "critical")
         assert rule["annotations"]["summary"]
-        assert re.fullmatch(r"docs/operations\.md#[a-z-]+", rule["annotations"]["runbook"])
+        assert re.fullmatch(r"docs/how-to/operations\.md#[a-z-]+", rule["annotations"]["runbook"])
 
 
 def test_the_rules_speak_of_metrics_that_processes_show(overview: OverviewCollector) -> None:

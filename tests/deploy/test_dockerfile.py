@@ -60,7 +60,7 @@ def test_images_are_those_of_the_services() -> None:
 
 
 def test_the_page_on_containers_has_each_image() -> None:
-    page = (ROOT / "docs" / "containers.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "containers.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^\| `moodmill:(\w+)` \|", page, re.MULTILINE)) == IMAGES
 
 

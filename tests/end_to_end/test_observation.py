@@ -141,7 +141,7 @@ def test_a_worker_shows_its_model_and_what_it_classified(observed: Observed) -> 
     assert seen["moodmill_tokens_total"] > 3 * classified
     assert seen['moodmill_chunks_total{outcome="done"}'] == COMMENTS / CHUNK
     assert (seen["moodmill_dead_letters_total"], seen["moodmill_chunks_in_work"]) == (0, 0)
-    for stage in ("tokenise", "wait", "write"):
+    for stage in ("tokenize", "wait", "write"):
         assert seen[f'moodmill_stage_seconds_count{{stage="{stage}"}}'] >= COMMENTS / CHUNK
         assert seen[f'moodmill_stage_seconds_sum{{stage="{stage}"}}'] > 0
     assert seen['moodmill_stage_seconds_count{stage="forward"}'] == seen["moodmill_microbatch_fill_ratio_count"]
@@ -177,7 +177,7 @@ def test_a_chunk_is_one_trace_from_producer_to_worker(observed: Observed) -> Non
         assert parents == {
             "send": b"",
             "process": ids["send"],
-            "tokenise": process,
+            "tokenize": process,
             "forward": process,
             "write": process,
         }

@@ -51,7 +51,7 @@ class WorkerSettings(BaseSettings):
     moodmill_device: str = "auto"
     #: "auto" is bf16 on a GPU that has it; on a CPU, the faster of those that say nearly the same.
     moodmill_precision: Literal["auto", "fp32", "bf16"] = "auto"
-    #: Chunks in work at once: while the model runs some, others are tokenised and written; and the more texts there are
+    #: Chunks in work at once: while the model runs some, others are tokenized and written; and the more texts there are
     #: to choose from, the more micro-batches hold texts of one length.
     moodmill_threads: PositiveInt = 16
     #: Tokens of a micro-batch, padding included; without it, by device, on a CPU what is fastest.

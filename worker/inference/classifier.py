@@ -1,6 +1,6 @@
 """The threads around the model: task threads hand texts in and wait; model threads classify what waits.
 
-So the model works while other chunks are tokenised and written, and micro-batches form across chunks. On a CPU there is
+So the model works while other chunks are tokenized and written, and micro-batches form across chunks. On a CPU there is
 one model thread; on a GPU there are two, so that a micro-batch is laid out while the device works on the one before.
 """
 
@@ -135,7 +135,7 @@ class Classifier:
         return f"{model.device}, {model.precision}, micro-batches of {self._budget:,} tokens {padding}"
 
     def classify(self, texts: Sequence[str]) -> Outcome:
-        """Tokenise texts, wait for the model, and return what it says; equal texts are classified once. Thread-safe."""
+        """Tokenize texts, wait for the model, and return what it says; equal texts are classified once. Thread-safe."""
         numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
         distinct = self._classify([*numbers])
         if len(numbers) == len(texts):
@@ -151,7 +151,7 @@ class Classifier:
         )
 
     def _classify(self, texts: Sequence[str]) -> Outcome:
-        with self._watchdog.watching("tokenising a chunk"), metrics.timed("tokenise"), part_span("tokenise"):
+        with self._watchdog.watching("tokenizing a chunk"), metrics.timed("tokenize"), part_span("tokenize"):
             encoded = self._tokenizer.encode(texts)
             unsupported = [self._suitability.lacks(text, ids.unknown) for text, ids in zip(texts, encoded, strict=True)]
         counts = np.array([len(text.segments) for text in encoded], dtype=np.int32)

@@ -13,17 +13,17 @@ from moodmill.db.core.errors import BrokerError
 from moodmill.worker.core.address import KEY_PREFIX, LOCAL_REDIS, read_address
 from moodmill.worker.core.sentinels import reason
 
-#: Seconds that a sign of life is good for: some beats of who gives it.
+#: Seconds that a heartbeat is good for: some beats of who gives it.
 LIFE_S: Final = 15
 #: Seconds that the broker gets to answer a check.
 ANSWER_S: Final = 10
 
-#: What gives signs of life: a worker, once its model is loaded, and the schedule, each time that it looks what is due.
+#: What sends heartbeats: a worker, once its model is loaded, and the schedule, each time that it looks what is due.
 Part = Literal["worker", "beat"]
 
 
 def check_alive(part: Part, redis_url: str | None) -> None:
-    """Raise BrokerError unless such a part of this machine, or container, gave a sign of life lately."""
+    """Raise BrokerError unless such a part of this machine, or container, sent a heartbeat lately."""
     address, host = read_address(redis_url or LOCAL_REDIS), socket.gethostname()
     shown = address.shown
     connect = address.sentinels.client if address.sentinels else Redis.from_url
@@ -35,4 +35,4 @@ def check_alive(part: Part, redis_url: str | None) -> None:
     except (RedisError, OSError) as error:
         raise BrokerError(f"cannot use the broker {shown}: {reason(error)}") from error
     if not is_alive:
-        raise BrokerError(f"no {part} of {host} gave a sign of life to the broker {shown} for {LIFE_S} s")
+        raise BrokerError(f"no {part} of {host} sent a heartbeat to the broker {shown} for {LIFE_S} s")

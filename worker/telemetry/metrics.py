@@ -11,9 +11,9 @@ from prometheus_client import Counter, Gauge, Histogram, Info
 
 from moodmill.db.core.unsupported import REASONS, Reason
 
-Stage = Literal["tokenise", "wait", "forward", "write"]
+Stage = Literal["tokenize", "wait", "forward", "write"]
 
-#: Seconds: from the tokenising of a few texts to a chunk that waits behind many, or for a store that is away.
+#: Seconds: from the tokenizing of a few texts to a chunk that waits behind many, or for a store that is away.
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _SHARES: Final = tuple(tenths / 10 for tenths in range(1, 11))
 
@@ -34,12 +34,12 @@ ALREADY_DONE: Final = CHUNKS.labels("already_done")
 CHUNKS_IN_WORK: Final = Gauge("moodmill_chunks_in_work", "Chunks in work now.")
 _STAGES: Final = Histogram(
     "moodmill_stage_seconds",
-    "Seconds that a chunk is tokenised, waits until its last text is classified, and is written; and that the model "
+    "Seconds that a chunk is tokenized, waits until its last text is classified, and is written; and that the model "
     "takes for a micro-batch (forward).",
     ["stage"],
     buckets=_SECONDS,
 )
-_STAGE: Final = {name: _STAGES.labels(name) for name in ("tokenise", "wait", "forward", "write")}
+_STAGE: Final = {name: _STAGES.labels(name) for name in ("tokenize", "wait", "forward", "write")}
 FILL: Final = Histogram(
     "moodmill_microbatch_fill_ratio", "Tokens of a micro-batch, padding included, over its budget.", buckets=_SHARES
 )

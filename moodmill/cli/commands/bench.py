@@ -50,7 +50,7 @@ def bench(
 ) -> None:
     """Measure comments a second on the first comments of SOURCE, or on a bundled sample: more are repeated.
 
-    The stages alone (read, tokenise, batch, the model's forward pass, write), then the whole way: an embedded broker
+    The stages alone (read, tokenize, batch, the model's forward pass, write), then the whole way: an embedded broker
     and real workers, timed from when they are ready. Peers run the same weights on the same texts, each in a process of
     its own, reading and writing nothing; they need the extra `bench`.
     """

@@ -150,7 +150,7 @@ def serve() -> None:
 @schedule.command()
 @broker_options
 def check() -> None:
-    """Tell whether `moodmill schedule serve` goes on on this machine, by its sign of life in the broker.
+    """Tell whether `moodmill schedule serve` goes on on this machine, by its heartbeat in the broker.
 
     Exits with 0 only if it looked lately what is due: for health checks of containers, and for service managers.
     """

@@ -16,7 +16,7 @@ from tests.db.builders import NOON, Made, at_once, classified, comments, letter,
 
 
 def silent(store: Store, number: int, since: timedelta) -> None:
-    """Have the last sign of life of a job be so long ago."""
+    """Have the last heartbeat of a job be so long ago."""
     with store.writing() as connection:
         sign = update(job_run).where(job_run.c.id == number)
         connection.execute(sign.values(alive_at=datetime.now(UTC) - since))

@@ -50,7 +50,7 @@ class Setup:
     def keep_worker(self) -> None:
         """Start a healthy worker where none lives, as whoever watches over workers does."""
         if self.worker is None or self.worker.poll() is not None:
-            if self.worker is not None:  # its heartbeat is no sign of life any more
+            if self.worker is not None:  # its heartbeat is no heartbeat any more
                 for key in self._broker.client.scan_iter(f"moodmill:worker:*:{self.worker.pid}:*"):
                     self._broker.client.delete(key)
             self.worker = self.start_worker()

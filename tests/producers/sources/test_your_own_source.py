@@ -1,4 +1,4 @@
-"""docs/your-own-source.md is true: its job is one, its view is SQL, and its kind of file keeps the contract."""
+"""docs/how-to/your-own-source.md is true: its job is one, its view is SQL, and its kind of file keeps the contract."""
 
 import inspect
 import re
@@ -21,7 +21,7 @@ from tests.producers.sources.test_support import bads, comments, read_all, write
 
 ROOT = Path(__file__).resolve().parents[3]
 BLOCKS = re.findall(
-    r"```(\w+)\n(.*?)```", (ROOT / "docs" / "your-own-source.md").read_text(encoding="utf-8"), re.DOTALL
+    r"```(\w+)\n(.*?)```", (ROOT / "docs" / "how-to" / "your-own-source.md").read_text(encoding="utf-8"), re.DOTALL
 )
 ((_, JOB),) = [block for block in BLOCKS if block[0] == "toml"]
 ((_, VIEW),) = [block for block in BLOCKS if block[0] == "sql"]

@@ -36,7 +36,7 @@ def test_a_broker_that_is_away_for_a_while_hears_of_it_later(tmp_path: Path, mon
 def test_a_machine_is_asked_for_its_own_worker(broker: redis.Redis, redis_url: str, queue: Broker) -> None:
     broker.set("moodmill:worker:elsewhere:1", 1)
     broker.set(f"moodmill:beat:{socket.gethostname()}:1", 1)
-    with pytest.raises(BrokerError, match=f"no worker of {socket.gethostname()} gave a sign of life"):
+    with pytest.raises(BrokerError, match=f"no worker of {socket.gethostname()} sent a heartbeat"):
         check_alive("worker", redis_url)
     with worker_heartbeat(queue, f"{socket.gethostname()}:1:a"):
         wait_until(lambda: len(list(broker.scan_iter("moodmill:worker:*"))) == 2)

@@ -47,6 +47,6 @@ def test_what_is_done_for_no_chunk_is_no_trace(monkeypatch: pytest.MonkeyPatch) 
     with receiver() as received:
         for name, value in received.settings.items():
             monkeypatch.setenv(name, value)
-        with traced("test"), part_span("tokenise"):
+        with traced("test"), part_span("tokenize"):
             assert carried() == {}
         assert received.spans == []
