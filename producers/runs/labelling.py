@@ -26,6 +26,7 @@ from moodmill.producers.runs.run import OpenRun
 from moodmill.producers.runs.waiter import OnProgress
 from moodmill.producers.sources import Place
 from moodmill.producers.sources.spool import forget_spooled, spool
+from moodmill.worker.core.model_name import check_model_name
 from moodmill.worker.telemetry.logs import about
 
 Answer = TypeVar("Answer")
@@ -54,6 +55,8 @@ def label(
 
     Raises a MoodmillError when it cannot begin or go on; what was done by then stays done, and `resume` does the rest.
     """
+    if runtime.starts_worker:
+        check_model_name(options.model_repo)
     with runtime.open() as cluster:
         spooled = spool(sys.stdin.buffer, runtime.producer.moodmill_spool) if STDIN in sources else None
         try:

@@ -21,6 +21,7 @@ from yaml import YAMLError
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import ModelError
 from moodmill.worker.core.labels import read_order
+from moodmill.worker.core.model_name import check_model_name
 from moodmill.worker.core.settings import BUNDLED_MODEL, WorkerSettings
 from moodmill.worker.inference.model_folder import require_model
 from moodmill.worker.inference.suitability import Language
@@ -71,8 +72,7 @@ def _find(settings: WorkerSettings) -> ModelFiles:
         return _in_folder(BUNDLED, BUNDLED_MODEL)
     if Path(repo).is_dir():
         return _in_folder(Path(repo), Path(repo).resolve().name)
-    if repo.startswith((".", "/", "~")):
-        raise ModelError(f"HF_MODEL_REPO names the folder {repo}, which does not exist")
+    check_model_name(repo)
     folder = fetch(repo, settings.hf_model_revision, FILES)
     require_model(folder, repo)
     # A snapshot's folder is named after its commit.

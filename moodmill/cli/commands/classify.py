@@ -25,11 +25,12 @@ def classify(texts: tuple[str, ...], top_k: int | None, threshold: float | None,
     """Show the 27 probabilities of each TEXT, ranked; a star marks those above the model's own thresholds."""
     from moodmill.db.core.settings import read_settings
     from moodmill.worker.core.settings import WorkerSettings
-    from moodmill.worker.inference.classifier import load_classifier
     from moodmill.worker.inference.repository import find_model
 
     settings = read_settings(WorkerSettings)
     files = find_model(settings)
+    from moodmill.worker.inference.classifier import load_classifier  # torch, once there is a model to load
+
     with load_classifier(files, settings) as classifier:
         outcome = classifier.classify(list(texts))
     for row, error in outcome.errors.items():

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from moodmill.cli.options import device_options, json_option, model_setting, revision_options
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
+from moodmill.db.core.errors import SettingError
 
 if TYPE_CHECKING:
     from moodmill.worker.core.settings import WorkerSettings
@@ -91,6 +92,8 @@ def evaluate(
     Joined texts are comments of random choice with blanks between, which carry the emotions of all of them. They stand
     for long texts, and are none: their comments speak of different things.
     """
+    if not data.exists():
+        raise SettingError(f"{data} cannot be read: there is no such file")
     from moodmill.db.core.settings import read_settings
     from moodmill.worker.core.settings import WorkerSettings
     from moodmill.worker.inference.repository import find_model

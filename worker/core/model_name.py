@@ -1,0 +1,15 @@
+"""What a model is named as: the bundled one, a folder, or a repository of the Hub. Imports no model library."""
+
+from pathlib import Path
+from typing import Final
+
+from moodmill.db.core.errors import ModelError
+
+#: How a name begins that is a folder's, whether it is there or not.
+_OF_FOLDER: Final = (".", "/", "~")
+
+
+def check_model_name(repo: str) -> None:
+    """Raise ModelError where a folder is named that does not exist: before anything is started for it."""
+    if repo.startswith(_OF_FOLDER) and not Path(repo).is_dir():
+        raise ModelError(f"HF_MODEL_REPO names the folder {repo}, which does not exist")
