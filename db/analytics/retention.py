@@ -18,7 +18,7 @@ from moodmill.db.results.partitions import (
     begin_change,
     months_there,
     next_month,
-    part_of,
+    partition_of,
 )
 
 
@@ -43,14 +43,14 @@ def prune(store: Store, before: date, on_month: Callable[[str], None] = lambda _
     before = before.replace(day=1)
     refresh(store)  # which others need not wait for, and leaves little to add up where they do
     done = 0
-    for month in _delete_months(store, before) if store.is_sqlite else _drop_parts(store, before):
+    for month in _delete_months(store, before) if store.is_sqlite else _drop_partitions(store, before):
         on_month(month)
         done += 1
     refresh(store)  # the months of what came in meanwhile
     return done
 
 
-def _drop_parts(store: Store, before: date) -> Iterator[str]:
+def _drop_partitions(store: Store, before: date) -> Iterator[str]:
     early, late = (EARLY, date.min, date(FIRST_YEAR, 1, 1)), (LATE, date(LAST_YEAR + 1, 1, 1), date.max)
     for (part, since, end), called in ((early, "long before"), (late, "far ahead")):
         old = text(f"delete from {part} where created_at < :moment")  # noqa: S608 - a constant name
@@ -69,7 +69,7 @@ def _drop_parts(store: Store, before: date) -> Iterator[str]:
             be_alone(connection)
             connection.execute(text(f"lock table only {comment_emotion.name} in access exclusive mode"))
             freeze_days(connection, month, next_month(month))
-            connection.execute(text(f"drop table if exists {part_of(month)}"))
+            connection.execute(text(f"drop table if exists {partition_of(month)}"))
         yield f"{month:%Y-%m}"
 
 

@@ -71,7 +71,7 @@ class Period:
         return f"{self.start:%Y-%m-%d}" if self.grain == "day" else f"{self.start:%Y-%m}"
 
 
-def mark_all(store: Store) -> None:
+def invalidate_all(store: Store) -> None:
     """Mark every day that has rows or sums: for rows that came in or went without a mark."""
     rows = comment_emotion.c
     utc = rows.created_at if store.is_sqlite else func.timezone("UTC", rows.created_at)

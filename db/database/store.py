@@ -104,7 +104,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads, and sees one moment. Raises StoreError when the database cannot be reached."""
-        with _told(self), self.engine.connect() as connection:
+        with _translated_errors(self), self.engine.connect() as connection:
             if self.is_sqlite:  # a transaction sees one moment there as it is
                 connection.execution_options(moodmill_read=True)
             else:
@@ -114,7 +114,7 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that commits at the end, or rolls back on any exception."""
-        with _told(self), self.engine.begin() as connection:
+        with _translated_errors(self), self.engine.begin() as connection:
             yield connection
 
     def current(self) -> str | None:
@@ -277,7 +277,7 @@ def _common() -> dict[str, Any]:
 
 
 @contextmanager
-def _told(store: Store) -> Iterator[None]:
+def _translated_errors(store: Store) -> Iterator[None]:
     """Turn a database that cannot be reached or used into a StoreError of one line."""
     try:
         yield

@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from moodmill.db.core.errors import RunError, StoreError
 from moodmill.db.database.schema import chunk, dead_letter, job_label, note, run, skipped, source
 from moodmill.db.database.store import Store
+from moodmill.db.ledger.dead_letters import record_dead_letters
 from moodmill.db.ledger.entries import Chunk, Cut, Note, Owner, Run, SourceFile, Waiting
-from moodmill.db.ledger.letters import record_dead_letters
 from moodmill.db.ledger.written import read_layout, read_written_names, written_example, written_layout, written_names
 
 #: Processes that began a chunk, of which the ledger keeps the names.

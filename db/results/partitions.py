@@ -25,7 +25,7 @@ LOCK: Final = 0x6D6F6E74
 PATIENCE: Final = "5s"
 
 
-def create_first_parts() -> list[str]:
+def create_first_partitions() -> list[str]:
     """Return the statements that create the parts which are always there, for a migration to run."""
     return [
         f"create table {UNDATED} partition of {comment_emotion.name} default",
@@ -37,7 +37,7 @@ def create_first_parts() -> list[str]:
     ]
 
 
-def part_of(month: date) -> str:
+def partition_of(month: date) -> str:
     """Return the name of the table that holds a month, which is named by its first day."""
     return f"{comment_emotion.name}_{month:%Y_%m}"
 
@@ -58,7 +58,7 @@ def make_months(connection: Connection, times: Iterable[datetime | None]) -> Non
     months |= {next_month(month) for month in months if next_month(month).year <= LAST_YEAR}
     begin_change(connection)
     for month in sorted(months):
-        name = part_of(month)
+        name = partition_of(month)
         if connection.scalar(text("select to_regclass(:name)"), {"name": name}) is None:
             # Attached, not created in place: others go on to read and write the months that are there.
             connection.execute(text(f"create table {name} (like {comment_emotion.name} including defaults)"))

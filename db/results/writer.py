@@ -21,8 +21,8 @@ from moodmill.db.database.faults import Fault, fault_of
 from moodmill.db.database.schema import dead_letter
 from moodmill.db.database.store import Store
 from moodmill.db.ledger import ledger
+from moodmill.db.ledger.dead_letters import record_dead_letters, unclassified
 from moodmill.db.ledger.entries import DeadLetter, Note
-from moodmill.db.ledger.letters import record_dead_letters, unclassified
 from moodmill.db.results.copy import copy_rows
 from moodmill.db.results.dirty_periods import invalidate_days
 from moodmill.db.results.identity import find_other_texts, sqlite_time

@@ -34,7 +34,7 @@ from moodmill.worker.inference.tuning import Tuning, tuned
 WARM_UP: Final = 32
 
 Result = Figures | Unmeasured
-Told = Callable[[str], None]
+OnStep = Callable[[str], None]
 Answer = TypeVar("Answer")
 
 
@@ -62,32 +62,32 @@ class Comparison:
     product_flops: float | None = None
 
 
-def compare(plan: Plan, told: Told) -> Comparison:
-    """Measure everything of a plan, one after the other; `told` hears what is measured now. Raises MoodmillError."""
+def compare(plan: Plan, on_step: OnStep) -> Comparison:
+    """Measure everything of a plan, one after the other. `on_step` gets what is measured. Raises MoodmillError."""
     comments = read_comments(plan.source, plan.comments)
     with tempfile.TemporaryDirectory(prefix="moodmill-bench-") as name:
         folder = Path(name)
         dump = folder / "RC_bench.ndjson"
         write_dump(dump, repeated(comments, plan.comments))
         if plan.null_microseconds is not None:
-            told(f"the whole way without a model, {plan.workers} workers")
+            on_step(f"the whole way without a model, {plan.workers} workers")
             return Comparison(results=[_whole(plan, dump, folder)])
         measured = [*repeated(comments, plan.comments)]
         texts = [one.text for one in measured]
         device = plan.settings.moodmill_device
         files = find_model(plan.settings)
         tuning = _apart(_tuned, files, plan.settings)
-        told("the model alone")
+        on_step("the model alone")
         before = _apart(_model_alone, files, tuning, device, texts, exactly=True)
-        told("reading and writing")
+        on_step("reading and writing")
         read, written = stages.read(dump, plan.comments), _write(folder, measured)
-        told("the whole way")
+        on_step("the whole way")
         whole = _whole(plan, dump, folder)
-        told("the model alone, once more")
+        on_step("the model alone, once more")
         after = _apart(_model_alone, files, tuning, device, texts, exactly=False)
         forward = _mean(before.forward, after.forward)
         results: list[Result] = [read, before.tokenized, before.batched, forward, written, whole]
-        results += _peers(plan.peers, files, device, texts, told)
+        results += _peers(plan.peers, files, device, texts, on_step)
         product = (before.product_flops + after.product_flops) / 2
         return Comparison(results=results, tuning=tuning, product_flops=product)
 
@@ -175,12 +175,14 @@ def _whole(plan: Plan, dump: Path, folder: Path) -> Figures:
         store.close()
 
 
-def _peers(names: Sequence[str], files: ModelFiles, device: str, texts: Sequence[str], told: Told) -> Iterator[Result]:
+def _peers(
+    names: Sequence[str], files: ModelFiles, device: str, texts: Sequence[str], on_step: OnStep
+) -> Iterator[Result]:
     if names:
-        told("plain transformers, for the differences")
+        on_step("plain transformers, for the differences")
         _, exact = _apart(_peer, "pipeline, batch 1", files, device, texts)
     for name in names:
-        told(name)
+        on_step(name)
         try:
             figures, found = _apart(_peer, name, files, device, texts)
         except Exception as error:  # noqa: BLE001 - a peer that fails is a row that says so

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Seconds between two looks.
 REFRESH_S: Final = 2.0
 #: Seconds that store and broker get to answer: the client of Redis tries for two before it says what is wrong.
-PATIENCE_S: Final = 3.0
+TIMEOUT_S: Final = 3.0
 #: Columns of a run's bar.
 BAR: Final = 16
 #: Columns of a terminal that has room for it.

@@ -17,7 +17,7 @@ _OTHERS: Final = 0o077
 
 
 @contextmanager
-def told(to: Path) -> Iterator[None]:
+def translated_errors(to: Path) -> Iterator[None]:
     """Say in a line what cannot be written, and what to do."""
     try:
         yield
@@ -30,7 +30,7 @@ def told(to: Path) -> Iterator[None]:
 @contextmanager
 def output_file(to: Path) -> Iterator[BinaryIO]:
     """Yield a file that takes the place of `to` once it is whole. Raises SettingError where it cannot be written."""
-    with told(to), atomic_file(to, RIGHTS) as file:
+    with translated_errors(to), atomic_file(to, RIGHTS) as file:
         yield file
 
 
@@ -43,7 +43,7 @@ def output_folder(to: Path) -> Iterator[Path]:
     umask = os.umask(_OTHERS)
     os.umask(umask | _OTHERS)
     try:
-        with told(to), atomic_folder(to) as part:
+        with translated_errors(to), atomic_folder(to) as part:
             yield part
     finally:
         os.umask(umask)

@@ -13,10 +13,10 @@ from moodmill.db.core.errors import RunError, StoreAwayError, StoreError
 from moodmill.db.core.heartbeat import heartbeat
 from moodmill.db.core.retry import with_retries
 from moodmill.db.database.store import Store
+from moodmill.db.ledger.dead_letters import ListedDeadLetter
 from moodmill.db.ledger.entries import Owner
 from moodmill.db.ledger.jobs import JobLedger
 from moodmill.db.ledger.ledger import Ledger
-from moodmill.db.ledger.letters import ListedLetter
 from moodmill.db.ledger.runs import leave_run, send_run_heartbeat
 from moodmill.producers.runs.cluster import Cluster, Runtime
 from moodmill.producers.runs.opening import open_run
@@ -100,7 +100,9 @@ def resume(
         return _drive(store, run_id, runtime, cluster, on_progress, finish, max_dead)
 
 
-def replay(store: Store, letters: Sequence[ListedLetter], runtime: Runtime, on_progress: OnProgress) -> list[RunStatus]:
+def replay(
+    store: Store, letters: Sequence[ListedDeadLetter], runtime: Runtime, on_progress: OnProgress
+) -> list[RunStatus]:
     """Classify dead letters anew, within the runs they come from; return how these stand afterwards."""
     unfinished = {letter.run for letter in letters if not status(store, letter.run).finished}
     if unfinished:

@@ -9,15 +9,15 @@ from moodmill.db.core.comment import Comment
 from moodmill.db.core.errors import SourceError
 from moodmill.db.core.payload import is_cut, is_marked
 from moodmill.db.database.store import Store
+from moodmill.db.ledger.dead_letters import ListedDeadLetter, StoredDeadLetter, dead_letters, set_errors
 from moodmill.db.ledger.entries import Chunk, Run, SourceFile
 from moodmill.db.ledger.ledger import Ledger
-from moodmill.db.ledger.letters import Letter, ListedLetter, dead_letters, set_errors
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.reopening import check_unchanged, open_for_payloads
 from moodmill.producers.sources.record import Bad, Parsed, Record, Source
 
 
-def open_replay(store: Store, letters: Sequence[ListedLetter]) -> list[str]:
+def open_replay(store: Store, letters: Sequence[ListedDeadLetter]) -> list[str]:
     """Put letters into chunks that wait to be sent, and return the runs that now have such chunks.
 
     A letter whose record still cannot be read stays, with the reason of now. Payloads are read a chunk at a time.
@@ -79,7 +79,7 @@ class _Reader:
         #: Why records are not read from a source again; None where they may be.
         self._changed: dict[int, str | None] = {}
 
-    def read(self, letter: Letter) -> Record:
+    def read(self, letter: StoredDeadLetter) -> Record:
         if letter.stage == "classify" and not is_marked(letter.payload):
             try:
                 return Parsed(comment=msgspec.json.decode(letter.payload, type=Comment))

@@ -218,12 +218,12 @@ def _tell(job: Job, outcome: Outcome) -> None:
     """POST an outcome as JSON to a job's webhook; one that does not take it is a line in the log."""
     if job.webhook is None:
         return
-    told = {"job": outcome.job, "state": "failed", "runs": outcome.runs, "errors": outcome.errors}
+    reported = {"job": outcome.job, "state": "failed", "runs": outcome.runs, "errors": outcome.errors}
     request = urllib.request.Request(  # noqa: S310 - http or https: checked where jobs are read
-        job.webhook, msgspec.json.encode(told), {"Content-Type": "application/json"}
+        job.webhook, msgspec.json.encode(reported), {"Content-Type": "application/json"}
     )
     try:
         with urllib.request.urlopen(request, timeout=WEBHOOK_S):  # noqa: S310
             pass
     except (OSError, ValueError, HTTPException) as error:
-        logger.error("job %s: its webhook could not be told: %s", outcome.job, error)  # noqa: TRY400
+        logger.error("job %s: its webhook could not be reached: %s", outcome.job, error)  # noqa: TRY400

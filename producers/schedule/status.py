@@ -20,7 +20,7 @@ from moodmill.producers.schedule.jobs import Job
 from moodmill.worker.queue.broker import Broker, QueueStatistics
 
 #: Seconds that an answer is waited for.
-PATIENCE_S: Final = 5.0
+TIMEOUT_S: Final = 5.0
 
 Answer = TypeVar("Answer")
 
@@ -67,7 +67,7 @@ class StatusCollector:
         *,
         broker: Broker | None,
         with_runs: bool,
-        patience_s: float = PATIENCE_S,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         """`broker` is None where nobody named one.
 
@@ -76,7 +76,7 @@ class StatusCollector:
         self._store = store
         self._jobs = jobs
         self._with_runs = with_runs
-        self._patience_s = patience_s
+        self._patience_s = timeout_s
         self._since = datetime.now(UTC)
         self._prepared = False
         self._of_store = _Question(self._ask_store)

@@ -20,7 +20,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds for a service to be up, or to end.
-PATIENCE_S = 120.0
+TIMEOUT_S = 120.0
 
 
 def read_compose(variables: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Service:
 
     def run(self, *arguments: str) -> int:
         """Run it with these arguments to its end, as `docker compose run` does by hand; return its exit status."""
-        return int(self._start(arguments).wait(PATIENCE_S))
+        return int(self._start(arguments).wait(TIMEOUT_S))
 
     def _start(self, arguments: Sequence[str]) -> psutil.Popen:
         with self.log.open("ab") as log:
@@ -156,7 +156,7 @@ class Service:
         if self.process is not None and self.process.is_running():
             for one in self.processes():
                 one.kill()
-            self.process.wait(PATIENCE_S)
+            self.process.wait(TIMEOUT_S)
 
 
 def is_ours(definition: Mapping[str, Any]) -> bool:
@@ -171,7 +171,7 @@ def seconds(duration: str) -> float:
 
 def wait_until_healthy(services: Sequence[Service]) -> None:
     """Ask all services again and again until each was healthy once; fail when one has ended."""
-    deadline, waited = time.monotonic() + PATIENCE_S, list(services)
+    deadline, waited = time.monotonic() + TIMEOUT_S, list(services)
     while waited:
         for one in list(waited):
             assert one.process is None or one.process.poll() is None, one.log.read_text()

@@ -22,7 +22,7 @@ from moodmill.db.analytics.reads import RunStatus, run_ids, status
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import chunk, comment_emotion
 from moodmill.db.database.store import Store
-from moodmill.db.ledger.letters import dead_letters
+from moodmill.db.ledger.dead_letters import dead_letters
 from moodmill.worker.queue.broker import Broker as Queue
 from tests import support
 from tests.clocks import INJECT, clock_of, set_clock
@@ -41,7 +41,7 @@ COMMENTS: Final = 240
 BAD: Final = 50
 CHUNK: Final = 8
 #: Seconds for a run to end after a fault, whatever has to be started, noticed and waited for.
-PATIENCE_S: Final = 150.0
+TIMEOUT_S: Final = 150.0
 #: Words that a comment may hold, and what each does to whatever process classifies it.
 POISONS: Final = {"hate": "exception", "love": "memory", "thanks": "exit", "a": "segfault"}
 #: Faults that `Scene.inject` lets happen, and where.
@@ -204,7 +204,7 @@ class Scene:
     def wait_until(self, predicate: Callable[[], Any]) -> None:
         """Wait for what must come; where it does not, let all processes say what each of their threads is at."""
         try:
-            support.wait_until(predicate, PATIENCE_S)
+            support.wait_until(predicate, TIMEOUT_S)
         except AssertionError:
             for process in self._started:
                 if process.poll() is None:
@@ -216,7 +216,7 @@ class Scene:
     def finish(self) -> None:
         """Wait for the producers; 1 is their answer to the line that is no JSON."""
         for one in self.producers:
-            status_ = one.wait(PATIENCE_S)
+            status_ = one.wait(TIMEOUT_S)
             assert status_ == 1, f"{status_}: {self.said()}"
 
     def check(self) -> RunStatus:

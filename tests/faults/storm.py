@@ -10,7 +10,7 @@ import click
 
 from moodmill.db.analytics.reads import RunStatus, status
 from tests.faults.catalogue import CATALOGUE
-from tests.faults.scene import PATIENCE_S, Database, Scene, scene
+from tests.faults.scene import TIMEOUT_S, Database, Scene, scene
 from tests.faults.table import Row, table
 from tests.support import make_model
 
@@ -89,7 +89,7 @@ def _calm_down(found: Scene) -> None:
     for _ in range(RESUMES):
         _service_manager(found)
         for one in found.producers:
-            one.wait(2 * PATIENCE_S)
+            one.wait(2 * TIMEOUT_S)
         if _finished(found):
             return
 

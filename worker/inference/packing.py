@@ -59,7 +59,7 @@ class Row:
     #: Tokens of the longest text.
     longest: int
     #: Neighbours of equal length: the first one's first token, how many texts, tokens of each.
-    alike: list[tuple[int, int, int]]
+    length_buckets: list[tuple[int, int, int]]
 
 
 def lay_out(texts: Sequence[Sequence[int]], first_position: int, device: torch.device) -> Row:
@@ -90,7 +90,9 @@ def lay_out(texts: Sequence[Sequence[int]], first_position: int, device: torch.d
         positions=both[1:],
         offsets=ends,
         longest=int(lengths.max()),
-        alike=[(int(offsets[one]), int(count), int(lengths[one])) for one, count in zip(firsts, counts, strict=True)],
+        length_buckets=[
+            (int(offsets[one]), int(count), int(lengths[one])) for one, count in zip(firsts, counts, strict=True)
+        ],
     )
 
 
@@ -163,7 +165,7 @@ def _attend(
         return found.unsqueeze(0), None  # type: ignore[union-attr] # a tuple only where more is asked for
     attended = torch.empty_like(query.transpose(1, 2), memory_format=torch.contiguous_format)
     attend = _bf16_attention if query.dtype is torch.bfloat16 else functional.scaled_dot_product_attention
-    for start, count, length in packed_row.alike:
+    for start, count, length in packed_row.length_buckets:
         tokens = slice(start, start + count * length)
         # [1, heads, count * length, d] → [count, heads, length, d]
         q, k, v = (

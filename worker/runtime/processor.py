@@ -15,9 +15,9 @@ from moodmill.db.core.errors import BrokerError, StoreAwayError, WorkerError
 from moodmill.db.core.retry import with_retries
 from moodmill.db.core.settings import StoreSettings
 from moodmill.db.database.store import Store
+from moodmill.db.ledger.dead_letters import unclassified
 from moodmill.db.ledger.entries import DeadLetter
 from moodmill.db.ledger.ledger import Ledger
-from moodmill.db.ledger.letters import unclassified
 from moodmill.db.results.models import register_model
 from moodmill.db.results.writer import store_chunk
 from moodmill.worker.core.settings import WorkerSettings

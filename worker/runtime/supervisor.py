@@ -80,7 +80,7 @@ class Supervisor:
             return
         status = self._process.poll()
         if status is not None:
-            self._bury(status)
+            self._note_death(status)
 
     def stop(self, *, at_once: bool = False) -> None:
         """End the worker: let it finish the chunks it has, or kill it; these are pending in the ledger then."""
@@ -127,7 +127,7 @@ class Supervisor:
             if output:
                 output.close()
 
-    def _bury(self, status: int) -> None:
+    def _note_death(self, status: int) -> None:
         if self._process.stdin:
             self._process.stdin.close()
         word = self._last_word(status)

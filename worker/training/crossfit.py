@@ -110,11 +110,11 @@ def by_size(judged: Sequence[Judged]) -> dict[int, Figures]:
 
 
 def differences(
-    ours: Sequence[Judged], theirs: Sequence[Judged], told: Callable[[int, int], None] = lambda *_: None
+    ours: Sequence[Judged], theirs: Sequence[Judged], on_progress: Callable[[int, int], None] = lambda *_: None
 ) -> dict[int, dict[str, tuple[float, float]]]:
     """Return the interval of 95 % of each figure's difference, ours less theirs, by size: a paired bootstrap.
 
-    `told` gets how many resamples are judged, and of how many: a second each.
+    `on_progress` gets how many resamples are judged, and of how many: a second each.
 
     Of both judged on the same texts, by the first halving: texts are drawn with replacement, the same for both (Efron,
     "Bootstrap Methods: Another Look at the Jackknife", 1979).
@@ -126,7 +126,7 @@ def differences(
         pairs = [both for both in zip(ours, theirs, strict=True) if both[0].size == size][:2]
         drawn = []
         for resample in range(RESAMPLES):
-            told(number * RESAMPLES + resample, len(sizes) * RESAMPLES)
+            on_progress(number * RESAMPLES + resample, len(sizes) * RESAMPLES)
             rows = [dice.integers(0, len(one.targets), len(one.targets)) for one, _ in pairs]
             us, them = (
                 Figures.mean([both[side].figures(some) for both, some in zip(pairs, rows, strict=True)])

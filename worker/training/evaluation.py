@@ -48,9 +48,9 @@ class Answers:
 
 
 def classify_all(
-    files: ModelFiles, settings: WorkerSettings, texts: Sequence[str], told: Callable[[int], None]
+    files: ModelFiles, settings: WorkerSettings, texts: Sequence[str], on_progress: Callable[[int], None]
 ) -> NDArray[np.float32]:
-    """Return the probabilities of n texts, [n, 27]; `told` gets how many are done.
+    """Return the probabilities of n texts, [n, 27]; `on_progress` gets how many are done.
 
     Raises ModelError when the model fails on one, SettingError for a device that is not there.
     """
@@ -65,17 +65,17 @@ def classify_all(
                     f"{start + row + 1}: {error}"
                 )
             found.append(outcome.probabilities)
-            told(start + len(outcome.probabilities))
+            on_progress(start + len(outcome.probabilities))
     return np.concatenate(found)
 
 
 def ask_segments(
-    files: ModelFiles, settings: WorkerSettings, texts: Sequence[str], told: Callable[[int, int], None]
+    files: ModelFiles, settings: WorkerSettings, texts: Sequence[str], on_progress: Callable[[int, int], None]
 ) -> Answers:
-    """Return what a model says of each segment of n texts; `told` gets how many segments are done, and of how many."""
+    """Return what a model says of each segment of n texts; `on_progress` gets how many are done, of how many."""
     tokenizer = TextTokenizer(files.folder, MAX_SEGMENT)
     segments, counts = tokenizer.cut(texts)
-    answers = classify_all(files, settings, segments, lambda done: told(done, len(segments)))
+    answers = classify_all(files, settings, segments, lambda done: on_progress(done, len(segments)))
     clipped = np.clip(answers, _LEAST, 1 - _LEAST)
     return Answers(
         logits=np.log(clipped) - np.log1p(-clipped),

@@ -137,13 +137,13 @@ def _asked(recipe: Recipe, train: Labelled, settings: WorkerSettings, work: Path
     kept = work / "soft-labels.parquet"
     if not kept.exists():
 
-        def told(step: int, steps: int) -> None:
+        def on_progress(step: int, steps: int) -> None:
             watcher(Progress(stage="asking the teachers", step=step, steps=steps))
 
         asked = {text: text for text in chosen(recipe, train).texts}
         if recipe.emoji:
             asked |= symbols()
-        said = ask(recipe.teachers, asked, settings, told)
+        said = ask(recipe.teachers, asked, settings, on_progress)
         with atomic_file(kept) as file:
             write_soft_labels(said, file)
     return kept

@@ -45,8 +45,8 @@ class Recipe:
     #: Share of the steps in which the rates grow from 0; then they fall to 0 linearly.
     warmup: float = 0.06
     weight_decay: float = 0.01
-    #: Share of the tokens that are hidden from the model in training, so that it cannot learn comments by heart.
-    hidden_tokens: float = 0.0
+    #: Share of the tokens that are masked in training, so that the model cannot learn comments by heart.
+    token_masking: float = 0.0
     #: Models whose probabilities are learned from besides the labels, each a folder or a Hub repository.
     teachers: tuple[str, ...] = ()
     #: Files of what models said of texts, as `moodmill soft-labels` writes them: comments of train, and others, which
@@ -83,7 +83,7 @@ class Recipe:
             Fold.parse(self.fold)
         if self.joined < 0 or self.joined == 1:
             raise SettingError(f"joined is {self.joined}: expected 2 or more comments of a joined text, or 0 for none")
-        for name in ("warmup", "hidden_tokens", "label_share"):
+        for name in ("warmup", "token_masking", "label_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingError(f"{name} is {getattr(self, name)}: expected a share from 0 to 1")
 

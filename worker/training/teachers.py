@@ -19,12 +19,13 @@ from moodmill.worker.training.trainingset import chosen
 
 
 def ask(
-    models: Sequence[str], texts: Mapping[str, str], settings: WorkerSettings, told: Callable[[int, int], None]
+    models: Sequence[str], texts: Mapping[str, str], settings: WorkerSettings, on_progress: Callable[[int, int], None]
 ) -> SoftLabels:
     """Return the mean of what models say of texts, each of which is given with what is read instead of it.
 
-    A model of a fold is not asked for what it has learned. `told` gets how many answers are there, of how many. Raises
-    ModelError when a model cannot be had or fails, SettingError when no model may be asked for some text.
+    A model of a fold is not asked for what it has learned. `on_progress` gets how many answers are there, of how many.
+
+    Raises ModelError when a model cannot be had or fails, SettingError when no model may be asked for some text.
     """
     n = len(texts)
     read = cache(read_split)
@@ -33,7 +34,7 @@ def ask(
     for number, name in enumerate(models):
 
         def tell(done: int, before: int = number * n) -> None:
-            told(before + done, n * len(models))
+            on_progress(before + done, n * len(models))
 
         model = settings.model_copy(update={"hf_model_repo": name, "hf_model_revision": None})
         files = find_model(model)

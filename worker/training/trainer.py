@@ -135,18 +135,18 @@ class EmotionTrainer(Trainer):
         """Return the binary cross-entropy, averaged over comments and emotions."""
         targets = inputs.pop("labels")
         if model.training:
-            inputs["input_ids"] = self._hidden(inputs["input_ids"])
+            inputs["input_ids"] = self._mask_tokens(inputs["input_ids"])
         outputs = model(**inputs)
         loss = binary_cross_entropy_with_logits(outputs.logits.float(), targets.float())
         return (loss, outputs) if return_outputs else loss
 
-    def _hidden(self, ids: torch.Tensor) -> torch.Tensor:
+    def _mask_tokens(self, ids: torch.Tensor) -> torch.Tensor:
         """Hide a share of the tokens behind the mask token. Drawn here, where a resumed training draws the same."""
         tokenizer = self._encoder.tokenizer
-        if not self._recipe.hidden_tokens or tokenizer.mask_token_id is None:
+        if not self._recipe.token_masking or tokenizer.mask_token_id is None:
             return ids
         special = torch.isin(ids, torch.tensor(tokenizer.all_special_ids, device=ids.device))
-        chosen = torch.rand(ids.shape, device=ids.device) < self._recipe.hidden_tokens
+        chosen = torch.rand(ids.shape, device=ids.device) < self._recipe.token_masking
         return ids.masked_fill(chosen & ~special, tokenizer.mask_token_id)
 
 

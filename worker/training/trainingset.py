@@ -52,11 +52,11 @@ def compose(recipe: Recipe, train: Labelled, dev: Labelled, soft: SoftLabels) ->
     comments = chosen(recipe, train)
     at = {text: row for row, text in enumerate(soft.texts)}
     labels = comments.targets.copy()
-    softened = labels.copy()
+    distilled = labels.copy()
     known = [(row, at[text]) for row, text in enumerate(comments.texts) if text in at]
     if known:
         rows, answers = np.array(known).T
-        softened[rows] = soft.probabilities[answers]
+        distilled[rows] = soft.probabilities[answers]
     # Soft labels of emoji are those of their words: the emoji by themselves are no texts of anybody.
     emoji = [row for text, row in at.items() if text in symbols() and soft.probabilities[row].max() > TELLING]
     beyond_train = at.keys() - set(train.texts) - symbols().keys()
@@ -68,7 +68,7 @@ def compose(recipe: Recipe, train: Labelled, dev: Labelled, soft: SoftLabels) ->
         texts=[*comments.texts, *(soft.texts[row] for row in beyond)],
         targets=Targets(
             labels=np.concatenate([labels, soft.probabilities[beyond]]),
-            soft=np.concatenate([softened, soft.probabilities[beyond]]),
+            soft=np.concatenate([distilled, soft.probabilities[beyond]]),
             label_share=recipe.label_share,
         ),
         comments=len(comments),

@@ -5,7 +5,7 @@ from alembic import op
 
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import UtcDateTime
-from moodmill.db.results.partitions import create_first_parts
+from moodmill.db.results.partitions import create_first_partitions
 
 #: Not 0001: stores of before the first release have had revisions up to 0011.
 revision = "0100"
@@ -50,7 +50,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("created_at is null"),
         )
     else:
-        for statement in create_first_parts():
+        for statement in create_first_partitions():
             op.execute(statement)
     op.create_table(
         "dirty_period",

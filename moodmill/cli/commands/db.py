@@ -80,11 +80,11 @@ def rollup(every: bool, as_json: bool) -> None:
 
     `moodmill label` does it at its end, and `moodmill schedule serve` every few minutes.
     """
-    from moodmill.db.analytics.rollups import mark_all, refresh
+    from moodmill.db.analytics.rollups import invalidate_all, refresh
 
     with opened_store() as store:
         if every:
-            mark_all(store)
+            invalidate_all(store)
         with REMARKS.status("aggregating") as shown:
             done = refresh(store, lambda period: shown.update(f"aggregated {period}"))
         if as_json:

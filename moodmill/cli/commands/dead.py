@@ -30,8 +30,8 @@ def dead() -> None:
 @json_option
 def list_(run: str | None, limit: int, as_json: bool) -> None:
     """List the dead letters of RUN, or of all runs, with their errors; --json lists all of them."""
+    from moodmill.db.ledger.dead_letters import list_dead_letters
     from moodmill.db.ledger.ledger import Ledger
-    from moodmill.db.ledger.letters import list_dead_letters
 
     with opened_store() as store:
         if run is not None:
@@ -59,7 +59,7 @@ def list_(run: str | None, limit: int, as_json: bool) -> None:
 @json_option
 def show(ids: tuple[int, ...], as_json: bool) -> None:
     """Show dead letters whole: where they come from, the error, and the record as it came."""
-    from moodmill.db.ledger.letters import dead_letters
+    from moodmill.db.ledger.dead_letters import dead_letters
 
     with opened_store() as store:
         letters = dead_letters(store, ids=ids)
@@ -83,7 +83,7 @@ def show(ids: tuple[int, ...], as_json: bool) -> None:
 def replay(ids: tuple[int, ...], run: str | None, with_worker: bool, as_json: bool) -> None:
     """Try dead letters again, by ID or those of a whole run. One that is classified now is no dead letter any more."""
     from moodmill.db.analytics.reads import status
-    from moodmill.db.ledger.letters import list_dead_letters
+    from moodmill.db.ledger.dead_letters import list_dead_letters
     from moodmill.producers.runs import labelling
     from moodmill.producers.runs.cluster import Runtime
 

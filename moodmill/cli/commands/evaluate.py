@@ -114,8 +114,8 @@ def evaluate(
     labelled = read_labelled(data)
     texts = texts or judged_texts(labelled)
     files = find_model(settings)
-    with _progress("classifying") as told:
-        probabilities = classify_all(files, settings, labelled.texts, lambda done: told(done, len(labelled)))
+    with _progress("classifying") as on_progress:
+        probabilities = classify_all(files, settings, labelled.texts, lambda done: on_progress(done, len(labelled)))
     report = judge(labelled.targets, probabilities, files.thresholds)
     halves = cross_tuned_f1(labelled.targets, probabilities) if cross_tuned else None
     own = {1: Figures.of(report)} | _joined(files, settings, labelled, texts) if joined else {}
@@ -124,8 +124,8 @@ def evaluate(
     if against:
         others = settings.model_copy(update={"hf_model_repo": against, "hf_model_revision": None})
         theirs = _cross_fitted(find_model(others), others, labelled, texts)
-        with _progress("comparing") as told:
-            apart = differences(fitted, theirs, told)
+        with _progress("comparing") as on_progress:
+            apart = differences(fitted, theirs, on_progress)
     if picture:
         draw_reliability(report, picture)
     if as_json:
@@ -157,7 +157,7 @@ def evaluate(
 
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar, which is told how many are done, and of how many."""
+    """A bar, which is on_progress how many are done, and of how many."""
     with Bar(
         "{task.description}",
         BarColumn(),
@@ -180,8 +180,8 @@ def _joined(files: "ModelFiles", settings: "WorkerSettings", labelled: "Labelled
     from moodmill.worker.training.joining import joined, together
 
     parts = joined(labelled, texts, np.random.default_rng(0))
-    with _progress("classifying joined comments") as told:
-        answers = ask_segments(files, settings, together([*parts.values()]).texts, told)
+    with _progress("classifying joined comments") as on_progress:
+        answers = ask_segments(files, settings, together([*parts.values()]).texts, on_progress)
     said = answers.parted([len(part) for part in parts.values()])
     return by_own_thresholds(parts, [of.probabilities() for of in said], files.thresholds)
 
@@ -190,8 +190,8 @@ def _cross_fitted(files: "ModelFiles", settings: "WorkerSettings", labelled: "La
     from moodmill.worker.training.crossfit import cross_fit
     from moodmill.worker.training.evaluation import ask_segments
 
-    with _progress(f"classifying halves by {files.name}") as told:
-        return cross_fit(labelled, texts, lambda asked: ask_segments(files, settings, asked, told))
+    with _progress(f"classifying halves by {files.name}") as on_progress:
+        return cross_fit(labelled, texts, lambda asked: ask_segments(files, settings, asked, on_progress))
 
 
 def _sizes_table(title: str) -> Table:

@@ -9,7 +9,7 @@ import click
 from rich.text import Text
 
 from moodmill.cli.options import json_option, store_options, subreddit_option, time_options
-from moodmill.cli.output import output_file, output_folder, told
+from moodmill.cli.output import output_file, output_folder, translated_errors
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
 from moodmill.cli.session import opened_store
 from moodmill.cli.signals import stoppable
@@ -78,7 +78,7 @@ def export(
     with opened_store() as store, stoppable(), REMARKS.status("exporting") as shown:
         if to == _STDOUT:
             # sys.stdout may be unbuffered: it then writes less than it is given where its reader goes, in silence.
-            with told(to), open(sys.stdout.fileno(), "wb", closefd=False) as stdout:
+            with translated_errors(to), open(sys.stdout.fileno(), "wb", closefd=False) as stdout:
                 formulas = export_file(store, selection, form, stdout, show, safe_csv=safe_csv)
         elif by_month:
             with output_folder(to) as folder:

@@ -7,7 +7,7 @@ import click
 from rich.text import Text
 
 from moodmill.cli.options import json_option, store_options, subreddit_option, time_options
-from moodmill.cli.output import output_file, told
+from moodmill.cli.output import output_file, translated_errors
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
 from moodmill.cli.session import opened_store
 from moodmill.cli.signals import stoppable
@@ -98,7 +98,7 @@ def _check(out: Path) -> None:
 
     if out.suffix.lower() not in (".html", ".htm"):
         raise SettingError(f"expected a name that ends in .html, got {out}")
-    with told(out):
+    with translated_errors(out):
         if not out.parent.is_dir():
             raise SettingError(f"cannot write {out}: the folder {out.parent} does not exist")
         if out.exists() and not is_page(out):

@@ -97,7 +97,7 @@ def watch(once: bool, as_json: bool) -> None:
     jobs = read_jobs(file) if file.exists() else {}
     with closing(Store(read_settings(StoreSettings).database_url)) as store:
         broker = None if url is None else Broker(url)
-        collector = StatusCollector(store, jobs, broker=broker, with_runs=True, patience_s=live.PATIENCE_S)
+        collector = StatusCollector(store, jobs, broker=broker, with_runs=True, timeout_s=live.TIMEOUT_S)
         if not (once or as_json) and OUTPUT.is_terminal:
             live.watch(lambda: live.view(store.shown, collector.look()))
             return

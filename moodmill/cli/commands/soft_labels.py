@@ -73,10 +73,10 @@ def soft_labels(
         if emoji:
             texts |= symbols()
 
-        def told(step: int, steps: int) -> None:
+        def on_progress(step: int, steps: int) -> None:
             watcher(Progress(stage="asking the models", step=step, steps=steps))
 
-        soft = ask(models, texts, read_settings(WorkerSettings), told)
+        soft = ask(models, texts, read_settings(WorkerSettings), on_progress)
         with output_file(to) as file:
             write_soft_labels(soft, file)
     OUTPUT.print(f"{to}: {len(soft):,} texts", soft_wrap=True)

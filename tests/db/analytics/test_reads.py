@@ -4,7 +4,7 @@ from functools import partial
 
 from moodmill.db.analytics.reads import run_ids, status
 from moodmill.db.database.store import Store
-from moodmill.db.ledger.letters import dead_letters
+from moodmill.db.ledger.dead_letters import dead_letters
 from tests.db.builders import Made, at_once, classified, comments, letter
 
 

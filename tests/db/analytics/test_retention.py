@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select
 
 from moodmill.db.analytics import retention
 from moodmill.db.analytics.retention import first_kept, prune
-from moodmill.db.analytics.rollups import mark_all, refresh, stale
+from moodmill.db.analytics.rollups import invalidate_all, refresh, stale
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import comment_emotion, rollup_day, rollup_subreddit_month
@@ -76,7 +76,7 @@ def test_what_comes_late_for_a_day_that_was_let_go_is_stored_changes_no_roll_up_
     filled: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     prune(filled, date(2024, 3, 1))
-    mark_all(filled)
+    invalidate_all(filled)
     refresh(filled)
     assert not caplog.messages
     stored(filled, classified(dated(first=10)))
@@ -122,7 +122,7 @@ def test_another_model_and_other_days_of_that_time_are_counted_until_they_are_le
     refresh(filled)
     assert counted(filled) == 15
     assert prune(filled, date(2024, 3, 1)) == 4
-    mark_all(filled)
+    invalidate_all(filled)
     refresh(filled)
     assert counted(filled) == 15
     assert sum(row["comments"] for row in rows(filled, rollup_subreddit_month)) == 15
@@ -133,7 +133,7 @@ def test_months_of_closed_days_can_be_added_up_anew(filled: Store) -> None:
     prune(filled, date(2024, 3, 1))
     with filled.writing() as connection:
         connection.execute(delete(rollup_subreddit_month))
-    mark_all(filled)
+    invalidate_all(filled)
     refresh(filled)
     assert sum(row["comments"] for row in rows(filled, rollup_subreddit_month)) == 6
 
@@ -141,7 +141,7 @@ def test_months_of_closed_days_can_be_added_up_anew(filled: Store) -> None:
 def test_an_earlier_month_does_not_open_what_is_closed(filled: Store) -> None:
     prune(filled, date(2024, 3, 1))
     prune(filled, date(2024, 1, 1))
-    mark_all(filled)
+    invalidate_all(filled)
     refresh(filled)
     assert counted(filled) == 6
 

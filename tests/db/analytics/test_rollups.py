@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from sqlalchemy import Table, delete, select, text
 
-from moodmill.db.analytics.rollups import mark_all, refresh, stale
+from moodmill.db.analytics.rollups import invalidate_all, refresh, stale
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import (
@@ -175,7 +175,7 @@ def test_rows_that_came_and_went_without_a_mark_are_added_up_when_all_is(labelle
     with labelled.writing() as connection:
         connection.execute(delete(comment_emotion))
     add_rows(labelled, classified(scattered(20, seed=1)))
-    mark_all(labelled)
+    invalidate_all(labelled)
     refresh(labelled)
     assert_exact(labelled)
 

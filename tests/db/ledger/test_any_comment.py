@@ -12,8 +12,8 @@ from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
+from moodmill.db.ledger.dead_letters import dead_letters
 from moodmill.db.ledger.entries import DeadLetter
-from moodmill.db.ledger.letters import dead_letters
 from tests.db.builders import Made, classified, probabilities, rows
 from tests.texts import CLEAN, several
 

@@ -8,9 +8,9 @@ from moodmill.db.analytics.backlog import backlog, runs_under_way
 from moodmill.db.analytics.reads import status
 from moodmill.db.database.schema import job_run, run
 from moodmill.db.database.store import Store
+from moodmill.db.ledger.dead_letters import dead_letters
 from moodmill.db.ledger.entries import Owner
 from moodmill.db.ledger.jobs import JobLedger
-from moodmill.db.ledger.letters import dead_letters
 from moodmill.db.ledger.runs import LEASE
 from tests.db.builders import NOON, Made, at_once, classified, comments, letter, stored
 

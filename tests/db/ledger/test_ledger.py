@@ -10,9 +10,9 @@ from moodmill.db.analytics.reads import status
 from moodmill.db.core.errors import RunError
 from moodmill.db.database.schema import chunk, skipped
 from moodmill.db.database.store import Store
+from moodmill.db.ledger.dead_letters import dead_letters
 from moodmill.db.ledger.entries import Chunk, Cut, Note, Waiting
 from moodmill.db.ledger.ledger import MAX_NAMES, Ledger, count_done
-from moodmill.db.ledger.letters import dead_letters
 from moodmill.db.ledger.written import EXAMPLE_LIMIT
 from tests.db.builders import Made, at_once, classified, comments, letter, one_line, rows, source_file
 

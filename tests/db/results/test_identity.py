@@ -28,8 +28,8 @@ from moodmill.db.database.schema import (
     rollup_subreddit_month,
 )
 from moodmill.db.database.store import Store
+from moodmill.db.ledger.dead_letters import dead_letters
 from moodmill.db.ledger.entries import Note
-from moodmill.db.ledger.letters import dead_letters
 from moodmill.db.results import identity
 from moodmill.db.results.models import register_model
 from moodmill.db.results.writer import write_rows

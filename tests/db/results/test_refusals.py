@@ -13,7 +13,7 @@ from moodmill.db.analytics.reads import status
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.payload import is_cut
 from moodmill.db.database.store import Store
-from moodmill.db.ledger.letters import dead_letters
+from moodmill.db.ledger.dead_letters import dead_letters
 from tests.db.builders import Made, classified, comments, matrix, one_line, probabilities, rows
 
 #: Too large for an index of PostgreSQL's, and nothing in it to compress.

@@ -13,7 +13,7 @@ from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import RunError, StoreError
 from moodmill.db.database.schema import chunk
 from moodmill.db.database.store import Store
-from moodmill.db.ledger.letters import dead_letters
+from moodmill.db.ledger.dead_letters import dead_letters
 from moodmill.db.results.writer import store_chunk, write_rows
 from tests.db.builders import (
     Made,

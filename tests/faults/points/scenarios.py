@@ -18,9 +18,9 @@ from moodmill.db.analytics.reads import status
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import comment_emotion, run, source
+from moodmill.db.ledger.dead_letters import dead_letters
 from moodmill.db.ledger.entries import Chunk, Cut, DeadLetter
 from moodmill.db.ledger.ledger import Ledger
-from moodmill.db.ledger.letters import dead_letters
 from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
 from tests.faults.points.setup import Setup

@@ -16,7 +16,7 @@ from tests.faults.servers import Broker, Postgres
 from tests.support import clean_environment
 
 #: Seconds for a process to end, whatever struck it: a hang, and a chunk that has to be noticed as lost.
-PATIENCE_S: Final = 60.0
+TIMEOUT_S: Final = 60.0
 
 
 class Setup:
@@ -59,7 +59,7 @@ class Setup:
         """End the worker, where there is one."""
         if self.worker is not None:
             self.worker.end(signal.SIGTERM)
-            self.worker.wait(PATIENCE_S)
+            self.worker.wait(TIMEOUT_S)
             self.worker = None
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.faults.points.scenarios import Scenario
-from tests.faults.points.setup import PATIENCE_S, Setup
+from tests.faults.points.setup import TIMEOUT_S, Setup
 from tests.faults.points.struck import ACTIONS, Action, Plan
 from tests.faults.points.warm import Started
 
@@ -146,7 +146,7 @@ class Sweep:
 
     def _await(self, process: Started) -> None:
         """Wait until a process has ended, with a worker beside it; where one dies, another takes its place."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while process.poll() is None:
             self._setup.keep_worker()
             if time.monotonic() > deadline:

@@ -28,7 +28,7 @@ OF_COMMANDS: Final = (
     "rich.progress", "rich.table", "sqlalchemy", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite",
     "sqlalchemy.orm", "sqlite3",
     "moodmill.cli.app.dead", "moodmill.cli.app.export", "moodmill.cli.app.label", "moodmill.cli.app.schedule",
-    "moodmill.db.analytics.export", "moodmill.db.ledger.jobs", "moodmill.db.ledger.letters",
+    "moodmill.db.analytics.export", "moodmill.db.ledger.jobs", "moodmill.db.ledger.dead_letters",
     "moodmill.producers.runs.labelling", "moodmill.producers.schedule.incremental",
     "moodmill.producers.schedule.job_runner", "moodmill.worker.queue.health",
 )  # fmt: skip

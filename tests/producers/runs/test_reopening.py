@@ -11,9 +11,9 @@ from sqlalchemy import text
 from moodmill.db.core.errors import SourceError
 from moodmill.db.core.filters import Filters
 from moodmill.db.database.store import Store
+from moodmill.db.ledger.dead_letters import dead_letters
 from moodmill.db.ledger.entries import Chunk, Cut, DeadLetter
 from moodmill.db.ledger.ledger import Ledger
-from moodmill.db.ledger.letters import dead_letters
 from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.reading import read_again

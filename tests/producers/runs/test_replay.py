@@ -12,9 +12,9 @@ from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.filters import Filters
 from moodmill.db.database.store import Store
+from moodmill.db.ledger.dead_letters import dead_letters, unclassified
 from moodmill.db.ledger.entries import Chunk, Cut, DeadLetter
 from moodmill.db.ledger.ledger import Ledger
-from moodmill.db.ledger.letters import dead_letters, unclassified
 from moodmill.db.results.writer import store_chunk
 from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions

@@ -24,9 +24,9 @@ NIGHTLY = Job(cron="15 3 * * *", files=["dumps"])
 class Scraped:
     """What Prometheus would see, sample by sample."""
 
-    def __init__(self, store: Store, redis_url: str, patience_s: float = 5.0, **jobs: Job) -> None:
+    def __init__(self, store: Store, redis_url: str, timeout_s: float = 5.0, **jobs: Job) -> None:
         self._registry = CollectorRegistry()
-        collector = StatusCollector(store, jobs, broker=Broker(redis_url), with_runs=False, patience_s=patience_s)
+        collector = StatusCollector(store, jobs, broker=Broker(redis_url), with_runs=False, timeout_s=timeout_s)
         self._registry.register(OverviewCollector(collector))
 
     def value(self, name: str, **labels: str) -> float | None:
@@ -53,10 +53,10 @@ def test_a_store_that_is_away_is_no_error_and_seen_again_when_it_is_back(
 
 
 def test_a_broker_that_refuses_or_keeps_silent_costs_seconds_and_not_the_scrape(sqlite_store: Store) -> None:
-    seen = Scraped(sqlite_store, f"redis://127.0.0.1:{free_port()}/0", patience_s=0.5)
+    seen = Scraped(sqlite_store, f"redis://127.0.0.1:{free_port()}/0", timeout_s=0.5)
     assert seen.up() == (1, 0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        seen = Scraped(sqlite_store, f"redis://127.0.0.1:{silent.getsockname()[1]}/0", patience_s=0.5)
+        seen = Scraped(sqlite_store, f"redis://127.0.0.1:{silent.getsockname()[1]}/0", timeout_s=0.5)
         begun = time.monotonic()
         assert seen.up() == (1, 0)
         assert time.monotonic() - begun < 5

@@ -29,7 +29,7 @@ def test_a_row_holds_its_texts_one_after_the_other() -> None:
     assert row.offsets.tolist() == [0, 3, 5, 7, 8]
     assert row.offsets.dtype is torch.int32
     assert row.longest == 3
-    assert row.alike == [(0, 1, 3), (3, 2, 2), (7, 1, 1)]
+    assert row.length_buckets == [(0, 1, 3), (3, 2, 2), (7, 1, 1)]
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.name)

@@ -30,7 +30,7 @@ def test_a_model_made_of_each_family_is_classified_by_as_plain_transformers_does
     encoder = make_of(family, tmp_path / "encoder", labels=[f"star {number}" for number in range(5)])
 
     # when
-    others: dict[str, Any] = {"layer_decay": 0.5, "hidden_tokens": 0.1, "joined": 4, "emoji": True}
+    others: dict[str, Any] = {"layer_decay": 0.5, "token_masking": 0.1, "joined": 4, "emoji": True}
     recipe = Recipe(encoder=str(encoder), data=str(data), limit=32, epochs=1, **others)
     out = tmp_path / "model"
     fine_tune(recipe, out, settings_for(out), lambda _: None)

@@ -54,7 +54,7 @@ def train(recipe: Recipe, out: Path) -> Path:
 @pytest.fixture(scope="session")
 def brief(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Path]:
     """A recipe that teaches little, and what comes of it."""
-    short = replace(recipe, epochs=1, limit=200, hidden_tokens=0.1)
+    short = replace(recipe, epochs=1, limit=200, token_masking=0.1)
     return short, train(short, tmp_path_factory.mktemp("brief") / "model")
 
 
@@ -167,7 +167,7 @@ def checkpoints(out: Path) -> Sequence[Path]:
 
 
 def test_a_killed_training_goes_on_and_ends_as_if_nothing_had_happened(recipe: Recipe, tmp_path: Path) -> None:
-    varied = replace(recipe, limit=300, hidden_tokens=0.1, joined=4)
+    varied = replace(recipe, limit=300, token_masking=0.1, joined=4)
     undisturbed = train(varied, tmp_path / "undisturbed")
 
     # when it is killed in the middle of the third epoch, and its newest checkpoint was only half written
@@ -262,4 +262,4 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path, content: str, said: str) -
 
 @pytest.mark.parametrize("path", [*ROOT.glob("worker/training/recipes/*.json"), BUNDLED / "recipe.json"], ids=str)
 def test_every_recipe_that_make_trains_by_is_one(path: Path) -> None:
-    assert read_recipe(path).hidden_tokens > 0
+    assert read_recipe(path).token_masking > 0

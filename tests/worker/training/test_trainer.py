@@ -93,18 +93,18 @@ def test_norms_and_biases_do_not_decay(tiny_model: Path, data: Path, tmp_path: P
 
 
 def test_hidden_tokens_are_never_special_ones(tiny_model: Path, data: Path, tmp_path: Path) -> None:
-    recipe = Recipe(encoder=str(tiny_model), hidden_tokens=1.0)
+    recipe = Recipe(encoder=str(tiny_model), token_masking=1.0)
     encoder = load_encoder(recipe)
     trainer = trainer_for(encoder, recipe, data, tmp_path)
     ids = torch.tensor([[2, 10, 11, 3, 0, 0]])  # [CLS] two words [SEP] padding
     mask = encoder.tokenizer.mask_token_id
-    assert trainer._hidden(ids).tolist() == [[2, mask, mask, 3, 0, 0]]
+    assert trainer._mask_tokens(ids).tolist() == [[2, mask, mask, 3, 0, 0]]
 
 
 def test_no_token_is_hidden_outside_training(tiny_model: Path, data: Path, tmp_path: Path) -> None:
-    encoders = [load_encoder(Recipe(encoder=str(tiny_model), hidden_tokens=share)) for share in (0.0, 1.0)]
+    encoders = [load_encoder(Recipe(encoder=str(tiny_model), token_masking=share)) for share in (0.0, 1.0)]
     losses = [
-        trainer_for(one, Recipe(encoder=str(tiny_model), hidden_tokens=share), data, tmp_path).evaluate()["eval_loss"]
+        trainer_for(one, Recipe(encoder=str(tiny_model), token_masking=share), data, tmp_path).evaluate()["eval_loss"]
         for one, share in zip(encoders, (0.0, 1.0), strict=True)
     ]
     assert losses[0] == losses[1]

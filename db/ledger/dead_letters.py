@@ -20,7 +20,7 @@ _PAGE: Final = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListedLetter:
+class ListedDeadLetter:
     """A dead letter without its payload."""
 
     id: int
@@ -34,7 +34,7 @@ class ListedLetter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letter(ListedLetter):
+class StoredDeadLetter(ListedDeadLetter):
     """A dead letter, whole."""
 
     payload: str
@@ -46,7 +46,7 @@ def unclassified(comment: Comment, error: str) -> DeadLetter:
     return DeadLetter(position=comment.position, stage="classify", error=error, payload=payload)
 
 
-def _burial(statement: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
+def _upsert(statement: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
     return statement.on_conflict_do_update(
         index_elements=["run_id", "source_number", "position"],
         set_={
@@ -59,8 +59,8 @@ def _burial(statement: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | pos
 
 
 #: By dialect: writes a letter, or its error anew.
-_BURIALS: Final = {
-    dialect: _burial(module.insert(dead_letter)) for dialect, module in (("sqlite", sqlite), ("postgresql", postgresql))
+_UPSERTS: Final = {
+    dialect: _upsert(module.insert(dead_letter)) for dialect, module in (("sqlite", sqlite), ("postgresql", postgresql))
 }
 
 
@@ -70,7 +70,7 @@ def record_dead_letters(connection: Connection, run_id: str, source_number: int,
         return
     now = datetime.now(UTC)
     rows = [{"run_id": run_id, "source_number": source_number, "created_at": now, **one.__dict__} for one in dead]
-    connection.execute(_BURIALS[connection.dialect.name], rows)
+    connection.execute(_UPSERTS[connection.dialect.name], rows)
 
 
 def set_errors(store: Store, errors: Mapping[int, str]) -> None:
@@ -82,18 +82,18 @@ def set_errors(store: Store, errors: Mapping[int, str]) -> None:
             connection.execute(changed.values(error=bindparam("reason")), rows)
 
 
-def list_dead_letters(store: Store, run_id: str | None = None, ids: Sequence[int] = ()) -> Iterator[ListedLetter]:
+def list_dead_letters(store: Store, run_id: str | None = None, ids: Sequence[int] = ()) -> Iterator[ListedDeadLetter]:
     """Yield dead letters by id without their payloads, in flat memory: all, those of a run, or of these ids."""
     columns = [column for column in dead_letter.c if column.name != "payload"]
     with store.reading() as connection:
         rows = connection.execution_options(yield_per=_PAGE).execute(_letters(columns, run_id, ids))
         for row in rows:
-            yield ListedLetter(**_fields(row))
+            yield ListedDeadLetter(**_fields(row))
 
 
 def dead_letters(
     store: Store, run_id: str | None = None, ids: Sequence[int] = (), replay_chunk: int | None = None
-) -> list[Letter]:
+) -> list[StoredDeadLetter]:
     """Return dead letters by id: all, or those of a run, of these ids, in the hands of this chunk.
 
     Each payload may have 64 KiB: so ask for a few.
@@ -102,7 +102,7 @@ def dead_letters(
     if replay_chunk is not None:
         query = query.where(dead_letter.c.replay_chunk == replay_chunk)
     with store.reading() as connection:
-        return [Letter(**_fields(row), payload=row.payload) for row in connection.execute(query)]
+        return [StoredDeadLetter(**_fields(row), payload=row.payload) for row in connection.execute(query)]
 
 
 def _letters(columns: Sequence[Column[Any]], run_id: str | None, ids: Sequence[int]) -> Select[Any]:
