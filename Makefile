@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults sweep storm scale check docs format model teachers flagship secrets clean
+.PHONY: help setup demo test unit faults sweep storm scale check docs format model teachers flagship secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: $(READY) ## Lint, check types, and run the whole test suite against real s
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 4 --dist loadgroup -m 'not long'
+
+unit: $(READY) ## Run the tests that need neither a server, a process of moodmill nor a model (a minute)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 -m 'unit and not long'
 
 # Processes that faults strike at each of their operations wait most of the time: four at once fill two cores.
 faults: $(READY) ## Put each fault into a run, and one at every operation of each process; print what came of it (two hours)

@@ -21,6 +21,11 @@ os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="moodmill-runti
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reddit"
 
 
+#: Folders whose tests start processes of moodmill, or load models and train.
+PROCESSES = tuple(Path(__file__).parent / name for name in ("end_to_end", "faults", "deploy", "bench", "api"))
+MODELS = tuple(Path(__file__).parent / "worker" / name for name in ("inference", "training", "runtime"))
+#: Fixtures that stand on a server.
+SERVERS = frozenset({"redis_url", "own_redis_url", "postgres_server", "postgres_url", "postgres_store", "fleet"})
 #: Folders whose tests are short.
 SHORT = tuple(Path(__file__).parent / name for name in ("db", "producers"))
 
@@ -29,8 +34,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Short ones last, or a long one may be left over when those beside it have nothing to do any more.
     items.sort(key=lambda item: any(item.path.is_relative_to(folder) for folder in SHORT))
     for item in items:
+        item.add_marker(_kind_of(item))
         if item.get_closest_marker("real_data") and not REAL_DATA.is_dir():
             item.add_marker(pytest.mark.skip(reason="the real Reddit data does not lie beside this checkout"))
+
+
+def _kind_of(item: pytest.Item) -> str:
+    """Return the marker of a test: what it needs besides itself."""
+    if any(item.path.is_relative_to(folder) for folder in PROCESSES):
+        return "process"
+    names = set(getattr(item, "fixturenames", ()))
+    if names & SERVERS or "[postgresql" in item.name or "-postgresql" in item.name:
+        return "server"
+    is_of_model = any(item.path.is_relative_to(folder) for folder in MODELS) or "tiny_model" in names
+    return "model" if is_of_model else "unit"
 
 
 @pytest.fixture(scope="session")

@@ -33,12 +33,23 @@ def stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Co
     return decorate
 
 
-store_options = stacked(
-    setting("DATABASE_URL", "--database-url", "The store: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."),
+def store_url(value: str) -> str:
+    """Return the URL of a store that is named by its URL, or as a file."""
+    return value if "://" in value else f"sqlite:///{value}"
+
+
+def _override_store(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    _overriding("DATABASE_URL")(context, parameter, None if value is None else store_url(value))
+
+
+store_options = click.option(
+    "--store",
+    callback=_override_store,
+    expose_value=False,
+    metavar="FILE|URL",
+    help="An SQLite file, or postgresql://USER:PASSWORD@HOST/NAME.  [overrides DATABASE_URL]",
 )
-broker_options = stacked(
-    setting("REDIS_URL", "--redis-url", "The broker: redis://HOST:PORT/DB, or `embedded`."),
-)
+broker_options = setting("REDIS_URL", "--broker", "A server, redis://HOST:PORT/DB, or `embedded`.")
 #: For a command whose argument is a model.
 model_setting = _overriding("HF_MODEL_REPO")
 revision_options = stacked(

@@ -183,3 +183,12 @@ def test_settings_show_what_is_in_force_and_from_where_and_no_password(tmp_path:
     assert found["REDIS_URL"] == ("redis://:***@host:1/0", "environment")
     assert found["MOODMILL_LOG"] == ("text", "default")
     assert "secret" not in moodmill_here("settings", cwd=tmp_path, settings=given).stdout
+
+
+@pytest.mark.parametrize("named", ["other.db", "sqlite:///other.db"])
+def test_a_store_is_named_by_its_file_or_its_url(tmp_path: Path, named: str) -> None:
+    assert f"no store at {tmp_path / 'other.db'}" in run(tmp_path, "list", "--store", named).stderr
+    store = Store(f"sqlite:///{tmp_path}/other.db")
+    store.prepare()
+    store.close()
+    assert json.loads(run(tmp_path, "list", "--store", named, "--json").stdout) == []

@@ -3,13 +3,13 @@
 import sys
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 from rich.text import Text
 
+from moodmill.cli.options import store_url
 from moodmill.cli.printing import OUTPUT, REMARKS, print_status
 from moodmill.cli.signals import interruptible
 from moodmill.db.core.text import shortened
@@ -20,18 +20,11 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Label a bundled sample.")
-@click.option(
-    "--store",
-    "file",
-    default="moodmill-demo.db",
-    show_default=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="SQLite file to label into.",
-)
-def demo(file: Path) -> None:
+@click.option("--store", "named", default="moodmill-demo.db", metavar="FILE|URL", help="Where the rows go.")
+def demo(named: str) -> None:
     """Label a bundled sample of comments with the bundled model, and show the emotions found.
 
-    Uses an embedded broker and an SQLite file, whatever the settings name.
+    Uses an embedded broker and a store of its own, whatever the settings name.
     """
     from moodmill.db.database.store import Store
     from moodmill.producers.runs import labelling
@@ -43,7 +36,7 @@ def demo(file: Path) -> None:
     runs: list[str] = []
     runtime = Runtime.from_settings()
     runtime = replace(runtime, worker=runtime.worker.model_copy(update={"redis_url": None}))
-    with closing(Store(f"sqlite:///{file}")) as store:
+    with closing(Store(store_url(named))) as store:
         store.prepare()
         with interruptible(runs), shown_progress(REMARKS, own_worker=True) as show:
             options = RunOptions(keep_text=True, model_repo=BUNDLED_MODEL)
@@ -56,7 +49,7 @@ def demo(file: Path) -> None:
         "What next:",
         "  moodmill label YOUR_DUMP.zst      label a dump of your own, into moodmill.db",
         "  moodmill classify 'What a day!'   see all 27 probabilities of a text",
-        f"  sqlite3 {file} 'select * from comment_top_emotion limit 10'",  # noqa: S608 - shown, not run
+        f"  sqlite3 {named} 'select * from comment_top_emotion limit 10'",  # noqa: S608 - shown, not run
     ):
         OUTPUT.print(line, soft_wrap=True)
     if not status.succeeded:
