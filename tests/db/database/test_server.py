@@ -53,7 +53,7 @@ def narrow_url(request: pytest.FixtureRequest, postgres_server: str) -> Iterator
 def doctor_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     """`moodmill doctor` looks at the store alone: the model would take seconds."""
     for part in ("_broker", "_device", "_model"):
-        monkeypatch.setattr(f"moodmill.cli.app.doctor.{part}", lambda: "left out")
+        monkeypatch.setattr(f"moodmill.cli.commands.doctor.{part}", lambda: "left out")
 
 
 def check(store: Store) -> None:
