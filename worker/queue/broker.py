@@ -19,7 +19,7 @@ from moodmill.worker.queue.celery_app import CONNECTION, app
 from moodmill.worker.queue.envelope import QUEUE, TASK, read_name
 from moodmill.worker.queue.health import LIFE_S, Part
 from moodmill.worker.queue.message import ChunkMessage
-from moodmill.worker.queue.transport import QUARANTINE, register_transport
+from moodmill.worker.queue.transport import QUARANTINE, SafePool
 from moodmill.worker.telemetry.tracing import carried
 
 #: Messages read from the broker at once; each holds some 100 KB.
@@ -74,10 +74,9 @@ class Broker:
 
     def __init__(self, redis_url: str) -> None:
         """Raises ValueError for a URL that names no server."""
-        register_transport()
         self._address: Final = read_address(redis_url)
         # Celery's own pool stays with the broker that it meets first.
-        connections = self.connection().Pool(SENDERS)  # type: ignore[no-untyped-call]
+        connections = SafePool(self.connection(), SENDERS)  # type: ignore[no-untyped-call]
         self._producers: Final = ProducerPool(connections, limit=SENDERS)  # type: ignore[no-untyped-call]
 
     @property

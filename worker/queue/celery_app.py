@@ -18,7 +18,7 @@ from moodmill.db.core.settings import read_settings
 from moodmill.worker.core.address import KEY_PREFIX, LOCAL_REDIS, read_address
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.queue.envelope import QUEUE
-from moodmill.worker.queue.transport import register_transport
+from moodmill.worker.queue.transport import SafeAMQP
 from moodmill.worker.telemetry.logs import teach_celery
 
 #: Seconds after which a chunk that a killed worker took is handed to another. Far above the time a chunk takes, or it
@@ -45,7 +45,7 @@ class InstalledLoader(AppLoader):  # type: ignore[misc]
         return self.import_module(module, package=package)
 
 
-app: Final = Celery("moodmill", include=["moodmill.worker.runtime.task"], loader=InstalledLoader)
+app: Final = Celery("moodmill", include=["moodmill.worker.runtime.task"], loader=InstalledLoader, amqp=SafeAMQP)
 app.conf.update(
     task_default_queue=QUEUE,
     task_queues=[Queue(QUEUE)],  # type: ignore[no-untyped-call]
@@ -75,7 +75,6 @@ def configured_app() -> Celery:
     """Return the application as the settings have it: of a process that is Celery's own. Raises SettingError."""
     settings = read_settings(WorkerSettings)
     address = read_address(settings.redis_url or LOCAL_REDIS)
-    register_transport()
     teach_celery(settings.moodmill_log)
     app.conf.update(
         broker_url=address.url,

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+from celery.app.amqp import AMQP
+from kombu.connection import Connection, ConnectionPool, PooledConnection
+from kombu.transport import redis, virtual
 from redis.exceptions import RedisError
 
 from moodmill.worker.queue.connections import (
@@ -141,8 +143,32 @@ def _clock_of(client: Any) -> float:
     return float(seconds + microseconds / 1e6)
 
 
-def register_transport() -> None:
-    """Let whatever connects to Redis in this process do so by this transport."""
-    for scheme in ("redis", "rediss"):
-        TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
-    TRANSPORT_ALIASES["sentinel"] = f"{__name__}:SentinelTransport"
+class SafeConnection(Connection):
+    """A connection to Redis by this transport. Whatever else in the process uses kombu keeps kombu's own."""
+
+    def get_transport_cls(self) -> Any:
+        """Return the class of the transport, also after a failover from one sentinel to another."""
+        kind = self.transport_cls
+        return _TRANSPORTS.get(kind) if kind in _TRANSPORTS else super().get_transport_cls()  # type: ignore[no-untyped-call]
+
+
+class PooledSafeConnection(SafeConnection, PooledConnection):
+    """One of a pool, which replaces it where it breaks."""
+
+
+class SafePool(ConnectionPool):
+    """A pool of such connections."""
+
+    def new(self) -> PooledSafeConnection:
+        """Return a connection that is not open yet."""
+        return PooledSafeConnection(self, **dict(self.connection._info(resolve=False)))  # type: ignore[no-untyped-call]
+
+
+#: By the scheme of a URL, as kombu keeps it.
+_TRANSPORTS: Final = {"redis": Transport, "rediss": Transport, "sentinel": SentinelTransport}
+
+
+class SafeAMQP(AMQP):  # type: ignore[misc]
+    """Celery's messages, over such connections."""
+
+    Connection = SafeConnection

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 import redis
+from kombu.connection import Connection
+from kombu.transport import redis as redis_transport
 from prometheus_client import REGISTRY
 
 from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.celery_app import VISIBILITY_TIMEOUT_S, app
 from moodmill.worker.queue.envelope import QUEUE
 from moodmill.worker.queue.message import ChunkMessage, read_message
-from moodmill.worker.queue.transport import QUARANTINED_KEPT
+from moodmill.worker.queue.transport import QUARANTINED_KEPT, Transport
 from tests.clocks import clock_of, set_clock
 from tests.support import clean_environment
 from tests.worker.builders import chunk_of
@@ -138,3 +140,12 @@ def test_clocks_that_differ_give_nothing_back_that_was_just_taken(
     broker.zincrby("moodmill:unacked_index", -VISIBILITY_TIMEOUT_S, tag)
     run("look", -2 * VISIBILITY_TIMEOUT_S)
     assert (broker.llen("moodmill:chunks"), broker.hlen("moodmill:unacked")) == (1, 0)
+
+
+def test_whatever_else_in_the_process_uses_kombu_keeps_its_own(redis_url: str, queue: Broker) -> None:
+    before = type(Connection(redis_url).transport)  # type: ignore[no-untyped-call]
+    queue.send(chunk_of(["thanks"]))
+    with queue.connection() as connection, queue._producers.acquire(block=True) as producer:  # type: ignore[no-untyped-call]
+        assert type(connection.transport) is type(connection.clone().transport) is Transport
+        assert type(producer.channel) is Transport.Channel
+    assert type(Connection(redis_url).transport) is before is redis_transport.Transport  # type: ignore[no-untyped-call]
