@@ -1,11 +1,12 @@
 """All commands, and how one is run: what goes wrong is one line; a traceback is shown only under --debug."""
 
 import io
+import logging
 import os
 import sys
 import traceback
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,6 +15,9 @@ from moodmill.cli.given import misspelt
 from moodmill.cli.visible import visible
 from moodmill.cli.voice import voiced
 from moodmill.db.core.errors import SettingError
+
+if TYPE_CHECKING:
+    from moodmill.worker.telemetry.logs import Style
 
 _HERE: Final = "moodmill.cli.commands"
 #: Of each section of the help: its commands, each with its module and what it does.
@@ -99,8 +103,8 @@ def run(arguments: list[str]) -> int:
             stream.reconfigure(errors="replace")  # a terminal that knows ASCII only is no reason to fail
     try:
         with voiced(quiet=bool(flags & {"-q", "--quiet"}), verbose=bool(flags & {"-v", "--verbose"})):
-            for line in misspelt():
-                click.echo(f"warning: {line}", err=True)
+            if not flags & {"-q", "--quiet"}:
+                _warn(misspelt())
             status = _status(arguments)
         if sys.stdout is not None:  # as where a service manager closes it
             sys.stdout.flush()
@@ -139,17 +143,31 @@ def _status(arguments: list[str]) -> int:
     return found if isinstance(found, int) else 0
 
 
+def _warn(lines: list[str]) -> None:
+    """Say what is to be known before a command begins: as JSON where a service's log is JSON."""
+    if lines:
+        from moodmill.worker.telemetry.logs import is_json, json_line
+
+        as_json = is_json(_log_style(), sys.stderr)
+        for line in lines:
+            click.echo(json_line(line, logging.WARNING) if as_json else f"warning: {line}", err=True)
+
+
 def _tell(message: str) -> None:
     """Say why the command ends: as JSON where a service's log is JSON."""
-    from moodmill.db.core.settings import read_settings
-    from moodmill.worker.core.settings import WorkerSettings
     from moodmill.worker.telemetry.logs import last_word
 
+    last_word(message, _log_style())
+
+
+def _log_style() -> "Style":
+    from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.settings import WorkerSettings
+
     try:
-        style = read_settings(WorkerSettings).moodmill_log
-    except SettingError:  # which may be what ends it
-        style = "text"
-    last_word(message, style)
+        return read_settings(WorkerSettings).moodmill_log
+    except SettingError:  # which may be what ends the command
+        return "text"
 
 
 def _forget_output() -> bool:

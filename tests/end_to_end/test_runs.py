@@ -173,6 +173,13 @@ def test_a_setting_that_is_none_is_a_warning_with_the_one_that_is_meant(tmp_path
     assert done.stderr == "warning: DATABSE_URL is no setting, and does nothing: DATABASE_URL is meant, perhaps\n"
 
 
+def test_a_warning_of_a_setting_is_json_in_a_service_and_left_out_where_it_is_to_be_quiet(tmp_path: Path) -> None:
+    given = {"MOODMILL_THREAD": "1", "MOODMILL_LOG": "json"}
+    said = json.loads(moodmill_here("settings", "--json", cwd=tmp_path, settings=given).stderr)
+    assert (said["level"], said["message"][:15]) == ("WARNING", "MOODMILL_THREAD")
+    assert moodmill_here("settings", "--json", "-q", cwd=tmp_path, settings=given).stderr == ""
+
+
 def test_settings_show_what_is_in_force_and_from_where_and_no_password(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("MOODMILL_THREADS=3\nMOODMILL_DEVICE=cpu\n")
     given = {"MOODMILL_DEVICE": "cuda", "REDIS_URL": "redis://:secret@host:1/0"}
