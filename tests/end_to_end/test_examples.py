@@ -44,7 +44,7 @@ def test_the_notebook_labels_reads_and_plots(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_cell_leaves_no_process_and_a_run_that_can_be_resumed(tmp_path: Path, tiny_model: Path) -> None:
-    dump = write_dump(tmp_path / "RC_x", ["a text"] * 1_000)
+    dump = write_dump(tmp_path / "RC_x", ["a text"] * 100)
     label = f"moodmill.label({str(dump)!r}, store='sqlite:///m.db', model={str(tiny_model)!r}, chunk_comments=1)"
     resume = "moodmill.Store('sqlite:///m.db').runs()[0].resume(progress=False).succeeded"
     cells = [_cell(source) for source in ("import moodmill", label, resume)]
@@ -66,7 +66,8 @@ def test_an_interrupted_cell_leaves_no_process_and_a_run_that_can_be_resumed(tmp
     stopper.start()
     client.execute()
     stopper.join()
-    interrupted, resumed = cells[1].outputs[-1], cells[2].outputs[-1]
-    assert interrupted["ename"] == "KeyboardInterrupt"
-    assert resumed["data"]["text/plain"] == "True"
+    # what the worker wrote last may come after the error
+    raised = [output["ename"] for output in cells[1].outputs if output["output_type"] == "error"]
+    assert raised == ["KeyboardInterrupt"], cells[1].outputs
+    assert cells[2].outputs[-1]["data"]["text/plain"] == "True"
     assert workers() == []
