@@ -1,8 +1,11 @@
 """The entries of the ledger, as values: runs with their sources, chunks, what came of records, and dead letters."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
+
+from moodmill.db.core.comment import Comment
 
 Stage = Literal["read", "classify"]
 
@@ -65,14 +68,30 @@ class Note:
     example: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cut:
-    """What reading the records of a chunk found besides its comments."""
+@dataclass(kw_only=True)
+class RecordRange:
+    """The records [first, stop) of a source, sorted out: comments that are to be classified, and what else is there."""
 
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    dead: Sequence[DeadLetter] = ()
+    first: int
+    stop: int
+    records: int = 0
+    comments: list[Comment] = field(default_factory=list)
+    #: Records by the reason that they are passed over for.
+    skipped: Counter[str] = field(default_factory=Counter)
+    dead: list[DeadLetter] = field(default_factory=list)
     #: By kind.
-    notes: Mapping[str, Note] = field(default_factory=dict)
+    notes: dict[str, Note] = field(default_factory=dict)
+
+    def as_chunk(self, number: int, source_number: int) -> Chunk:
+        """Return what the ledger keeps of the range itself."""
+        return Chunk(
+            number=number,
+            source_number=source_number,
+            first=self.first,
+            stop=self.stop,
+            records=self.records,
+            comments=len(self.comments),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from moodmill.db.core.errors import RunError, StoreError
 from moodmill.db.database.schema import chunk, dead_letter, job_label, note, run, skipped, source
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.dead_letters import record_dead_letters
-from moodmill.db.ledger.entries import Chunk, Cut, Note, Owner, Run, SourceFile, Waiting
+from moodmill.db.ledger.entries import Chunk, Note, Owner, RecordRange, Run, SourceFile, Waiting
 from moodmill.db.ledger.written import read_layout, read_written_names, written_example, written_layout, written_names
 
 #: Processes that began a chunk, of which the ledger keeps the names.
@@ -105,23 +105,26 @@ class Ledger:
             passed_over=read_written_names(row.passed_over),
         )
 
-    def add_chunk(self, run_id: str, added: Chunk, cut: Cut, bytes_read: int | None = None) -> None:
-        """Write a chunk with its skips, notes and dead letters; one without comments is done at once.
+    def add_chunk(
+        self, run_id: str, number: int, source_number: int, found: RecordRange, bytes_read: int | None = None
+    ) -> None:
+        """Write a range of records as a chunk, with skips, notes and dead letters; without comments it is done at once.
 
         `bytes_read` says up to where the source is in chunks with this one. Nothing happens where the same chunk is
         there already, after a commit whose answer was lost, or because another process feeds this run too. Raises
         RunError where another chunk has its number.
         """
+        added = found.as_chunk(number, source_number)
         try:
             with self._adding(run_id, added) as connection:
-                _insert_chunk(connection, run_id, added, cut.skipped)
-                _insert_notes(connection, run_id, added.number, cut.notes)
-                record_dead_letters(connection, run_id, added.source_number, cut.dead)
+                _insert_chunk(connection, run_id, added, found.skipped)
+                _insert_notes(connection, run_id, number, found.notes)
+                record_dead_letters(connection, run_id, source_number, found.dead)
                 if bytes_read is not None:
-                    mine = {"run": run_id, "source": added.source_number}
+                    mine = {"run": run_id, "source": source_number}
                     connection.execute(_SET_SOURCE, {**mine, "bytes_read": bytes_read})
         except RunError:
-            if self._chunk(run_id, added.number) != added:
+            if self._chunk(run_id, number) != added:
                 raise
 
     def add_replay(

@@ -16,7 +16,7 @@ from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.filters import ALL
 from moodmill.db.database.store import Store
-from moodmill.db.ledger.entries import Chunk, Cut, SourceFile
+from moodmill.db.ledger.entries import RecordRange, SourceFile
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.results.writer import store_chunk
 from moodmill.producers.runs.chunks import cut_records
@@ -103,8 +103,8 @@ def write(store: Store, comments: Sequence[Comment]) -> Figures:
     chunks = list(_chunks([structs.replace(comment, id=f"b{number}") for number, comment in enumerate(comments)]))
     for number, chunk in enumerate(chunks):
         size, first = len(chunk), number * CHUNK
-        added = Chunk(number=number, source_number=0, first=first, stop=first + size, records=size, comments=size)
-        ledger.add_chunk(run, added, Cut())
+        found = RecordRange(first=first, stop=first + size, records=size, comments=list(chunk))
+        ledger.add_chunk(run, number, 0, found)
     dice = np.random.default_rng(0)
     begun = time.perf_counter()
     for number, chunk in enumerate(chunks):

@@ -1,14 +1,11 @@
 """Cuts a source's records into chunks: a range of records, the comments in it, and what became of the others."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
-from moodmill.db.core.comment import Comment
 from moodmill.db.core.errors import SourceError
 from moodmill.db.core.filters import Filters
-from moodmill.db.ledger.entries import Cut, DeadLetter, Note
+from moodmill.db.ledger.entries import DeadLetter, Note, RecordRange
 from moodmill.producers.runs.filtered_names import FilteredNames
 from moodmill.producers.sources.record import Bad, Parsed, Record
 
@@ -20,52 +17,49 @@ MAX_LETTERS: Final = 1_000
 MAX_CHARACTERS: Final = 2_000_000
 
 
-@dataclass(kw_only=True)
-class RecordRange:
-    """The records [first, stop) of a source, sorted out."""
+class RangeBuilder:
+    """Sorts the records of a source out, one by one, into a range of them."""
 
-    first: int
-    stop: int
-    records: int = 0
-    comments: list[Comment] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    dead: list[DeadLetter] = field(default_factory=list)
-    #: By kind.
-    notes: dict[str, Note] = field(default_factory=dict)
-    characters: int = 0
-    #: Counts the names that are passed over.
-    names: FilteredNames | None = None
+    def __init__(self, first: int, filters: Filters, names: FilteredNames | None = None) -> None:
+        """`first` is the position where the range begins; `names` counts the names that are passed over."""
+        self.found: Final = RecordRange(first=first, stop=first)
+        self._filters: Final = filters
+        self._names: Final = names
+        self._characters = 0
 
-    def take(self, record: Record, filters: Filters) -> None:
+    @property
+    def is_full(self) -> bool:
+        """Whether the range weighs what a chunk may weigh, however many comments are in it."""
+        found = self.found
+        return self._characters >= MAX_CHARACTERS or found.records >= MAX_RECORDS or len(found.dead) >= MAX_LETTERS
+
+    def take(self, record: Record) -> None:
         """Sort out one more record."""
-        self.records += 1
-        self.stop = record.position + 1
+        found = self.found
+        found.records += 1
+        found.stop = record.position + 1
         if isinstance(record, Bad):
             letter = DeadLetter(position=record.position, stage="read", error=record.error, payload=record.payload)
-            self.dead.append(letter)
-            self.characters += len(letter.payload)
+            found.dead.append(letter)
+            self._characters += len(letter.payload)
             return
         if record.notes:
             self._note(record)
-        reason = filters.reason_to_skip(record)
-        if reason is not None:
-            self.skipped[reason] += 1
-            if self.names is not None:
-                self.names.count(reason, record.comment)
-            return
-        self.comments.append(record.comment)
         comment = record.comment
-        self.characters += sum(map(len, (comment.text, comment.id, comment.subreddit or "", comment.author or "")))
+        reason = self._filters.reason_to_skip(record)
+        if reason is not None:
+            found.skipped[reason] += 1
+            if self._names is not None:
+                self._names.count(reason, comment)
+            return
+        found.comments.append(comment)
+        self._characters += sum(map(len, (comment.text, comment.id, comment.subreddit or "", comment.author or "")))
 
     def _note(self, record: Parsed) -> None:
+        notes = self.found.notes
         for kind, example in record.notes:
-            before = self.notes.get(kind, Note(n=0))
-            known = example if before.example is None else before.example
-            self.notes[kind] = Note(n=before.n + 1, example=known)
-
-    @property
-    def cut(self) -> Cut:
-        return Cut(skipped=dict(self.skipped), dead=self.dead, notes=self.notes)
+            before = notes.get(kind, Note(n=0))
+            notes[kind] = Note(n=before.n + 1, example=example if before.example is None else before.example)
 
 
 def cut_records(
@@ -83,21 +77,21 @@ def cut_records(
 
     A SourceError of `records` comes after the range of all that was read before it.
     """
-    current, left = RecordRange(first=start, stop=start, names=names), limit
+    builder, left = RangeBuilder(start, filters, names), limit
     error: SourceError | None = None
     try:
         for record in records:
-            current.take(record, filters)
-            if left is not None and len(current.comments) >= left:
+            builder.take(record)
+            found = builder.found
+            if left is not None and len(found.comments) >= left:
                 break
-            full = len(current.comments) >= comments or current.characters >= MAX_CHARACTERS
-            if full or current.records >= MAX_RECORDS or len(current.dead) >= MAX_LETTERS:
-                yield current
-                left = None if left is None else left - len(current.comments)
-                current = RecordRange(first=current.stop, stop=current.stop, names=names)
+            if len(found.comments) >= comments or builder.is_full:
+                yield found
+                left = None if left is None else left - len(found.comments)
+                builder = RangeBuilder(found.stop, filters, names)
     except SourceError as raised:
         error = raised
-    if current.records:
-        yield current
+    if builder.found.records:
+        yield builder.found
     if error is not None:
         raise error

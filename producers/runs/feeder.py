@@ -6,9 +6,9 @@ from typing import Final
 
 from moodmill.db.core.errors import SourceError
 from moodmill.db.core.note_kinds import NOTHING_PASSED
-from moodmill.db.ledger.entries import Chunk, Note, SourceFile
+from moodmill.db.ledger.entries import Note, RecordRange, SourceFile
 from moodmill.producers.runs import metrics
-from moodmill.producers.runs.chunks import RecordRange, cut_records
+from moodmill.producers.runs.chunks import cut_records
 from moodmill.producers.runs.deadshare import DeadShare
 from moodmill.producers.runs.filtered_names import FilteredNames
 from moodmill.producers.runs.reopening import check_unchanged
@@ -64,9 +64,9 @@ class Feeder:
             ranges = cut_records(records, options.filters, start, options.chunk_comments, self._names, self._left())
             share = self._dead_share(file)
             share.check(file.name, run_id)
-            for number, cut in enumerate(ranges, first):
-                self._add(number, file, cut)
-                share.add(cut.records, len(cut.dead))
+            for number, found in enumerate(ranges, first):
+                self._add(number, file, found)
+                share.add(found.records, len(found.dead))
                 share.check(file.name, run_id)
             check_unchanged(session.run, file)
         except SourceError as raised:
@@ -86,25 +86,19 @@ class Feeder:
         records, dead = session.stored(lambda: session.ledger.read_of(session.run.id, file.number))
         return DeadShare(records=records, dead=dead, most=self._max_dead)
 
-    def _add(self, number: int, file: SourceFile, cut: RecordRange) -> None:
+    def _add(self, number: int, file: SourceFile, found: RecordRange) -> None:
         """Write a range of records into the ledger, then send its comments: what is sent is always in the ledger."""
         session = self._session
-        added = Chunk(
-            number=number,
-            source_number=file.number,
-            first=cut.first,
-            stop=cut.stop,
-            records=cut.records,
-            comments=len(cut.comments),
+        session.stored(
+            lambda: session.ledger.add_chunk(session.run.id, number, file.number, found, self._waiter.bytes_read())
         )
-        session.stored(lambda: session.ledger.add_chunk(session.run.id, added, cut.cut, self._waiter.bytes_read()))
-        metrics.READ.inc(cut.records)
-        metrics.DEAD_LETTERS.inc(len(cut.dead))
-        for reason, n in cut.skipped.items():
+        metrics.READ.inc(found.records)
+        metrics.DEAD_LETTERS.inc(len(found.dead))
+        for reason, n in found.skipped.items():
             metrics.SKIPPED.labels(reason).inc(n)
-        session.records += cut.records
-        if cut.comments:
+        session.records += found.records
+        if found.comments:
             self._names.stop()
-            session.sent += len(cut.comments)
-            session.send(number, file, cut.comments)
+            session.sent += len(found.comments)
+            session.send(number, file, found.comments)
         self._waiter.wait_for_room(self._when_idle)

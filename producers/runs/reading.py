@@ -6,7 +6,7 @@ from moodmill.db.core.comment import Comment
 from moodmill.db.core.errors import SourceError
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.entries import Chunk, Run, SourceFile
-from moodmill.producers.runs.chunks import RecordRange
+from moodmill.producers.runs.chunks import RangeBuilder
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.reopening import open_again
 from moodmill.producers.runs.replay import letters_in_replay
@@ -26,17 +26,18 @@ def read_again(
     records = _readable(open_again(run, file).records(ranges[0].first))
     record = next(records, None)
     for one in ranges:
-        again = RecordRange(first=one.first, stop=one.first)
+        again = RangeBuilder(one.first, filters)
         while record is not None and record.position < one.stop:
             if record.position >= one.first:
-                again.take(record, filters)
+                again.take(record)
             record = next(records, None)
-        if len(again.comments) != one.comments:
+        comments = again.found.comments
+        if len(comments) != one.comments:
             raise SourceError(
-                f"{file.path} gives {len(again.comments)} comments for chunk {one.number}, and gave {one.comments} "
+                f"{file.path} gives {len(comments)} comments for chunk {one.number}, and gave {one.comments} "
                 f"when run {run.id} began: label it in a run of its own"
             )
-        yield one, again.comments
+        yield one, comments
 
 
 def _readable(records: Iterator[Record]) -> Iterator[Record]:

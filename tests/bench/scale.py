@@ -26,7 +26,7 @@ from moodmill.bench.machine import describe
 from moodmill.db.analytics.rollups import refresh
 from moodmill.db.core.classified import Classified
 from moodmill.db.database.store import CONNECTIONS, Store
-from moodmill.db.ledger.entries import Chunk, Cut, SourceFile
+from moodmill.db.ledger.entries import RecordRange, SourceFile
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.results.models import activate_model, register_model
 from moodmill.db.results.writer import store_chunk
@@ -71,8 +71,8 @@ def fill(store: Store, rows: int, days: int) -> float:
     def write(numbered: tuple[int, Classified]) -> None:
         number, classified = numbered
         n, first = len(classified.comments), number * CHUNK
-        added = Chunk(number=number, source_number=0, first=first, stop=first + n, records=n, comments=n)
-        ledger.add_chunk(run, added, Cut())
+        found = RecordRange(first=first, stop=first + n, records=n, comments=list(classified.comments))
+        ledger.add_chunk(run, number, 0, found)
         store_chunk(store, run, number, 0, classified)
 
     seconds = 0.0

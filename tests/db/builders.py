@@ -1,5 +1,6 @@
 """What the tests of the store share: comments, classified comments, runs with chunks. No test stands here."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.unsupported import Reason
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
-from moodmill.db.ledger.entries import Chunk, Cut, DeadLetter, Note, Owner, SourceFile
+from moodmill.db.ledger.entries import Chunk, DeadLetter, Note, Owner, RecordRange, SourceFile
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.results.partitions import make_months
 from moodmill.db.results.writer import store_chunk, write_rows
@@ -95,6 +96,10 @@ def source_file(number: int = 0, name: str = "dump", ended: bool = False) -> Sou
     )
 
 
+def _numbered(n: int) -> list[Comment]:
+    return comments(range(n))
+
+
 class Made:
     """A run in the making over one or more sources: chunks are numbered and placed one after another."""
 
@@ -116,16 +121,18 @@ class Made:
         """Add a chunk of so many comments, with these skips and dead letters besides."""
         first = self.ledger.next_chunk(self.id, source_number)[1]
         records = comments + sum((skipped or {}).values()) + len(dead)
-        added = Chunk(
-            number=self.ledger.next_number(self.id),
-            source_number=source_number,
+        found = RecordRange(
             first=first,
             stop=first + records,
             records=records,
-            comments=comments,
+            comments=_numbered(comments),
+            skipped=Counter(skipped or {}),
+            dead=list(dead),
+            notes=dict(notes or {}),
         )
-        self.ledger.add_chunk(self.id, added, Cut(skipped=skipped or {}, dead=dead, notes=notes or {}))
-        return added
+        number = self.ledger.next_number(self.id)
+        self.ledger.add_chunk(self.id, number, source_number, found)
+        return found.as_chunk(number, source_number)
 
     def replay(self, replayed: Sequence[int], passed: Sequence[int] = ()) -> Chunk:
         """Add a chunk that classifies the dead letters `replayed`, and skips those `passed`."""

@@ -18,10 +18,10 @@ from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
-from moodmill.db.ledger.entries import Chunk, Run
+from moodmill.db.ledger.entries import RecordRange, Run
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.results.writer import store_chunk
-from moodmill.producers.runs.chunks import RecordRange, cut_records
+from moodmill.producers.runs.chunks import cut_records
 from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.reading import read_again
@@ -95,16 +95,8 @@ class Producer:
             ledger.close_input(run.id)
             self._is_done = simulation.is_input_closed = True
             return True
-        added = Chunk(
-            number=number,
-            source_number=file.number,
-            first=found.first,
-            stop=found.stop,
-            records=found.records,
-            comments=len(found.comments),
-        )
         for _ in range(2 if twice else 1):
-            ledger.add_chunk(run.id, added, found.cut)
+            ledger.add_chunk(run.id, number, file.number, found)
         if found.comments and sends:
             simulation.broker.queue.append(Message(number=number, comments=tuple(found.comments)))
         return True

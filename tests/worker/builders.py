@@ -19,7 +19,7 @@ from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import chunk, comment_emotion, dead_letter
 from moodmill.db.database.store import Store
-from moodmill.db.ledger.entries import Chunk, Cut, SourceFile
+from moodmill.db.ledger.entries import RecordRange, SourceFile
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.inference.model import EmotionModel
@@ -156,10 +156,8 @@ def open_run(store: Store, *chunks: Sequence[str]) -> list[ChunkMessage]:
     messages = [chunk_of(texts, run=run, number=number) for number, texts in enumerate(chunks)]
     for message in messages:
         first, size = message.comments[0].position, len(message.comments)
-        added = Chunk(
-            number=message.number, source_number=0, first=first, stop=first + size, records=size, comments=size
-        )
-        ledger.add_chunk(run, added, Cut())
+        found = RecordRange(first=first, stop=first + size, records=size, comments=message.comments)
+        ledger.add_chunk(run, message.number, 0, found)
     return messages
 
 

@@ -8,15 +8,15 @@ from sqlalchemy import text, update
 from moodmill.db.analytics.backlog import LEFT, backlog, runs_under_way
 from moodmill.db.database.schema import chunk, run
 from moodmill.db.database.store import Store
-from moodmill.db.ledger.entries import Chunk, Cut
+from moodmill.db.ledger.entries import RecordRange
 from tests.db.builders import Made, classified, comments, letter
 
 
 def add_read(made: Made, number: int, size: int, bytes_read: int) -> None:
     """Add a chunk of so many comments, with which a source of 5 GB is read up to there."""
     first = number * size
-    added = Chunk(number=number, source_number=0, first=first, stop=first + size, records=size, comments=size)
-    made.ledger.add_chunk(made.id, added, Cut(), bytes_read)
+    found = RecordRange(first=first, stop=first + size, records=size, comments=comments(range(size)))
+    made.ledger.add_chunk(made.id, number, 0, found, bytes_read)
 
 
 def test_an_empty_store_has_nothing_left(store: Store) -> None:

@@ -1,6 +1,7 @@
 """The ledger: runs, their chunks, and what becomes of each."""
 
 import re
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +12,7 @@ from moodmill.db.core.errors import RunError
 from moodmill.db.database.schema import chunk, skipped
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.dead_letters import dead_letters
-from moodmill.db.ledger.entries import Chunk, Cut, Note, Waiting
+from moodmill.db.ledger.entries import Note, RecordRange, Waiting
 from moodmill.db.ledger.ledger import MAX_NAMES, Ledger, count_done
 from moodmill.db.ledger.written import EXAMPLE_LIMIT
 from tests.db.builders import Made, at_once, classified, comments, letter, one_line, rows, source_file
@@ -86,8 +87,9 @@ def test_a_notes_example_is_one_short_line_whatever_was_read(store: Store) -> No
 
 def test_a_chunk_added_twice_has_its_notes_once(store: Store) -> None:
     made = Made(store)
-    added = made.add(1, notes={"kind": Note(n=2)})
-    made.ledger.add_chunk(made.id, added, Cut(notes={"kind": Note(n=2)}))
+    made.add(1, notes={"kind": Note(n=2)})
+    again = RecordRange(first=0, stop=1, records=1, comments=comments([0]), notes={"kind": Note(n=2)})
+    made.ledger.add_chunk(made.id, 0, 0, again)
     assert status(store, made.id).notes == {"kind": Note(n=2)}
 
 
@@ -144,9 +146,10 @@ def test_a_chunk_without_comments_is_done_at_once(store: Store) -> None:
 
 def test_a_chunk_number_is_given_once(store: Store) -> None:
     made = Made(store)
-    added = made.add(5, {"deleted": 1})
+    made.add(5, {"deleted": 1})
+    other = RecordRange(first=0, stop=9, records=9, skipped=Counter(short=8), dead=[letter(3)])
     with pytest.raises(RunError) as refused:
-        made.ledger.add_chunk(made.id, replace(added, stop=9), Cut(skipped={"short": 9}, dead=[letter(3)]))
+        made.ledger.add_chunk(made.id, 0, 0, other)
     assert made.id in one_line(refused.value)
     assert [row["reason"] for row in rows(store, skipped)] == ["deleted"]
     assert dead_letters(store) == []
@@ -154,19 +157,20 @@ def test_a_chunk_number_is_given_once(store: Store) -> None:
 
 def test_the_same_chunk_added_twice_is_there_once(store: Store) -> None:
     made = Made(store)
-    added = made.add(5, {"deleted": 1})
+    made.add(5, {"deleted": 1})
     made.store_chunk(0, classified(comments(range(5))))
-    made.ledger.add_chunk(made.id, added, Cut(skipped={"deleted": 1}))
+    again = RecordRange(first=0, stop=6, records=6, comments=comments(range(5)), skipped=Counter(deleted=1))
+    made.ledger.add_chunk(made.id, 0, 0, again)
     assert status(store, made.id).skipped == {"deleted": 1}
     assert states(store) == [("done", None)]
 
 
 def test_of_two_that_add_one_chunk_at_once_one_does(store: Store) -> None:
     made = Made(store)
-    added = Chunk(number=0, source_number=0, first=0, stop=5, records=5, comments=4)
-    add = partial(made.ledger.add_chunk, made.id, added, Cut(skipped={"deleted": 1}))
+    found = RecordRange(first=0, stop=5, records=5, comments=comments(range(4)), skipped=Counter(deleted=1))
+    add = partial(made.ledger.add_chunk, made.id, 0, 0, found)
     at_once(add, add)
-    assert made.ledger.unfinished(made.id) == [added]
+    assert made.ledger.unfinished(made.id) == [found.as_chunk(0, 0)]
     assert status(store, made.id).skipped == {"deleted": 1}
 
 

@@ -19,7 +19,7 @@ from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import comment_emotion, run, source
 from moodmill.db.ledger.dead_letters import dead_letters
-from moodmill.db.ledger.entries import Chunk, Cut, DeadLetter
+from moodmill.db.ledger.entries import DeadLetter, RecordRange
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
@@ -173,8 +173,7 @@ class Replay(Scenario):
         ]
         ledger = Ledger(self._setup.store)
         size = len(letters)
-        added = Chunk(number=0, source_number=0, first=0, stop=size, records=size, comments=0)
-        ledger.add_chunk(mine, added, Cut(skipped={}, dead=letters))
+        ledger.add_chunk(mine, 0, 0, RecordRange(first=0, stop=size, records=size, dead=letters))
         ledger.end_source(mine, 0)
         ledger.close_input(mine)
         return ["dead", "replay", "--run", mine]

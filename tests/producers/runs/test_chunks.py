@@ -8,9 +8,9 @@ import pytest
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.errors import SourceError
 from moodmill.db.core.filters import ALL
-from moodmill.db.ledger.entries import Note
+from moodmill.db.ledger.entries import Note, RecordRange
 from moodmill.producers.runs import chunks
-from moodmill.producers.runs.chunks import RecordRange, cut_records
+from moodmill.producers.runs.chunks import cut_records
 from moodmill.producers.sources.record import Bad, Parsed, Record
 
 
@@ -98,8 +98,8 @@ def test_what_records_say_besides_is_counted_by_kind_with_the_first_example() ->
         0,
         2,
     )
-    assert first.cut.notes == {
+    assert first.notes == {
         "unread time": Note(n=3, example="10/5/2022"),
         "removed title": Note(n=1, example="a post"),
     }
-    assert (first.cut.skipped, second.cut.notes) == ({"removed": 1}, {})
+    assert (first.skipped, second.notes) == ({"removed": 1}, {})

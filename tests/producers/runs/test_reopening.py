@@ -8,11 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
 
+from moodmill.db.core.comment import Comment
 from moodmill.db.core.errors import SourceError
 from moodmill.db.core.filters import Filters
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.dead_letters import dead_letters
-from moodmill.db.ledger.entries import Chunk, Cut, DeadLetter
+from moodmill.db.ledger.entries import Chunk, DeadLetter, RecordRange
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
@@ -45,8 +46,8 @@ def old_run(store: Store, path: Path, payload: str) -> str:
     run = open_run(store, [path], RunOptions(filters=Filters()))
     ledger = Ledger(store)
     letter = DeadLetter(position=2, stage="read", error="expected a text", payload=payload)
-    chunk = Chunk(number=0, source_number=0, first=0, stop=3, records=3, comments=2)
-    ledger.add_chunk(run, chunk, Cut(skipped={}, dead=[letter]))
+    two = [Comment(id=f"old{n}", text="a text", position=n) for n in range(2)]
+    ledger.add_chunk(run, 0, 0, RecordRange(first=0, stop=3, records=3, comments=two, dead=[letter]))
     ledger.end_source(run, 0)
     ledger.close_input(run)
     with store.engine.begin() as connection:

@@ -13,7 +13,7 @@ from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.filters import Filters
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.dead_letters import dead_letters, unclassified
-from moodmill.db.ledger.entries import Chunk, Cut, DeadLetter
+from moodmill.db.ledger.entries import DeadLetter, RecordRange
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.results.writer import store_chunk
 from moodmill.producers.runs.opening import open_run
@@ -54,9 +54,7 @@ def dead_run(store: Store, tmp_path: Path) -> str:
         DeadLetter(position=3, stage="read", error="expected JSON", payload=SHORT),
     ]
     ledger = Ledger(store)
-    ledger.add_chunk(
-        run, Chunk(number=0, source_number=0, first=0, stop=4, records=4, comments=0), Cut(skipped={}, dead=dead)
-    )
+    ledger.add_chunk(run, 0, 0, RecordRange(first=0, stop=4, records=4, dead=dead))
     ledger.end_source(run, 0)
     ledger.close_input(run)
     return run
@@ -116,8 +114,7 @@ def long_letters(store: Store, tmp_path: Path) -> tuple[str, Path]:
         assert isinstance(record, Parsed)
         dead.append(unclassified(record.comment, "no"))
     ledger = Ledger(store)
-    chunk = Chunk(number=0, source_number=0, first=0, stop=3, records=3, comments=0)
-    ledger.add_chunk(run, chunk, Cut(skipped={}, dead=dead))
+    ledger.add_chunk(run, 0, 0, RecordRange(first=0, stop=3, records=3, dead=dead))
     ledger.end_source(run, 0)
     ledger.close_input(run)
     return run, path
