@@ -28,7 +28,7 @@ test: $(READY) ## Lint, check types, and run the whole test suite against real s
 	$(BIN)/ruff format --check .
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 4 --dist loadgroup -m 'not long'
 
-unit: $(READY) ## Run the tests that need neither a server, a process of moodmill nor a model (a minute)
+unit: $(READY) ## Run the tests that need neither a store or server, another process nor a model (under a minute)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 -m 'unit and not long'
 
 # Processes that faults strike at each of their operations wait most of the time: four at once fill two cores.

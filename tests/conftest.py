@@ -24,8 +24,22 @@ REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reddit"
 #: Folders whose tests start processes of moodmill, or load models and train.
 PROCESSES = tuple(Path(__file__).parent / name for name in ("end_to_end", "faults", "deploy", "bench", "api"))
 MODELS = tuple(Path(__file__).parent / "worker" / name for name in ("inference", "training", "runtime"))
-#: Fixtures that stand on a server.
-SERVERS = frozenset({"redis_url", "own_redis_url", "postgres_server", "postgres_url", "postgres_store", "fleet"})
+#: Files whose tests start a server, or processes of Python.
+STARTERS = frozenset(
+    {
+        "test_broker.py",
+        "test_embedded.py",
+        "test_floors.py",
+        "test_heartbeat.py",
+        "test_sentinels.py",
+        "test_types.py",
+        "test_watchdog.py",
+    }
+)
+#: Fixtures that stand on a server or a store.
+SERVERS = frozenset(
+    {"redis_url", "own_redis_url", "postgres_server", "postgres_url", "fleet", "database_url", "sqlite_url"}
+)
 #: Folders whose tests are short.
 SHORT = tuple(Path(__file__).parent / name for name in ("db", "producers"))
 
@@ -41,10 +55,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _kind_of(item: pytest.Item) -> str:
     """Return the marker of a test: what it needs besides itself."""
-    if any(item.path.is_relative_to(folder) for folder in PROCESSES):
+    if item.path.name in STARTERS or any(item.path.is_relative_to(folder) for folder in PROCESSES):
         return "process"
     names = set(getattr(item, "fixturenames", ()))
-    if names & SERVERS or "[postgresql" in item.name or "-postgresql" in item.name:
+    if names & SERVERS:
         return "server"
     is_of_model = any(item.path.is_relative_to(folder) for folder in MODELS) or "tiny_model" in names
     return "model" if is_of_model else "unit"
