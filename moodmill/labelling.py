@@ -123,7 +123,7 @@ def label(
         progress: Show a bar in a terminal or notebook, or not; or a function that gets a Progress now and then.
 
     Returns:
-        The run. `run.summary.succeeded` tells whether all that was read is accounted for and nothing is dead.
+        The run. `run.summary.succeeded` is true when every record read is accounted for and none is dead.
 
     Raises:
         SettingError: An argument is none that can be meant.

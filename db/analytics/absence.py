@@ -36,7 +36,7 @@ def why_nothing(connection: Connection, *, models: Collection[str], subreddits: 
 
 @dataclass(frozen=True, kw_only=True)
 class _Known:
-    """A table that tells which comments there are."""
+    """A table that shows which comments there are."""
 
     table: Table
     time: ColumnElement[Any]
@@ -60,7 +60,7 @@ class _Known:
 
 
 def _known(connection: Connection) -> _Known:
-    """Return what tells it fastest: the roll-ups, unless they are behind the rows."""
+    """Return the table that answers fastest: the roll-ups, unless they are behind the rows."""
     sums, rows = rollup_subreddit_month.c, comment_emotion.c
     if connection.scalar(select(dirty_period.c.id).limit(1)) is None:
         return _Known(table=rollup_subreddit_month, time=sums.month, comments=func.sum(sums.comments))

@@ -35,7 +35,7 @@ def count_together(
     thresholds: Mapping[str, float],
     on_rows: Callable[[int], None] = lambda _: None,
 ) -> CoOccurrence:
-    """Count each pair of emotions over all rows of a scope; `on_rows` hears how many are counted so far."""
+    """Count each pair of emotions over all rows of a scope; `on_rows` gets how many are counted so far."""
     comments = none = 0
     groups: dict[Group, int] = dict.fromkeys(GROUPS, 0)
     pairs = np.zeros((len(EMOTIONS), len(EMOTIONS)), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What tells an export of result rows from any other table. Imports nothing that takes a while."""
+"""What marks an export of result rows among tables. Imports nothing that takes a while."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

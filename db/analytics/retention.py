@@ -35,7 +35,7 @@ def first_kept(today: date, months: int) -> date:
 
 
 def prune(store: Store, before: date, on_month: Callable[[str], None] = lambda _: None) -> int:
-    """Let the comments of before a month go; return of how many months, each of which `on_month` hears.
+    """Delete the comments before a month; return how many months that were; `on_month` gets each of them.
 
     What the roll-ups say of the days that go stays: it is brought up to date in the transaction that lets a month go.
     Comments of an unknown time stay. What is not done when it is broken off is left to the next call.

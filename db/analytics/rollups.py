@@ -2,7 +2,7 @@
 
 Whoever adds rows marks their days, in the same transaction. `refresh` takes the marks of a day away and then, in the
 same transaction, adds up the day anew: the rows of a mark that it took are there, and a mark that comes later stays. So
-the sums are exact after late and repeated comments and after a kill. Those of a day of which comments were let go
+the sums are exact after late and repeated comments and after a kill. Those of a day of which comments were deleted
 (moodmill.db.analytics.retention) stay as they were: the day is closed.
 """
 
@@ -104,7 +104,7 @@ def freeze_days(connection: Connection, since: date, before: date) -> None:
 
 
 def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) -> int:
-    """Bring the roll-ups up to date; return how many days and months were added up anew, each of which `on_done` hears.
+    """Bring the roll-ups up to date; return how many days and months were aggregated; `on_done` gets each of them.
 
     Each is a transaction of its own: one that is stopped in the middle is left to the next call.
     """
@@ -118,7 +118,7 @@ def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) ->
             done += 1
     if late:
         logger.warning(
-            "comments of %d days came in after others of these days were let go: no roll-up counts them", late
+            "comments of %d days came in after others of these days were deleted: no roll-up counts them", late
         )
     return done
 

@@ -28,12 +28,12 @@ class Scope:
 
     @property
     def days(self) -> Table:
-        """The smallest roll-up by day that tells these comments from others."""
+        """The smallest roll-up by day that separates these comments from others."""
         return rollup_subreddit_day if self.subreddits else rollup_day
 
     @property
     def subreddit_sums(self) -> Table:
-        """The smallest roll-up by subreddit that tells these comments from others."""
+        """The smallest roll-up by subreddit that separates these comments from others."""
         return rollup_subreddit_month if self.since is None and self.until is None else rollup_subreddit_day
 
     def rows(self) -> ColumnElement[bool]:

@@ -20,7 +20,7 @@ from moodmill.db.core.filters import rows_within
 from moodmill.db.database.schema import comment_emotion, model_threshold
 from moodmill.db.database.store import Store
 
-#: Hears how many rows are read so far.
+#: Gets how many rows are read so far.
 OnRows = Callable[[int], None]
 
 #: Rows read at once: some 20 MB.

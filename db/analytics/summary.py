@@ -115,7 +115,7 @@ def summarize(
 ) -> Summary:
     """Return the numbers of a scope at one moment, by roll-ups that are up to date.
 
-    `subreddits` and `examples` (for each emotion) say how many at most; `on_rows` hears how many rows are read so far.
+    `subreddits` and `examples` (for each emotion) say how many at most; `on_rows` gets how many rows are read so far.
     Raises SettingError where the scope holds no comment.
     """
     with store.reading() as connection:

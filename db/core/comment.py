@@ -40,7 +40,7 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
 def text_hash(text: str) -> int:
     """Return the CRC-32 of a text's UTF-8, as the signed 32-bit integer that databases have.
 
-    It takes 4 bytes a row, is compared only between records of one id, and tells any edit within 4 bytes for certain;
+    It takes 4 bytes a row, is compared only between records of one id, and detects any edit within 4 bytes for certain;
     of others it misses one in 4 billion.
     """
     unsigned = crc32(text.encode())

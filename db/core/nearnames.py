@@ -22,7 +22,7 @@ class NearNames:
     """Counts names in bounded memory: of more than LIMIT, the most frequent half stays, and the others begin anew.
 
     So counts of frequent names are exact or nearly so, and never too high. A name costs half a microsecond: it need be
-    told only as long as nothing has passed.
+    reported only as long as nothing has passed.
     """
 
     def __init__(self, seen: Mapping[str, int] | None = None) -> None:

@@ -1,6 +1,6 @@
 """Gives up a connection to PostgreSQL that stays open and never answers.
 
-Behind a proxy or a pooler, or with a machine gone at the other end, TCP tells nothing of it: what is sent is
+Behind a proxy or a pooler, or with a machine gone at the other end, TCP does not report it: what is sent is
 acknowledged by whoever stands between, and the answer never comes. psycopg asks again and again whether something came
 while it waits, in the waiting thread itself; that is where the time is counted, and neither a thread nor a signal is
 needed. A statement that takes long is silent as well: the limit has to be longer than any.
@@ -74,7 +74,7 @@ class AwaitedConnection(psycopg.Connection[Any]):
 def limit_answers(engine: Engine, limit_s: float, server: str) -> None:
     """Have an engine wait for no answer longer than `limit_s`; `server` is what the log calls whom it waits for.
 
-    The server does not hear that a connection was given up, and would keep the locks of its transaction for hours, in
+    The server does not learn that a connection was given up, and would keep the locks of its transaction for hours, in
     the way of whoever tries again. So it ends one that is idle for as long, too; and whoever connects anew ends those
     that wait for as long for rows that nobody sends, which to the server are not idle.
     """

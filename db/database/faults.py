@@ -1,7 +1,7 @@
 """What a database's error means: whether it passes by itself, a person has to mend something, or a value is refused.
 
-Told by the error's code, in this one place: PostgreSQL's SQLSTATE, most of them by its class, which is the first two
-characters (https://www.postgresql.org/docs/current/errcodes-appendix.html), and SQLite's result code
+Classified by the error's code, in this one place: PostgreSQL's SQLSTATE, most of them by its class, which is its first
+two characters (https://www.postgresql.org/docs/current/errcodes-appendix.html), and SQLite's result code
 (https://sqlite.org/rescode.html).
 """
 

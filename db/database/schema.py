@@ -66,7 +66,7 @@ run = Table(
     Column("cancelled_at", UtcDateTime),
 )
 
-#: A row a file of a run. The fingerprint tells whether it is still the file that the run began with.
+#: A row a file of a run. The fingerprint shows whether it is still the file that the run began with.
 source = Table(
     "source",
     metadata,
@@ -178,7 +178,7 @@ model_threshold = Table(
 )
 
 #: A row a comment and model: the 27 probabilities as the model gave them. In PostgreSQL partitioned by the month of
-#: `created_at` (moodmill.db.results.partitions): so the time is part of what tells rows apart, in SQLite as well.
+#: `created_at` (moodmill.db.results.partitions): so the time is part of the primary key, in SQLite as well.
 comment_emotion = Table(
     "comment_emotion",
     metadata,
@@ -195,7 +195,7 @@ comment_emotion = Table(
     Column("truncated", Boolean, nullable=False),
     #: Kept only if the run asked for it.
     Column("text", Text),
-    #: Tells another text under the same id (moodmill.db.core.comment.text_hash); null of rows older than this column.
+    #: By which another text under the same id is known (moodmill.db.core.comment.text_hash); null of older rows.
     Column("text_hash", Integer),
     #: Parts that the text was read in, each up to the model's limit; null of rows older than this column.
     Column("segments", Integer),
@@ -247,7 +247,7 @@ rollup_day = _rollup("rollup_day", Column("day", Date))
 rollup_subreddit_month = _rollup("rollup_subreddit_month", Column("month", Date), Column("subreddit", Text))
 
 #: A row for rows of a day, or days of a month, that were added since the roll-ups were brought up to date. It comes in
-#: with what it tells of, and is never changed: so none is lost between two transactions.
+#: with the rows it stands for, and is never changed: so none is lost between two transactions.
 dirty_period = Table(
     "dirty_period",
     metadata,
@@ -259,7 +259,7 @@ dirty_period = Table(
     Index("dirty_period_by_start", "grain", "model", "start"),
 )
 
-#: Days of a model of which comments were let go. Their roll-ups stay as they were then.
+#: Days of a model of which comments were deleted. Their roll-ups stay as they were then.
 frozen_day = Table(
     "frozen_day", metadata, Column("model", Text, primary_key=True), Column("day", Date, primary_key=True)
 )
@@ -297,6 +297,6 @@ job_label = Table(
     Column("job", Text, nullable=False),
     #: Of a run over new rows of a table: the last of them, as JSON. The job goes on behind that of its latest run.
     Column("watermark", Text),
-    #: Whether an outcome of the job told what came of it.
+    #: Whether an outcome of the job has reported it.
     Column("reported", Boolean, nullable=False, server_default=text("false")),
 )

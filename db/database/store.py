@@ -307,7 +307,7 @@ def _rights_needed(store: Store) -> str | None:
         with store.engine.connect() as connection:
             return rights_needed(connection)
     except (DBAPIError, psycopg.Error):
-        return None  # what was wrong is told nevertheless
+        return None  # what was wrong is reported nevertheless
 
 
 def _revisions() -> "ScriptDirectory":

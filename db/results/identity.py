@@ -1,4 +1,4 @@
-"""Tells which comments have an id under which the store has another text, by the hashes of the texts.
+"""Finds comments with an id under which the store has another text, by the hashes of the texts.
 
 A row that is older than the hashes counts as one of the same text.
 """

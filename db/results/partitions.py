@@ -22,7 +22,7 @@ LATE: Final = f"{comment_emotion.name}_late"
 #: PostgreSQL advisory lock under which one transaction at a time makes or drops parts.
 LOCK: Final = 0x6D6F6E74
 #: A part is made or dropped when no query is under way that may read any; one that takes longer is waited for outside.
-PATIENCE: Final = "5s"
+LOCK_TIMEOUT: Final = "5s"
 
 
 def create_first_partitions() -> list[str]:
@@ -78,5 +78,5 @@ def months_there(connection: Connection) -> list[date]:
 
 def begin_change(connection: Connection) -> None:
     """Have this transaction be the only one that changes parts, and give up where it would have to wait for long."""
-    connection.execute(text(f"set local lock_timeout = '{PATIENCE}'"))
+    connection.execute(text(f"set local lock_timeout = '{LOCK_TIMEOUT}'"))
     connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK})

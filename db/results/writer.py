@@ -31,7 +31,7 @@ from moodmill.db.results.refusals import find_refused
 
 #: Tries to store a chunk, but for the last: one may find that a month is missing, another that rows are refused.
 _TRIES: Final = 2
-#: Lets go of the letters that a chunk replayed.
+#: Deletes the dead letters that a chunk replayed.
 _REPLAYED: Final = delete(dead_letter).where(
     dead_letter.c.run_id == bindparam("run"), dead_letter.c.replay_chunk == bindparam("chunk")
 )

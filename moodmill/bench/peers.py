@@ -1,6 +1,6 @@
 """What people use otherwise, on the same weights and texts: each gives [n, 27] probabilities in the order of the texts.
 
-Where a peer answers by a softmax by default, it is told to answer by a sigmoid for each label.
+Where a peer answers by a softmax by default, it is configured to answer by a sigmoid for each label.
 """
 
 import tempfile

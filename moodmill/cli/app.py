@@ -95,7 +95,7 @@ def moodmill(quiet: bool, verbose: bool, debug: bool) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command; return its exit status once all that it printed is written, or what went wrong is told."""
+    """Run a command; return its exit status once its output or its error is written."""
     arguments, flags = _part_flags(arguments)
     debug = "--debug" in flags
     for stream in (sys.stdout, sys.stderr):
@@ -117,7 +117,7 @@ def run(arguments: list[str]) -> int:
         sys.stderr.close()  # whoever read our output has gone, as `| head` does
         _forget_output()
         return BROKEN_PIPE_STATUS
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+    except Exception as error:  # noqa: BLE001 - reported, whatever it is
         message, status = explained(error)
         if debug:
             traceback.print_exc()

@@ -1,4 +1,4 @@
-"""`moodmill …`: the front door."""
+"""The entry point of the command `moodmill`."""
 
 import sys
 from typing import Final

@@ -97,7 +97,7 @@ class Cluster:
         with local_worker(
             environment,
             self.broker,
-            patient=embedded is None,
+            finish=embedded is None,
             count_done=lambda: count_done(store),
             on_death=self.broker.requeue if embedded else lambda: None,
         ) as worker:

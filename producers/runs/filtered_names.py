@@ -6,7 +6,7 @@ from moodmill.db.core.nearnames import NearNames, nothing_of
 
 
 class FilteredNames:
-    """Counts names in bounded memory, until told that a comment has passed."""
+    """Counts names in bounded memory, until a comment has passed."""
 
     def __init__(self, filters: Filters) -> None:
         self._filters = filters

@@ -48,7 +48,7 @@ def label(
     *,
     again: bool = False,
 ) -> RunStatus:
-    """Label sources: a new run, from its first record to its last row. `on_run` is told its id as soon as it has one.
+    """Label sources: a new run, from its first record to its last row. `on_run` gets its id as soon as it has one.
 
     `owner` is the job that it is for, if it is for one. Without one, files that a job has labelled under the same
     options are passed over, unless they are to be labelled `again`.

@@ -86,7 +86,7 @@ def _known(place: Place, known: Mapping[str, str]) -> str | None:
     try:
         mark = fingerprint(place)
     except SourceError:
-        return None  # which is told where it is opened
+        return None  # reported where it is opened
     return known.get(mark)
 
 

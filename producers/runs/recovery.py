@@ -1,6 +1,6 @@
-"""Tells which chunks of a run are lost: pending in the ledger, with nobody left who would finish them.
+"""Finds the chunks of a run that are lost: pending in the ledger, with nobody left who would finish them.
 
-A state machine that knows neither ledger nor broker: it is told what they say.
+A state machine that knows neither ledger nor broker: their state is passed in.
 """
 
 from collections.abc import Mapping, Sequence

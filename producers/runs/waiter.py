@@ -1,4 +1,4 @@
-"""Waits for the workers: for all chunks of a run, or until there is room for one more; and tells how far it is."""
+"""Waits for the workers: for all chunks of a run, or until there is room for one more; reports progress."""
 
 import time
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Celery beat for the schedule's jobs: `celery -A moodmill.producers.schedule.beat beat`.
 
-Beat tells when a job is due, and runs it in a thread of its own process: a run may take a night, and the workers are to
+Beat finds which job is due, and runs it in a thread of its own process: a run may take a night, and the workers are to
 take chunks. When a job was begun last is in the store, not in a file and not in the broker: so beat catches up on what
 was missed, wherever it starts again.
 """
@@ -49,7 +49,7 @@ STOP_S: Final = 20.0
 #: Seconds between two looks at what is due, at most: some of them in the time that a heartbeat is good for.
 LOOK_S: Final = 4.0
 
-#: A time that is further ahead was told by a clock that was wrong. One that is less may be of before the clock went
+#: A time that is further ahead comes of a clock that was wrong. One that is less may be of before the clock went
 #: back: what was run by then is not run again.
 MOST_AHEAD: Final = timedelta(days=1)
 
@@ -176,7 +176,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
 
     def _go_on(self, _: Progress | None = None) -> None:
         if self._stopping.is_set():
-            raise StoppedError("told to stop: the next start goes on with it")
+            raise StoppedError("stopped: the next start goes on with it")
 
     def _pause(self, seconds: float) -> None:
         self._stopping.wait(seconds)

@@ -12,7 +12,7 @@ from moodmill.producers.schedule.jobs import Job
 from moodmill.producers.sources import Discovery, Place, discover, fingerprint, of_archive
 from moodmill.producers.sources.discovery import refuse_unreadable
 
-#: Seconds that the clock of a file server, or that of whoever wrote a file, may be ahead. A time beyond tells nothing.
+#: Seconds that the clock of a file server, or that of whoever wrote a file, may be ahead. A later time is ignored.
 MOST_AHEAD_S: Final = 86_400.0
 
 

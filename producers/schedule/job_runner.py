@@ -1,4 +1,4 @@
-"""Runs a job of the schedule: finishes what was broken off, labels what is new, and tells when that fails."""
+"""Runs a job of the schedule: finishes what was broken off, labels what is new, and reports failures."""
 
 import logging
 import urllib.request
@@ -39,7 +39,7 @@ SHOWN_NAMES: Final = 3
 
 
 class StoppedError(MoodmillError):
-    """A job was told to stop in the middle; raised by what hears of its progress."""
+    """A job was stopped in the middle; raised by its progress callback."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +119,7 @@ def _work(
 ) -> Outcome:
     errors, remarks = list[str](), list[str]()
     options = job.options(run_defaults(runtime.worker, runtime.producer))
-    # Those that ended before the job was broken off: what went wrong with them is yet to be told.
+    # Those that ended before the job was broken off: their errors are yet to be reported.
     runs = [_read(ledger, job, status(store, run_id)) for run_id in ledger.unreported(name)]
     for run_id in ledger.unfinished(name):
         try:
@@ -145,7 +145,7 @@ def _work(
             errors.append(f"{file.name}: {error}")
     try:
         _look_after(store, runtime.producer.moodmill_keep_months)
-    except MoodmillError as error:  # what was labelled is to be told all the same
+    except MoodmillError as error:  # what was labelled is reported all the same
         errors.append(f"roll-ups and old months: {error}")
     for run in runs:
         errors += [f"{source}: {error}" for source, error in run.source_errors.items()]
@@ -166,7 +166,7 @@ def _look_after(store: Store, keep_months: int | None) -> None:
     """Bring the roll-ups up to date, also with what others have enqueued, and let old comments go."""
     refresh(store)
     if keep_months is not None:
-        prune(store, first_kept(today(store), keep_months), lambda month: logger.info("let go: %s", month))
+        prune(store, first_kept(today(store), keep_months), lambda month: logger.info("deleted: %s", month))
 
 
 def _read(ledger: JobLedger, job: Job, run: RunStatus) -> RunStatus:

@@ -8,7 +8,7 @@ honour_deletions = true
 [new_comments]
 cron = "*/30 * * * *"
 table = "comments"                    # or a view, of any database that SQLAlchemy has a driver for
-key = "id"                            # the column by which new rows are told, and in whose order they are read
+key = "id"                            # the column that grows from row to row; rows are read in its order
 database_url_env = "COMMENTS_URL"     # the setting with its URL; without it, DATABASE_URL
 """
 
@@ -52,7 +52,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     files: Annotated[list[str], msgspec.Meta(min_length=1)] | None = None
     #: A table or view, of a schema if it says so: "archive.comments".
     table: Name | None = None
-    #: The column of the table by which new rows are told.
+    #: The column of the table that grows with each new row.
     key: Name | None = None
     #: Names the setting that holds the URL of the table's database; None: the store's own.
     database_url_env: Name | None = None
@@ -103,7 +103,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         if self.table is None and (self.key is not None or self.database_url_env is not None):
             raise ValueError("key and database_url_env say how a table is read: expected table, found files")
         if self.table is not None and self.key is None:
-            raise ValueError("a table needs a key: the column by which new rows are told, as in key = 'id'")
+            raise ValueError("a table needs a key: the column that grows with each new row, as in key = 'id'")
         if self.table is not None and self.format is not None:
             raise ValueError("format says how files are read: expected files, found table")
         of_files = [name for name in _OF_FILES if self.table is not None and getattr(self, name) is not None]

@@ -119,7 +119,7 @@ def _listed(path: Path) -> tuple[dict[str, Entry], SourceError | None]:
 
 
 @lru_cache(_REMEMBERED)
-def _remembered(path: Path, mark: tuple[int, ...]) -> tuple[dict[str, Entry], SourceError | None]:  # noqa: ARG001 - it tells what is remembered
+def _remembered(path: Path, mark: tuple[int, ...]) -> tuple[dict[str, Entry], SourceError | None]:  # noqa: ARG001 - a key of the cache
     entries, error = _list(path)
     return _by_key([entry for entry in entries if entry.what != "folder"]), error
 

@@ -151,7 +151,7 @@ def struct_depth(schema: Any, path: ColumnPath) -> int:
 
 
 def narrowed(paths: Sequence[ColumnPath], depth: Callable[[ColumnPath], int]) -> list[tuple[int | str, ...]]:
-    """Return the steps of paths in a table that holds nothing else, as far as `depth` tells for each."""
+    """Return the steps of paths in a table that holds nothing else, as deep as `depth` says for each."""
     found = []
     for path in paths:
         steps = list(path.steps)

@@ -97,7 +97,7 @@ class ArrowTable(ABC):
         return self._layout
 
     def records(self, start: int = 0) -> Iterator[Record]:
-        """Yield the records from row `start` on; see Source. What can be told to end before it is not decoded."""
+        """Yield the records from row `start` on; see Source. Batches known to end before it are not decoded."""
         self._share_read = 0.0
         fields = self.inspect().fields
         names = [*fields.constants, *fields.columns]
@@ -219,7 +219,7 @@ class ArrowTable(ABC):
                 yield path
 
     def _paths(self, schema: Any, fields: Fields) -> list[ColumnPath]:
-        """Return where the columns are that a layout tells."""
+        """Return where the columns of a layout are."""
         columns = columns_of(schema)
         paths = []
         for field, number in fields.columns.items():
@@ -241,7 +241,7 @@ class ArrowTable(ABC):
     def _sample(
         self, table: OpenTable, columns: Sequence[ColumnPath], names: Sequence[str]
     ) -> Iterator[tuple[object, ...]]:
-        """Yield the first rows, with nothing but what tells times and whose ids these are: the rest is not read."""
+        """Yield the first rows, with only the columns of times and ids: the rest is not read."""
         asked = self._options.columns
         links = {*KNOWN["link"], _as_asked(asked.link or "")}
         known = {*KNOWN["created_at"], *links, _as_asked(asked.created_at or "")}

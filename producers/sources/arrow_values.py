@@ -1,4 +1,4 @@
-"""Values of Arrow columns as Python's, whatever their type: as texts, and as what tells a time."""
+"""Values of Arrow columns as Python's, whatever their type: as texts, and as times."""
 
 import math
 from collections.abc import Callable

@@ -25,13 +25,13 @@ KNOWN: Final = {
     "title": ("title",),
     "link": ("permalink", "link"),
 }
-#: Of these one at least stands in a table of posts, beside a title; `selftext` alone tells that it is one.
+#: Of these one at least stands in a table of posts, beside a title; `selftext` alone shows that it is one.
 _OF_POSTS: Final = frozenset(("permalink", "link", "url", "num_comments", "is_self", "domain", "over_18"))
 #: What holds the text of a post. A title beside another one is that of the thread that a comment stands in.
 _POST_TEXTS: Final = frozenset(("selftext", "text"))
 #: No comment that is a row of its own thread has these beside it.
 _OF_COMMENTS: Final = frozenset(("comment_id", "parent_id", "link_id", "cid"))
-#: Columns of posts alone, by which their `body` is told from that of comments.
+#: Columns of posts alone, which distinguish their `body` from that of comments.
 _COUNTED: Final = frozenset(("num_comments", "comms_num"))
 #: Names of columns of times of day, besides those that have "time" in them.
 _CLOCKS: Final = frozenset(("hour", "clock"))
@@ -158,7 +158,7 @@ def _find_times(
     ambiguous = forms[best].ambiguous
     if ambiguous is not None:
         raise SourceError(
-            f"{place}: {ambiguous!r} in column {names[best]!r} may be read in two ways, and no row tells which: "
+            f"{place}: {ambiguous!r} in column {names[best]!r} may be read in two ways, and no row decides which: "
             "say by --time-format day-first or month-first"
         )
     return best, forms[best].order

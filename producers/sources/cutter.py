@@ -53,7 +53,7 @@ def cutter(dialect: Dialect) -> Cutter:
 
 
 class _Quoting:
-    """What tells whether a line's quotes have their sense, for dialects that quote."""
+    """Checks that a line's quotes are well formed, for dialects that quote."""
 
     opening = "the quote that opens here"
 

@@ -38,7 +38,7 @@ class Discovery:
 def discover(paths: Iterable[Path]) -> Discovery:
     """Return the files of `paths`, where a folder stands for the dumps, tables and archives below it.
 
-    Files of one name in several folders are told apart by the folders in their names. Raises SourceError for a path
+    Files of one name in several folders are distinguished by the folders in their names. Raises SourceError for a path
     that is neither a file nor a folder.
     """
     found = Discovery()

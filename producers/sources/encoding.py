@@ -1,7 +1,7 @@
 """The encoding of a text file, and its bytes as lines of text; what does not decode stays visible in its line.
 
-UTF-8, and UTF-16 by its byte order mark, are read as they are. Any other encoding cannot be told for certain, so a file
-that is neither is refused with the one it looks like: somebody has to say it.
+UTF-8, and UTF-16 by its byte order mark, are read as they are. No other encoding can be recognized for certain, so any
+other file is refused with the one it looks like: somebody has to name it.
 """
 
 import codecs
@@ -40,9 +40,9 @@ _LIKELY: Final = (
 _LATIN: Final = frozenset(("cp1252", "latin_1", "iso8859_15", "cp1250"))
 #: Central European letters, read as Western: some are signs within words, and these four are.
 _CENTRAL: Final = re.compile(r"[\u0160\u0161\u017d\u017e]|[^\W\d_][\u00b9\u00b3\u00bc\u00be\u00bf\u00a5\u00a3]")
-#: Bytes of the lines beyond ASCII that are looked at to tell an encoding: more tells no more.
+#: Bytes of the lines beyond ASCII by which an encoding is guessed: more do not improve the guess.
 _TELLING: Final = 32 << 10
-#: Bytes by which a file without any known beginning is told to be no text.
+#: Bytes by which a file without any known beginning is recognized as no text.
 _BINARY_LOOKED_AT: Final = 4096
 #: What texts hold of the control characters: tab, line feed, form feed, carriage return, and Hive's U+0001 and U+0002.
 _IN_TEXTS: Final = frozenset(b"\x01\x02\t\n\v\f\r\x1a\x1b")

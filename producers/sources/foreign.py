@@ -1,4 +1,4 @@
-"""Kinds of files that hold no text that is read, told by how they begin or are named, and what to do with them."""
+"""Kinds of files that hold no text that is read, recognized by their first bytes or names, and what to do with them."""
 
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -150,7 +150,7 @@ def is_tar(head: bytes) -> bool:
 
 
 def foreign_name(path: PurePath) -> Foreign | None:
-    """Return the kind that a file's name tells, None where it tells none of those here."""
+    """Return the kind by a file's name, None where it is none of those here."""
     suffix = path.suffix.lower()
     return next((kind for kind in FOREIGN if suffix in kind.suffixes), None)
 

@@ -20,7 +20,7 @@ def fingerprint(place: Place | Path) -> str:
 
     Where only the first bytes of a file count, it is theirs, whatever was added.
 
-    That of an archive's member is the archive's, and tells which member it is.
+    That of an archive's member is the archive's, with the member's name.
     """
     if isinstance(place, Path):
         return _of_file(place)

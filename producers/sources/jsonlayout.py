@@ -196,7 +196,7 @@ class _Finding:
                 if len(raws) == _SAMPLE or size > _SAMPLE_BYTES:
                     break
         except BrokenJsonError:
-            pass  # told when it is read
+            pass  # reported when it is read
         return raws
 
     def _refusal(self, lines: Beginning, document: Beginning) -> SourceError:

@@ -119,7 +119,7 @@ def _otherwise(value: Object) -> str | None:
         )
     if value.get("error") or value.get("errors"):
         shown = clean(json.dumps(value, ensure_ascii=False))[: 2 * _SHOWN]
-        return f"is an answer without records that tells of an error: fetch it again; found {shown}"
+        return f"is an answer without records that reports an error: fetch it again; found {shown}"
     return None
 
 

@@ -33,7 +33,7 @@ _LATER = ("id", "subreddit", "author", "created_at")
 class JsonSource:
     """A file of JSON, compressed or not; a record's position is its number in the file, in a table its line's number.
 
-    Which form it has is told by its content, and Reddit's dumps are left to RedditDump. A reading from some record on
+    Its form is found by its content, and Reddit's dumps are left to RedditDump. A reading from some record on
     reads the ones before it as well.
     """
 

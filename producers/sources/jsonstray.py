@@ -29,7 +29,7 @@ class PlacedValues:
     def __iter__(self) -> Iterator[bytes | Overlong]:
         """Yield the values. Raises SourceError where the document breaks off, and behind the last one where
 
-        the file holds records besides, or a document none: an answer that tells of an error, say.
+        the file holds records besides, or a document none: an answer that reports an error, say.
         """
         taken = 0
         try:
@@ -62,5 +62,5 @@ class PlacedValues:
         if without:
             raise SourceError(
                 f"{self._place}: {without} of its {self._documents.begun} documents have no records at {named}, "
-                "as answers that tell of an error; the others are read"
+                "as answers that report an error; the others are read"
             )

@@ -49,7 +49,7 @@ def _arrow(place: Place, options: ReadOptions, layout: Layout | None) -> Source:
 _OF_TEXT: Final = COLUMN_OPTIONS | {"delimiter", "quote", "escape", "encoding", "header_row"}
 
 _KINDS: Final = {
-    # No file is one by its name: JsonSource tells it by its content.
+    # No file is one by its name: JsonSource recognizes it by its content.
     "reddit": Kind(RedditDump, (), frozenset({"removed_titles", "honour_deletions"})),
     "json": Kind(JsonSource, (".ndjson", ".jsonl", ".json"), COLUMN_OPTIONS | {"encoding", "honour_deletions"}),
     "csv": Kind(TextTable, (".csv",), _OF_TEXT),

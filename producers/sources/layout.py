@@ -19,7 +19,7 @@ class Columns:
     created_at: str | None = None
     #: Of a post: stands before its text.
     title: str | None = None
-    #: Reddit's address of the record, which tells its id and its subreddit.
+    #: Reddit's address of the record, which holds its id and its subreddit.
     link: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""A member of an archive: what the archive's directory tells of it, and its bytes."""
+"""A member of an archive: its entry in the archive's directory, and its bytes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry(ABC):
-    """What an archive tells of one member."""
+    """An archive's entry for one member."""
 
     #: As the archive has it, which may be anything.
     name: str

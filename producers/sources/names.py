@@ -21,7 +21,7 @@ def author_of(text: str | None) -> str | None:
 def _name_of(text: str | None, bare: Key, what: str) -> str | None:
     if not text:
         return None
-    # Of all but a few there is nothing to do: told nearly as fast as `clean` tells it.
+    # Nearly all are clean already: checked nearly as fast as by `clean`.
     is_plain = text.isascii() and "/" not in text and "\0" not in text
     name = text.strip() if is_plain else bare(clean(text))
     if len(name) > MAX_NAME:

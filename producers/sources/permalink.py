@@ -1,4 +1,4 @@
-"""What Reddit's address of a record tells: its id and its subreddit."""
+"""The id and subreddit in Reddit's address of a record."""
 
 import re
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class Permalink(NamedTuple):
 
 
 def read_permalink(text: str) -> Permalink | None:
-    """Return what an address tells; None if it is no address of a comment or a submission."""
+    """Return the id and subreddit of an address; None if it is no address of a comment or a submission."""
     match = _PERMALINK.fullmatch(text.strip())
     if match is None:
         return None

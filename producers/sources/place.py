@@ -66,7 +66,7 @@ class Place:
 
     @property
     def named(self) -> Path:
-        """The name that tells of what kind it is: the member's, or the file's."""
+        """The name by which its kind is found: the member's, or the file's."""
         return self.path if self.member is None else Path(self.member)
 
     @property

@@ -1,4 +1,4 @@
-"""Which quoting a table has, once its delimiter is known: what the beginning of it tells of quotes and escapes.
+"""Which quoting a table has, once its delimiter is known: by the quotes and escapes at its beginning.
 
 Where nothing decides, quotes are doubled, as nearly all programs write them.
 """
@@ -119,7 +119,7 @@ def _unquoted(forms: Forms, text: str, read: _Read) -> "Attempt | None":
 
 
 def _is_unquoted(unquoted: "Attempt", quoted: "Attempt", lines: Sequence[str], opens: bool) -> bool:
-    """Whether a table has no quotes, where `opens` tells that some field begins with one."""
+    """Whether a table has no quotes, where `opens` says that some field begins with one."""
     if quoted.dialect.delimiter not in RARE:
         return not opens and unquoted.dialect.escape is not None and unquoted.uneven < quoted.uneven
     if unquoted.width < 2:

@@ -1,4 +1,4 @@
-"""Reddit's dumps: one JSON object a line, comments (RC_*) and submissions (RS_*), told apart record by record."""
+"""Reddit's dumps: one JSON object a line, comments (RC_*) and submissions (RS_*), recognized record by record."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _CHECKED = 20
 _SHOWN = 60
 #: The note of a record with bytes that are no UTF-8: U+FFFD stands in their place.
 NOT_UTF8 = (note_kinds.NOT_UTF8, None)
-#: What a summary is told of a comment.
+#: What a summary takes of a comment.
 _NO_NOTES: tuple[tuple[str, str | None], ...] = ()
 
 

@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
 
 class _Essence(msgspec.Struct):
-    """What of a record tells whose it is."""
+    """The fields of a record that say whose it is."""
 
     id: str | int | None = None
     body: str | None = None
@@ -58,7 +58,7 @@ _decode_essence = msgspec.json.Decoder(_Essence).decode
 
 
 def essence(raw: bytes) -> Object:
-    """Return what of an object tells whether it is Reddit's, though it may be long; nothing where it is broken."""
+    """Return the fields of an object that show whether it is Reddit's, however long it is; none of a broken one."""
     try:
         members = msgspec.structs.asdict(_decode_essence(raw))
     except (ValueError, RecursionError):
@@ -117,7 +117,7 @@ def is_marked(record: Mapping[str, object]) -> bool:
 
 
 def are_reddits(records: Iterable[Mapping[str, object]]) -> bool:
-    """Tell whether objects are comments or submissions of Reddit, as far as one of them tells.
+    """Return whether objects are comments or submissions of Reddit, by the first that shows it.
 
     `id` and `body` alone will do, unless another has time or author under names that are not Reddit's.
     """

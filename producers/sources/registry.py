@@ -22,7 +22,7 @@ ARCHIVES = (
     *(".tgz", ".tbz", ".tbz2", ".tzst", ".txz"),
 )
 
-#: What a file is whose name tells nothing.
+#: The kind of a file whose name says nothing.
 DEFAULT_KIND = "json"
 
 COMPRESSIONS = frozenset({*(codec.suffix for codec in CODECS), ZST_BLOCKS})
@@ -44,7 +44,7 @@ def plain_name(path: PurePath) -> PurePath:
 
 
 def kind_of(path: PurePath) -> str | None:
-    """Return the kind that the file's name tells, None if it tells none."""
+    """Return the kind by the file's name, None if it says none."""
     suffix = plain_name(path).suffix
     return next((name for name, kind in kinds().items() if suffix in kind.suffixes), None)
 
@@ -67,7 +67,7 @@ def without_archive(path: PurePath) -> PurePath | None:
 def open_source(place: Place | Path, options: ReadOptions = AS_FOUND, layout: Layout | None = None) -> Source:
     """Return the source at a place, which is not read yet.
 
-    `layout` is how a run found it to be read. Without one it is of the kind that the options say, or its name tells.
+    `layout` is how a run found it to be read. Without one it is of the kind that the options say, or its name says.
     """
     if isinstance(place, Path):
         place = Place.at(place)
@@ -76,7 +76,7 @@ def open_source(place: Place | Path, options: ReadOptions = AS_FOUND, layout: La
 
 
 def _kind_at(place: Place) -> str:
-    """Return the kind that the name of a place tells. Raises SourceError where it tells one that is not read."""
+    """Return the kind by the name of a place. Raises SourceError for a kind that is not read."""
     if foreign := foreign_name(place.named):
         raise SourceError(f"{place} is {foreign}")
     outer = without_archive(place.path) if place.member else None
@@ -84,7 +84,7 @@ def _kind_at(place: Place) -> str:
 
 
 def _kind_of_content(place: Place) -> str:
-    """Return the kind that a file begins as whose name tells none: Reddit's own names have JSON behind them."""
+    """Return the kind by the first bytes of a file whose name says none: Reddit's own names have JSON behind them."""
     if place.named.name.startswith(("RC_", "RS_")):
         return DEFAULT_KIND
     try:

@@ -32,7 +32,7 @@ _SHOWN_COLUMNS: Final = 20
 _SHOWN: Final = 30
 #: Rows of which not one has as many fields as the header: then reading them would bring nothing but dead letters.
 _NONE_FITS: Final = 10
-#: Rows by which the column of the texts is told.
+#: Rows by which the column of the texts is found.
 _COMPARED: Final = 100
 
 

@@ -52,7 +52,7 @@ def open_tar(path: Path) -> Iterator[TarBytes]:
 
 
 def file_mark(path: Path) -> tuple[int, ...]:
-    """Return what tells that a file is the same as a moment ago. Raises OSError."""
+    """Return what identifies a file's present state. Raises OSError."""
     stat = path.stat()
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 

@@ -15,7 +15,7 @@ _UNWANTED = re.compile("[\0\ud800-\udfff]")
 _ENTITY = re.compile("&(?:#[0-9]{1,20}|#[xX][0-9a-fA-F]{1,20}|[A-Za-z][A-Za-z0-9]{1,30});")
 _SURROGATES = range(0xD800, 0xE000)
 
-#: Nearly all markers, told without a closer look.
+#: Nearly all markers, found without a closer look.
 _USUAL_MARKERS = {"[deleted]": "deleted", "[removed]": "removed"}
 #: What stands between the brackets of a marker, in small letters. Reddit's longer forms go on with a reason, in which
 #: a link may stand: "[ Removed by Reddit on account of violating the [content policy](/help/contentpolicy). ]".
@@ -61,7 +61,7 @@ def clean(text: str) -> str:
 
     Each becomes U+FFFD; two surrogates that make a pair become the character they stand for.
     """
-    # Most texts are ASCII, where only NUL can be unwanted: told twenty times as fast as by the search.
+    # Most texts are ASCII, where only NUL can be unwanted: a check twenty times as fast as the search.
     unwanted = "\0" in text if text.isascii() else _UNWANTED.search(text)
     if not unwanted:
         return text
@@ -108,7 +108,7 @@ def _character(entity: re.Match[str]) -> str:
 def gone(text: str) -> str | None:
     """Return "deleted", "removed" or "unavailable" if `text` only marks the place of a text that is no more.
 
-    Case, blanks and emphasis do not matter: people quote Reddit's markers in theirs, which tells as little.
+    Case, blanks and emphasis do not matter: people quote Reddit's markers in theirs, which means as little.
     """
     if "]" not in text:
         return None

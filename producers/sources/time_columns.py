@@ -17,9 +17,9 @@ _MOSTLY_READ = 100
 class FoundForm:
     """What the values of a column tell of the order of day and month in their dates."""
 
-    #: DAY_FIRST or MONTH_FIRST, by the first value that can only be one; None where no value tells.
+    #: DAY_FIRST or MONTH_FIRST, by the first value that can only be one; None where no value decides.
     order: str | None = None
-    #: Where no value tells: the first that could be either, such as "10/5/2022 7:11". The column cannot be read then
+    #: Where no value decides: the first that could be either, such as "10/5/2022 7:11". The column cannot be read then
     #: without a form that a person gives. None where there is none.
     ambiguous: str | None = None
 

@@ -80,5 +80,5 @@ def _fault(form: str) -> str | None:
         if of(again) != of(_PROBE):
             return f"it names no {part}"
     if "I" in directives and again.hour != _PROBE.hour:
-        return "%I needs %p, which tells morning from evening"
+        return "%I needs %p, which separates morning from evening"
     return None

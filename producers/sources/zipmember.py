@@ -100,7 +100,7 @@ class ZipEntry(Entry):
                 raise ValueError("its data end early")
 
     def _of_lzma(self, packed: "_Packed") -> Iterator[bytes]:
-        """Yield what LZMA has up to the size, which alone tells where the end is."""
+        """Yield what LZMA has up to the size, which alone says where the end is."""
         left = self.size
         for data in _decompress(_lzma_stream(packed, self.size), packed):
             yield data[:left]

@@ -79,5 +79,5 @@ def fleet(redis_url: str, tiny_model: Path, tmp_path_factory: pytest.TempPathFac
     # A database of its own: its worker is not to take what other tests send.
     settings = {"REDIS_URL": database_of(redis_url, 2), "DATABASE_URL": f"sqlite:///{file}"}
     environment = clean_environment(**settings, HF_MODEL_REPO=str(tiny_model))
-    with local_worker(environment, Broker(settings["REDIS_URL"]), patient=False):
+    with local_worker(environment, Broker(settings["REDIS_URL"]), finish=False):
         yield Fleet(settings=settings, file=file)

@@ -50,7 +50,7 @@ class BrokerAddress:
 def read_address(written: str) -> BrokerAddress:
     """Read a URL as Redis clients write it: with the database in its path or as `db`, and options of the connection.
 
-    Raises ValueError that says what was expected, and tells nothing of the password.
+    Raises ValueError that says what was expected, without the password.
     """
     url, hosts = part_hosts(tidied(written))
     parts = _split(url)

@@ -1,4 +1,4 @@
-"""What a model's folder has to hold, and what it may not ask for: told before anything of it is loaded."""
+"""What a model's folder has to hold, and what it may not ask for: checked before anything of it is loaded."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Tells texts that a model was not made for: what it says of them is noise."""
+"""Finds texts that a model was not made for: its probabilities for them are noise."""
 
 import re
 from dataclasses import dataclass

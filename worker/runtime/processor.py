@@ -145,7 +145,7 @@ class ChunkProcessor:
             return classify_isolated(texts, self._settings)
 
     def _stored(self, write: Callable[[], Written]) -> Written:
-        """Write to the store, and try again as long as it is away. Raises StoppingError when told to stop."""
+        """Write to the store, and try again as long as it is away. Raises StoppingError when the worker is stopping."""
 
         def watched() -> Written:
             with self._watchdog.watching("a try to write to the store"):
@@ -155,7 +155,7 @@ class ChunkProcessor:
 
     def _pause(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
-            raise StoppingError("told to stop before a chunk was stored")
+            raise StoppingError("stopped before a chunk was stored")
 
 
 def split(message: ChunkMessage, outcome: Outcome, model: str) -> tuple[Classified, list[DeadLetter]]:

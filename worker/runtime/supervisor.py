@@ -1,4 +1,4 @@
-"""Keeps a worker process running: where one dies in work, another starts; where none can work, it is told."""
+"""Keeps a worker process running: where one dies in work, another starts; where none can work, that is reported."""
 
 import logging
 import os
@@ -49,8 +49,8 @@ class Supervisor:
         """Start what `celery -A APP worker` starts, with these settings added to the environment.
 
         `broker` is the one that the settings name, in which a worker that died is forgotten.
-        `log` takes what it says, which else goes where ours goes. `count_done` tells how many chunks are done, by which
-        a worker that dies again and again is known from one that gets on; `on_death` is called before another starts.
+        `log` takes its output, which else goes where ours goes. `count_done` returns how many chunks are done: by it a
+        worker that only dies is known from one that gets on; `on_death` is called before another starts.
         """
         self._environment = {**os.environ, **environment, "MOODMILL_EXIT_WITH_PARENT": "1"}
         self._broker = broker
@@ -162,13 +162,13 @@ def local_worker(
     broker: Broker,
     *,
     app: str = "moodmill.worker",
-    patient: bool = True,
+    finish: bool = True,
     count_done: Callable[[], int] = lambda: 0,
     on_death: Callable[[], None] = lambda: None,
 ) -> Iterator[Supervisor]:
     """Run a worker as long as the context lasts, or until this process dies; its log is kept as long.
 
-    A `patient` end lets it finish the chunks that it has in work, as a broker needs it that others use too.
+    With `finish`, it finishes the chunks in work before it ends: a broker that others use needs that.
     """
     with tempfile.TemporaryDirectory(prefix="moodmill-worker-") as folder:
         log = Path(folder) / "worker.log"
@@ -176,4 +176,4 @@ def local_worker(
         try:
             yield worker
         finally:
-            worker.stop(at_once=not patient)
+            worker.stop(at_once=not finish)

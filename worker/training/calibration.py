@@ -18,7 +18,7 @@ from moodmill.worker.training.encoder import output_layer
 
 #: Weight of the squared distance from "no change", in positive examples: a rare emotion's scale stays near 1.
 SHRINK: Final = 10.0
-#: The least -log(1 - p) that is told from 0.
+#: The least -log(1 - p) above 0.
 _LEAST: Final = 1e-9
 
 

@@ -55,7 +55,7 @@ def refuse_other(out: Path) -> None:
 def begin(out: Path, wanted: dict[str, Any]) -> Path:
     """Return the folder of the checkpoints of a training in `out`, begun or to be gone on with.
 
-    `wanted` is its recipe, and what tells its data. Raises SettingError where that is another training.
+    `wanted` is its recipe, and the digest of its data. Raises SettingError where that is another training.
     """
     work = out / CHECKPOINTS
     begun = work / _BEGUN

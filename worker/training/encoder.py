@@ -46,7 +46,7 @@ def load_encoder(recipe: Recipe) -> Encoder:
     torch.manual_seed(recipe.seed)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        model, told = AutoModelForSequenceClassification.from_pretrained(
+        model, report = AutoModelForSequenceClassification.from_pretrained(
             folder,
             local_files_only=True,
             trust_remote_code=False,
@@ -74,7 +74,7 @@ def load_encoder(recipe: Recipe) -> Encoder:
     return Encoder(
         model=model,
         tokenizer=tokenizer,
-        fresh=frozenset({*told["missing_keys"], *outputs}),
+        fresh=frozenset({*report["missing_keys"], *outputs}),
         max_tokens=min(recipe.max_tokens, positions(model.config), tokenizer.model_max_length),
     )
 

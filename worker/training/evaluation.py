@@ -18,7 +18,7 @@ from moodmill.worker.training.calibration import Calibration, sigmoid
 
 #: Comments handed to the classifier at once; it sorts them by length.
 SLICE: Final = 2_048
-#: What a probability is told from 0 and 1 by: what fp32 can tell.
+#: The least distance of a probability from 0 and 1: what fp32 resolves.
 _LEAST: Final = 1e-7
 
 

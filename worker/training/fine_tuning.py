@@ -150,7 +150,7 @@ def _asked(recipe: Recipe, train: Labelled, settings: WorkerSettings, work: Path
 
 
 def _description(recipe: Recipe, train: Labelled, dev: Labelled, soft: SoftLabels) -> dict[str, Any]:
-    """Return what tells a training from others: its recipe, and a digest of its data."""
+    """Return what identifies a training: its recipe, and a digest of its data."""
     digest = hashlib.sha256()
     for texts, numbers in (
         (train.texts, train.targets),

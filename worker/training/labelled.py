@@ -155,10 +155,10 @@ def _texts(table: pa.Table, path: Path) -> list[str]:
 
 def _label_names(schema: pa.Schema) -> tuple[str, ...]:
     """Return what the `datasets` library writes into a file about its label numbers; without it, the official order."""
-    told = (schema.metadata or {}).get(b"huggingface")
-    if told is None:
+    features = (schema.metadata or {}).get(b"huggingface")
+    if features is None:
         return _OFFICIAL
-    labels: Any = json.loads(told)["info"]["features"]["labels"]
+    labels: Any = json.loads(features)["info"]["features"]["labels"]
     numbered = labels[0] if isinstance(labels, list) else labels.get("feature", labels)
     found = numbered.get("names")
     return tuple(found) if found else _OFFICIAL

@@ -30,7 +30,7 @@ Watcher = Callable[[Progress], None]
 
 
 class Reporter(TrainerCallback):
-    """Tells a watcher of every step of the Trainer."""
+    """Reports every step of the Trainer to a watcher."""
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher

@@ -40,7 +40,7 @@ def tune_thresholds(targets: Matrix, probabilities: NDArray[np.float32]) -> NDAr
 def _expected_f1(probabilities: NDArray[np.float32], threshold: float) -> NDArray[np.float64]:
     """Return the F1 to expect of each of [n, k] columns if its probabilities mean what they say.
 
-    Every comment tells something about it, not only the few that carry a rare emotion. Its best threshold is half its
+    Every comment informs it, not only the few that carry a rare emotion. Its best threshold is half its
     best value (Lipton et al., "Optimal Thresholding of Classifiers to Maximize F1 Measure", ECML 2014).
     """
     predicted = probabilities > threshold

@@ -134,11 +134,11 @@ def prune(keep_months: int | None, before: datetime | None, yes: bool, as_json: 
         months: list[str] = []
         with REMARKS.status("deleting") as shown:
 
-            def tell(month: str) -> None:
+            def on_month(month: str) -> None:
                 months.append(month)
                 shown.update(f"deleted {month}")
 
-            delete_before(store, first, tell)
+            delete_before(store, first, on_month)
     if as_json:
         print_json({"store": store.shown, "before": f"{first:%Y-%m}", "deleted": months})
     else:

@@ -35,7 +35,7 @@ def list_(run: str | None, limit: int, as_json: bool) -> None:
 
     with opened_store() as store:
         if run is not None:
-            Ledger(store).run(run)  # an id that is none is told, instead of an empty list
+            Ledger(store).run(run)  # an unknown id is an error, not an empty list
         letters = list_dead_letters(store, run)
         if as_json:
             print_json_array(asdict(letter) for letter in letters)

@@ -100,7 +100,7 @@ def export(
 
 
 def _form(to: Path, form: "Form | None", *, by_month: bool) -> "Form":
-    """Return what is written to TO. Raises SettingError where that cannot be told, or must not be."""
+    """Return what is written to TO. Raises SettingError where the format is unknown or not allowed."""
     if to != _STDOUT and to.exists():
         raise SettingError(f"{to} is there already: name another one, or delete it")
     if by_month and (to == _STDOUT or form not in (None, "parquet")):

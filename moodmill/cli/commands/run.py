@@ -130,7 +130,7 @@ def resume(run_id: str | None, max_dead: float | None, with_worker: bool, as_jso
 
     with opened_store(retries=True) as store, observed():
         run_id = run_id or _only(open_runs(store))
-        Ledger(store).run(run_id)  # an id that is none is told before anything starts
+        Ledger(store).run(run_id)  # an unknown id is an error before anything starts
         runtime = Runtime.from_settings(with_worker=with_worker)
         with interruptible([run_id]), shown_progress(REMARKS, own_worker=runtime.starts_worker) as show_progress:
             status = labelling.resume(store, run_id, runtime, show_progress, max_dead)

@@ -127,7 +127,7 @@ def run_job(name: str, again: bool, as_json: bool) -> None:
 @store_options
 @broker_options
 def serve() -> None:
-    """Run all jobs at their times until told to stop: Celery beat, and threads that run what is due.
+    """Run all jobs at their times until it is stopped: Celery beat, and threads that run what is due.
 
     A job whose time passed while nothing ran is run at once. Needs the broker in REDIS_URL, whose workers classify. The
     plain `celery -A moodmill.producers.schedule.beat beat` is the same.

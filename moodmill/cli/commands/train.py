@@ -156,7 +156,7 @@ def shown_training(console: Console) -> Iterator["Watcher"]:
         TextColumn("ETA"),
         TimeRemainingColumn(),
     )
-    told: list[tuple[str, int]] = []
+    reported: list[tuple[str, int]] = []
     with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading", total=None, figures="")
 
@@ -173,8 +173,8 @@ def shown_training(console: Console) -> Iterator["Watcher"]:
                 total=progress.steps or None,
                 figures=figures,
             )
-            if not console.is_terminal and (progress.stage, progress.judged) not in told:
-                told.append((progress.stage, progress.judged))
+            if not console.is_terminal and (progress.stage, progress.judged) not in reported:
+                reported.append((progress.stage, progress.judged))
                 epoch = f", epoch {progress.judged}: {figures}" if progress.judged else ""
                 console.print(f"{progress.stage}{epoch}", soft_wrap=True)
 

@@ -18,9 +18,9 @@ from moodmill.db.core.errors import SettingError
 @store_options
 @broker_options
 @click.option("--name", help="The worker's node name; needed when several run on one machine.")
-@click.option("--check", is_flag=True, help="Only tell whether a worker of this machine lives, by the exit status.")
+@click.option("--check", is_flag=True, help="Check that a worker of this machine lives; the exit status says so.")
 def worker(name: str | None, check: bool) -> None:
-    """Classify chunks from the broker in REDIS_URL until told to stop (SIGTERM finishes what is in work).
+    """Classify chunks from the broker in REDIS_URL until it is stopped (SIGTERM finishes what is in work).
 
     One process a GPU: start one for each, with --device cuda:0, cuda:1, … When the process dies, of a text that kills
     it or because a step in it hangs, another one starts. The plain `celery -A moodmill.worker worker` works too,

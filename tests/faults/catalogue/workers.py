@@ -47,11 +47,11 @@ def _stop_worker(found: Scene) -> None:
     found.add_worker()
 
 
-fault("worker told to stop under load")(_stop_worker)
+fault("worker stopped by SIGTERM under load")(_stop_worker)
 
 
 @fault(
-    "worker told to stop under load, ten times",
+    "worker stopped by SIGTERM under load, ten times",
     settings={"MOODMILL_CHUNK_COMMENTS": "4", "MOODMILL_THREADS": "1"},
     storm=False,
 )

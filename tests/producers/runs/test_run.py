@@ -83,7 +83,7 @@ def test_lost_chunks_are_sent_again_and_more_of_them_than_may_be_in_flight(
         recovery = pool.submit(feeder.recover)
         wait_until(lambda: queue.count_messages() == 2)
         lose_all(queue)
-        with local_worker(settings, queue, patient=False):
+        with local_worker(settings, queue, finish=False):
             recovery.result(120)
             feeder.wait()
 

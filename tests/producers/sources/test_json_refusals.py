@@ -65,7 +65,7 @@ def test_an_export_of_results_is_no_source(tmp_path: Path) -> None:
         ({"text": {"0": "a", "1": "b"}, "id": {"0": 1, "1": 2}}, "orient='records'"),
         ({"columns": ["id", "text"], "index": [0], "data": [[1, "a"]]}, "orient='records'"),
         ({"a": {"id": "1", "text": "a"}, "b": {"id": "2", "text": "b"}}, r"jq -c '\.\[\]'"),
-        ({"message": "Too Many Requests", "error": 429}, "tells of an error: .*429"),
+        ({"message": "Too Many Requests", "error": 429}, "reports an error: .*429"),
         ("hello\nworld\n", "expected one JSON object a line .*found b'hello'"),
         ("id,body\n1,text\n", "for a table name its kind: csv, tsv or parquet"),
         ('{"id": "k0", "bo', "truncated JSON"),
