@@ -42,6 +42,13 @@ def test_the_active_model_can_be_changed(folder: Path) -> None:
     assert (refused.returncode, "large, small" in refused.stderr) == (1, True)
 
 
+def test_an_upgrade_says_from_which_schema_to_which(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    newest = json.loads(db(folder, "current", "--json").stdout)["newest"]
+    made = json.loads(db(tmp_path_factory.mktemp("new"), "upgrade", "--json").stdout)
+    assert (made["before"], made["current"], made["reader"]) == (None, newest, None)
+    assert json.loads(db(folder, "upgrade", "--json").stdout)["before"] == newest
+
+
 def test_roll_ups_are_brought_up_to_date_and_added_up_anew(folder: Path) -> None:
     assert json.loads(db(folder, "rollup", "--json").stdout)["aggregated"] == 4
     assert json.loads(db(folder, "rollup", "--json").stdout)["aggregated"] == 0
@@ -52,6 +59,7 @@ def test_comments_that_show_an_emotion_are_found_by_an_index_that_was_asked_for(
     made = db(folder, "index", "joy", "anger")
     assert "comment_emotion_above_joy" in made.stdout
     assert "they are there" in db(folder, "index", "joy").stdout
+    assert json.loads(db(folder, "index", "joy", "love", "--json").stdout)["made"] == ["comment_emotion_above_love"]
     assert "happiness" in db(folder, "index", "happiness").stderr
     with sqlite3.connect(folder / "moodmill.db") as connection:
         plan = connection.execute("explain query plan select * from comment_emotion where joy > 0.6 order by joy desc")

@@ -22,7 +22,8 @@ def db() -> None:
 @store_options
 @click.option("--reader", metavar="ROLE", help="A role of PostgreSQL that may read the views then, for dashboards.")
 @click.option("--reader-password-file", type=click.Path(path_type=Path), help="Holds the password of the reader.")
-def upgrade(reader: str | None, reader_password_file: Path | None) -> None:
+@json_option
+def upgrade(reader: str | None, reader_password_file: Path | None, as_json: bool) -> None:
     """Bring the store's schema to this version of moodmill. Does nothing where it is there.
 
     With --reader, a role is made, or given its password anew, that may read the views and nothing else.
@@ -34,16 +35,21 @@ def upgrade(reader: str | None, reader_password_file: Path | None) -> None:
     with closing(Store(read_settings(StoreSettings).database_url)) as store:
         before = store.current()
         store.upgrade()
-        _tell(f"{store.shown}: schema {before or 'none'} -> {store.current()}")
+        after = store.current()
+        if not as_json:
+            _report(f"{store.shown}: schema {before or 'none'} -> {after}")
         if reader is not None:
             from moodmill.db.database.reader import grant_reader
 
             grant_reader(store, reader, password)
-            _tell(f"{store.shown}: {reader} may read the views")
+            if not as_json:
+                _report(f"{store.shown}: {reader} may read the views")
+        if as_json:
+            print_json({"store": store.shown, "before": before, "current": after, "reader": reader})
 
 
-def _tell(done: str) -> None:
-    """Say what was done: as JSON in a service, whose log is JSON."""
+def _report(done: str) -> None:
+    """Print what was done: as a line of the log in a service, whose log is JSON."""
     from moodmill.db.core.settings import read_settings
     from moodmill.worker.core.settings import WorkerSettings
     from moodmill.worker.telemetry.logs import is_json, json_line
@@ -96,7 +102,8 @@ def rollup(every: bool, as_json: bool) -> None:
 @db.command()
 @click.argument("emotions", nargs=-1, required=True, metavar="EMOTION...")
 @store_options
-def index(emotions: tuple[str, ...]) -> None:
+@json_option
+def index(emotions: tuple[str, ...], as_json: bool) -> None:
     """Index the comments that show EMOTIONs, for queries like `where joy > 0.5 order by joy desc`.
 
     Takes its time in a large store, and workers wait meanwhile.
@@ -105,6 +112,9 @@ def index(emotions: tuple[str, ...]) -> None:
 
     with opened_store() as store, REMARKS.status("making indexes"):
         made = index_emotions(store, emotions)
+    if as_json:
+        print_json({"store": store.shown, "made": list(made)})
+        return
     OUTPUT.print(Text(f"{store.shown}: made {', '.join(made) or 'none, they are there'}"), soft_wrap=True)
 
 

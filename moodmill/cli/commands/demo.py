@@ -2,15 +2,15 @@
 
 import sys
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 from rich.text import Text
 
-from moodmill.cli.options import store_url
-from moodmill.cli.printing import OUTPUT, REMARKS, print_status
+from moodmill.cli.options import json_option, store_url
+from moodmill.cli.printing import OUTPUT, REMARKS, print_json, print_status, status_json
 from moodmill.cli.signals import interruptible
 from moodmill.db.core.text import shortened
 from moodmill.progress import shown_progress
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Label a bundled sample.")
 @click.option("--store", "named", default="moodmill-demo.db", metavar="FILE|URL", help="Where the rows go.")
-def demo(named: str) -> None:
+@json_option
+def demo(named: str, as_json: bool) -> None:
     """Label a bundled sample of comments with the bundled model, and show the emotions found.
 
     Uses an embedded broker and a store of its own, whatever the settings name.
     """
+    from moodmill.db.analytics.reads import emotion_shares
     from moodmill.db.database.store import Store
     from moodmill.producers.runs import labelling
     from moodmill.producers.runs.cluster import Runtime
@@ -41,9 +43,19 @@ def demo(named: str) -> None:
         with interruptible(runs), shown_progress(REMARKS, own_worker=True) as show:
             options = RunOptions(keep_text=True, model_repo=BUNDLED_MODEL)
             status = labelling.label(store, [SAMPLE], options, runtime, runs.append, show)
-        _print_emotions(store, status.id)
-        OUTPUT.print()
-        print_status(status, store)
+        if as_json:
+            shares = [asdict(share) for share in emotion_shares(store, status.id)]
+            print_json({**status_json(status), "store": store.shown, "emotions": shares})
+        else:
+            _print_emotions(store, status.id)
+            OUTPUT.print()
+            print_status(status, store)
+            _print_next_steps(named)
+    if not status.succeeded:
+        sys.exit(1)
+
+
+def _print_next_steps(named: str) -> None:
     for line in (
         "",
         "What next:",
@@ -52,8 +64,6 @@ def demo(named: str) -> None:
         f"  sqlite3 {named} 'select * from comment_top_emotion limit 10'",  # noqa: S608 - shown, not run
     ):
         OUTPUT.print(line, soft_wrap=True)
-    if not status.succeeded:
-        sys.exit(1)
 
 
 def _print_emotions(store: "Store", run_id: str) -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from moodmill.cli.commands.train import shown_training
-from moodmill.cli.options import device_option
+from moodmill.cli.options import device_option, json_option
 from moodmill.cli.output import output_file
-from moodmill.cli.printing import OUTPUT, REMARKS
+from moodmill.cli.printing import OUTPUT, REMARKS, print_json
 from moodmill.cli.reading import reading_options
 from moodmill.cli.signals import stoppable
 from moodmill.db.core.errors import SettingError
@@ -32,8 +32,15 @@ if TYPE_CHECKING:
 @click.option("--emoji", is_flag=True, help="Ask for emoji and emoticons, too, by their words.")
 @reading_options
 @device_option
+@json_option
 def soft_labels(
-    to: Path, sources: tuple[Path, ...], models: tuple[str, ...], data: str | None, emoji: bool, reading: "ReadOptions"
+    to: Path,
+    sources: tuple[Path, ...],
+    models: tuple[str, ...],
+    data: str | None,
+    emoji: bool,
+    reading: "ReadOptions",
+    as_json: bool,
 ) -> None:
     """Write to FILE.parquet what models say of texts: their text, and the probabilities of the 27 emotions.
 
@@ -79,4 +86,7 @@ def soft_labels(
         soft = ask(models, texts, read_settings(WorkerSettings), on_progress)
         with output_file(to) as file:
             write_soft_labels(soft, file)
-    OUTPUT.print(f"{to}: {len(soft):,} texts", soft_wrap=True)
+    if as_json:
+        print_json({"file": str(to), "texts": len(soft)})
+    else:
+        OUTPUT.print(f"{to}: {len(soft):,} texts", soft_wrap=True)
