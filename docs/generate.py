@@ -14,7 +14,8 @@ from sqlalchemy import Table
 
 import moodmill
 from moodmill.cli.app import moodmill as command_line
-from moodmill.cli.commands.settings import all_settings, to_markdown
+from moodmill.cli.commands.settings import to_markdown
+from moodmill.cli.known_settings import all_settings
 from moodmill.db.database.schema import metadata
 
 FOLDER: Final = Path(__file__).parent / "reference"

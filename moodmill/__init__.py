@@ -30,10 +30,10 @@ if TYPE_CHECKING:
         StoreError,
         WorkerError,
     )
-    from moodmill.labelling import Run, label
+    from moodmill.labelling import label
     from moodmill.producers.runs.waiter import Progress
     from moodmill.producers.sources.kinds import register_source
-    from moodmill.store import Store
+    from moodmill.store import Run, Store
 
 __all__ = [
     "EMOTIONS",
@@ -62,10 +62,10 @@ _MODULES: Final = {
     "moodmill.db.analytics.reads": ("RunStatus",),
     "moodmill.db.core.emotions": ("EMOTIONS",),
     "moodmill.db.core.errors": tuple(name for name in __all__ if name.endswith("Error")),
-    "moodmill.labelling": ("Run", "label"),
+    "moodmill.labelling": ("label",),
     "moodmill.producers.runs.waiter": ("Progress",),
     "moodmill.producers.sources.kinds": ("register_source",),
-    "moodmill.store": ("Store",),
+    "moodmill.store": ("Run", "Store"),
 }
 _MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}
 

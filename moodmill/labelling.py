@@ -1,63 +1,30 @@
 """Label sources from Python: what `moodmill label` does, with what it is to do passed in."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from msgspec.structs import replace
-from rich.console import Console
 
 from moodmill.arguments import Moment, Precision, names, period, worker_settings
-from moodmill.db.analytics.reads import RunStatus, status
 from moodmill.db.core.errors import MoodmillError, SettingError
 from moodmill.db.core.filters import Filters
 from moodmill.db.core.names import author_key, subreddit_key
-from moodmill.db.database.store import Store as Database
 from moodmill.producers.runs import labelling
 from moodmill.producers.runs.cluster import Runtime
 from moodmill.producers.runs.deadshare import MAX_DEAD
 from moodmill.producers.runs.options import RunOptions, run_defaults
-from moodmill.producers.runs.settings import ProducerSettings
-from moodmill.producers.runs.waiter import OnProgress, Progress
+from moodmill.producers.runs.waiter import OnProgress
 from moodmill.producers.sources import Columns, ReadOptions, checked
-from moodmill.progress import shown_progress
-from moodmill.store import Store
-from moodmill.worker.core.settings import BUNDLED_MODEL, MAX_TOKENS, WorkerSettings
-from moodmill.worker.queue.message import MAX_COMMENTS
+from moodmill.runtime import opened_database, runtime_of, share_of, shown_to
+from moodmill.store import Run, Store
+from moodmill.worker.core.settings import BUNDLED_MODEL, MAX_TOKENS
 
 #: The store where none is named: the one of `moodmill label`.
 DEFAULT_STORE: Final = "sqlite:///moodmill.db"
 
 PathLike = str | os.PathLike[str]
-
-
-class Run:
-    """A run of a store: sources that are labelled, or begun. Made by `moodmill.label` and `Store.run`."""
-
-    def __init__(self, run_id: str, store: Store, runtime: Runtime) -> None:
-        #: As every command and the store name it.
-        self.id: Final = run_id
-        self.store: Final = store
-        self._runtime: Final = runtime
-
-    def __repr__(self) -> str:
-        return f"Run({self.id!r}, {self.store!r})"
-
-    @property
-    def summary(self) -> RunStatus:
-        """How the run stands now: every record read is classified, skipped with its reason, dead, or waiting."""
-        with closing(Database(self.store.url)) as database:
-            return status(database, self.id)
-
-    def resume(self, *, max_dead: float | None = None, progress: bool | OnProgress = True) -> RunStatus:
-        """Finish the run: read what is not read, classify what is not classified. Returns how it stands then.
-
-        Blocks. A run that is done stays as it is. `max_dead`, `progress` and what is raised are as in `label`.
-        """
-        with _database(self.store.url, self._runtime) as database, _progress(progress, self._runtime) as show:
-            return labelling.resume(database, self.id, self._runtime, show, _share(max_dead))
 
 
 def label(
@@ -152,11 +119,11 @@ def label(
         min_length=min_length,
         honour_deletions=honour_deletions,
     )
-    options = _options(runtime, filters, _reading(kind, columns, reading), keep_text, _share(max_dead))
+    options = _options(runtime, filters, _reading(kind, columns, reading), keep_text, share_of(max_dead))
     opened = store if isinstance(store, Store) else Store(store)
     paths = [Path(sources)] if isinstance(sources, str | os.PathLike) else [Path(source) for source in sources]
     ids: list[str] = []
-    with _database(opened.url, runtime) as database, _progress(progress, runtime) as show:
+    with opened_database(opened.url, runtime) as database, shown_to(progress, runtime) as show:
         try:
             labelling.label(database, paths, options, runtime, ids.append, show, again=again)
         except (MoodmillError, KeyboardInterrupt) as error:
@@ -164,16 +131,6 @@ def label(
                 error.add_note(f"What is done is in the store: {opened!r}.run({ids[0]!r}).resume() finishes the run.")
             raise
     return Run(ids[0], opened, runtime)
-
-
-def runtime_of(worker: WorkerSettings, chunk_comments: int | None = None) -> Runtime:
-    """Return where runs with these settings are worked on. Raises SettingError."""
-    producer = ProducerSettings.model_construct()
-    if chunk_comments is not None:
-        if not 1 <= chunk_comments <= MAX_COMMENTS:
-            raise SettingError(f"chunk_comments is {chunk_comments}: expected 1 to {MAX_COMMENTS:,}")
-        producer = producer.model_copy(update={"moodmill_chunk_comments": chunk_comments})
-    return Runtime(worker=worker, producer=producer)
 
 
 def _options(
@@ -190,29 +147,3 @@ def _reading(kind: str | None, columns: Mapping[str, str] | None, others: Mappin
         return checked(ReadOptions(kind=kind, columns=Columns(**(columns or {})), **(others or {})))
     except TypeError as error:
         raise SettingError(f"columns and reading take the names of moodmill.sources.ReadOptions: {error}") from error
-
-
-def _share(max_dead: float | None) -> float | None:
-    if max_dead is not None and not 0 <= max_dead <= 1:
-        raise SettingError(f"max_dead is {max_dead}: expected a share from 0 to 1")
-    return max_dead
-
-
-@contextmanager
-def _database(url: str, runtime: Runtime) -> Iterator[Database]:
-    with closing(Database(url, runtime.worker.moodmill_stall_seconds)) as database:
-        database.prepare()
-        yield database
-
-
-def _progress(progress: bool | OnProgress, runtime: Runtime) -> AbstractContextManager[OnProgress]:
-    """Return a context of what takes the progress: nothing, a bar where somebody sees it, or the caller's function."""
-    if callable(progress):
-        return nullcontext(progress)
-    console = Console(stderr=True)
-    if progress and (console.is_terminal or console.is_jupyter):
-        return shown_progress(console, own_worker=runtime.starts_worker)
-    return nullcontext(_ignore)
-
-
-def _ignore(_: Progress) -> None: ...

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from moodmill.db.analytics.reads import RunStatus
     from moodmill.db.analytics.selection import Selection
-    from moodmill.labelling import Run
+    from moodmill.producers.runs.cluster import Runtime
+    from moodmill.producers.runs.waiter import OnProgress
 
 
 class Store:
@@ -128,7 +130,7 @@ class Store:
         Raises RunError where the store has no such run.
         """
         from moodmill.db.analytics.reads import status
-        from moodmill.labelling import Run, runtime_of
+        from moodmill.runtime import runtime_of
 
         with self._opened() as database:
             status(database, run_id)
@@ -171,6 +173,39 @@ class Store:
             database.require()
             database.prepare()
             yield database
+
+
+class Run:
+    """A run of a store: sources that are labelled, or begun. Made by `moodmill.label` and `Store.run`."""
+
+    def __init__(self, run_id: str, store: Store, runtime: "Runtime") -> None:
+        #: As every command and the store name it.
+        self.id: Final = run_id
+        self.store: Final = store
+        self._runtime: Final = runtime
+
+    def __repr__(self) -> str:
+        return f"Run({self.id!r}, {self.store!r})"
+
+    @property
+    def summary(self) -> "RunStatus":
+        """How the run stands now: every record read is classified, skipped with its reason, dead, or waiting."""
+        from moodmill.db.analytics.reads import status
+
+        with closing(Database(self.store.url)) as database:
+            return status(database, self.id)
+
+    def resume(self, *, max_dead: float | None = None, progress: "bool | OnProgress" = True) -> "RunStatus":
+        """Finish the run: read what is not read, classify what is not classified. Returns how it stands then.
+
+        Blocks. A run that is done stays as it is. `max_dead`, `progress` and what is raised are as in `label`.
+        """
+        from moodmill.producers.runs.labelling import resume
+        from moodmill.runtime import opened_database, share_of, shown_to
+
+        share = share_of(max_dead)
+        with opened_database(self.store.url, self._runtime) as database, shown_to(progress, self._runtime) as show:
+            return resume(database, self.id, self._runtime, show, share)
 
 
 def _thresholds(schema: "pa.Schema") -> dict[str, dict[str, float]]:

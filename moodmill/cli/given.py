@@ -31,7 +31,7 @@ def misspelt() -> list[str]:
     of_file = set(_in_file())
     if not ours - _INTERNAL and not of_file:
         return []
-    from moodmill.cli.commands.settings import all_settings  # which imports what reads settings
+    from moodmill.cli.known_settings import all_settings  # which imports what reads settings
 
     known = [one.name for group in all_settings().values() for one in group]
     unknown = sorted((ours | of_file) - {*known, *_INTERNAL})
