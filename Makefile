@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit faults sweep storm scale check docs format model teachers flagship secrets clean
+.PHONY: help setup demo test unit coverage faults sweep storm scale check docs format model teachers flagship secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,14 @@ test: $(READY) ## Lint, check types, and run the whole test suite against real s
 
 unit: $(READY) ## Run the tests that need neither a store or server, another process nor a model (under a minute)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 -m 'unit and not long'
+
+# Slower than `make test` by half. What workers do that are killed is not seen.
+coverage: $(READY) ## Run the test suite, and print which lines of the package it runs, in other processes too (build/coverage/html)
+	rm -rf build/coverage
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest --numprocesses 4 --dist loadgroup -m 'not long' $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet
+	$(BIN)/coverage report
 
 # Processes that faults strike at each of their operations wait most of the time: four at once fill two cores.
 faults: $(READY) ## Put each fault into a run, and one at every operation of each process; print what came of it (two hours)

@@ -8,6 +8,7 @@ from moodmill.db.core.errors import SettingError
 from moodmill.db.core.filters import check_period, moment_asked, names_asked
 from moodmill.db.core.names import Key
 from moodmill.worker.core.address import read_address
+from moodmill.worker.core.device import check_device_name
 from moodmill.worker.core.settings import BUNDLED_MODEL, EMBEDDED_BROKER, MAX_TOKENS, WorkerSettings
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -32,6 +33,10 @@ def worker_settings(
     for name, number in (("batch_tokens", batch_tokens), ("max_tokens", max_tokens)):
         if number is not None and number < 1:
             raise SettingError(f"{name} is {number}: expected 1 or more")
+    try:
+        check_device_name(device)
+    except ValueError as error:
+        raise SettingError(f"device is {device!r}: {error}") from error
     if broker is not None and broker != EMBEDDED_BROKER:
         try:
             read_address(broker)

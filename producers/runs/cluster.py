@@ -10,6 +10,7 @@ from moodmill.db.database.store import Store
 from moodmill.db.ledger.ledger import count_done
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.settings import ProducerSettings
+from moodmill.worker.core.device import check_device
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.embedded import EmbeddedBroker, embedded_broker
@@ -42,7 +43,12 @@ class Runtime:
 
     @contextmanager
     def open(self) -> Iterator["Cluster"]:
-        """Reach the broker, or start one, as long as the context lasts. Raises BrokerError."""
+        """Reach the broker, or start one, as long as the context lasts.
+
+        Raises BrokerError, and SettingError where a worker is to start and has no such device.
+        """
+        if self.starts_worker:
+            check_device(self.worker.moodmill_device)
         with ExitStack() as stack:
             embedded = None
             if self.worker.redis_url is None:

@@ -14,6 +14,7 @@ MONTH_FIRST: Final = "month first"
 _DIRECTIVE = re.compile("%(.?)", re.DOTALL)
 #: Those of strptime without %c, %x and %X, which are each country's own, and %Z, which strptime reads and leaves out.
 _DIRECTIVES = frozenset("aAwdbBmyYHIpMSfzjUWGuV%")
+_YEARS = frozenset("yYG")
 #: A moment whose day is no month and whose hour is past noon: what a format loses of it shows.
 _PROBE = datetime(2022, 10, 25, 19, 11, 13, tzinfo=UTC)
 _PARTS: dict[str, Callable[[datetime], object]] = {
@@ -72,6 +73,8 @@ def _fault(form: str) -> str | None:
             return "%Z names no zone for sure: write %z for +0100, or the letters themselves (UTC)"
         if directive not in _DIRECTIVES or not directive:
             return f"%{directive} is none of the directives that are known: %" + " %".join(sorted(_DIRECTIVES))
+    if _YEARS.isdisjoint(directives):  # strptime warns of it from Python 3.13 on
+        return "it names no year"
     try:
         again = datetime.strptime(_PROBE.strftime(form), form)
     except (ValueError, re.error) as error:

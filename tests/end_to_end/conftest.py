@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,8 @@ class Fleet:
         )
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with sqlite3.connect(self.file) as connection:
-            found = connection.execute(sql, values).fetchall()
-        connection.close()
-        return found
+        with closing(sqlite3.connect(self.file)) as connection, connection:
+            return connection.execute(sql, values).fetchall()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
 """The notebook in examples/ runs from its first cell to its last, in a kernel as Jupyter starts it."""
 
-import os
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -53,14 +53,17 @@ def test_an_interrupted_cell_leaves_no_process_and_a_run_that_can_be_resumed(tmp
     client = client_of(notebook, tmp_path)
 
     def interrupt() -> None:
-        wait_until(lambda: (tmp_path / "m.db").exists() and workers())
-        manager = client.km
-        assert isinstance(manager, KernelManager)
-        manager.provisioner.process.send_signal(signal.SIGINT)  # type: ignore[union-attr]
+        wait_until(workers)
+        assert isinstance(client.km, KernelManager)
+        client.km.provisioner.process.send_signal(signal.SIGINT)  # type: ignore[union-attr]
 
     def workers() -> list[psutil.Process]:
-        children = psutil.Process(os.getpid()).children(recursive=True)
-        return [child for child in children if "moodmill.worker" in child.cmdline()]
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if "moodmill.worker" in process.cmdline() and process.cwd() == str(tmp_path):
+                    found.append(process)
+        return found
 
     stopper = threading.Thread(target=interrupt)
     stopper.start()

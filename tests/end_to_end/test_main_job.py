@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,8 @@ ROWS = f"select comment_id, {', '.join(EMOTIONS)} from comment_emotion order by 
 
 
 def rows_of(file: Path, sql: str = ROWS) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(file)
-    found = connection.execute(sql).fetchall()
-    connection.close()
-    return found
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(sql).fetchall()
 
 
 def plain_transformers(texts: list[str], folder: Path) -> np.ndarray[Any, Any]:
@@ -222,9 +221,8 @@ def test_no_more_chunks_are_in_flight_than_set(tmp_path: Path, own_redis_url: st
         wait_until(lambda: file.exists() and "chunk" in str(rows_of(file, "select name from sqlite_master")))
         wait_until(lambda: chunks() == 3)
         # when one is done, then exactly one more is sent
-        with sqlite3.connect(file) as connection:
+        with closing(sqlite3.connect(file)) as connection, connection:
             connection.execute("update chunk set state = 'done', classified = 10 where number = 0")
-        connection.close()
         wait_until(lambda: chunks() == 4)
         assert process.poll() is None
         assert chunks() == 4

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -61,10 +62,9 @@ def test_comments_that_show_an_emotion_are_found_by_an_index_that_was_asked_for(
     assert "they are there" in db(folder, "index", "joy").stdout
     assert json.loads(db(folder, "index", "joy", "love", "--json").stdout)["made"] == ["comment_emotion_above_love"]
     assert "happiness" in db(folder, "index", "happiness").stderr
-    with sqlite3.connect(folder / "moodmill.db") as connection:
+    with closing(sqlite3.connect(folder / "moodmill.db")) as connection:
         plan = connection.execute("explain query plan select * from comment_emotion where joy > 0.6 order by joy desc")
         assert "comment_emotion_above_joy" in str(plan.fetchall())
-    connection.close()
 
 
 def test_old_months_go_only_when_that_is_meant(folder: Path) -> None:

@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_a_model_trained_on_2000_comments_of_goemotions_labels_a_dump(real_data:
     dump = write_dump(tmp_path / "RC_x", ["Thank you so much, I love it!", "This is awful."])
     labelled = moodmill("label", dump, "--model", "my-model", cwd=tmp_path)
     assert labelled.returncode == 0, labelled.stderr
-    with sqlite3.connect(tmp_path / "moodmill.db") as store:
+    with closing(sqlite3.connect(tmp_path / "moodmill.db")) as store:
         rows = store.execute(
             "select model, gratitude + love, anger from comment_emotion order by comment_id"
         ).fetchall()

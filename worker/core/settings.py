@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 from moodmill.db.core.settings import SOURCES, PasswordFile, own_folder, with_password
 from moodmill.db.core.urls import tidied
 from moodmill.worker.core.address import read_address
+from moodmill.worker.core.device import check_device_name
 from moodmill.worker.core.watchdog import LIMIT_S
 from moodmill.worker.telemetry.logs import Style
 
@@ -76,6 +77,12 @@ class WorkerSettings(BaseSettings):
         whole = with_password(tidied(url), info.data.get("redis_password_file"))
         read_address(whole)  # refuses what cannot be used
         return whole
+
+    @field_validator("moodmill_device")
+    @classmethod
+    def _of_device(cls, device: str) -> str:
+        check_device_name(device)
+        return device
 
     @field_validator("moodmill_metrics")
     @classmethod

@@ -14,6 +14,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import ModelError, SettingError
+from moodmill.worker.core.device import check_device
 from moodmill.worker.core.labels import label_columns
 from moodmill.worker.inference.linear import prepack
 from moodmill.worker.inference.packing import FAMILIES, PackedClassifier
@@ -119,6 +120,7 @@ def padded_logits(model: PreTrainedModel, ids: Sequence[Sequence[int]], pad_id: 
 
 def choose_device(wanted: str) -> torch.device:
     """Return the device of that name; for "auto" a GPU when there is one. Raises SettingError when it is not there."""
+    check_device(wanted)
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -32,6 +32,7 @@ def worker(name: str | None, check: bool) -> None:
     from moodmill.db.core.settings import StoreSettings, read_settings, to_environment
     from moodmill.db.database.store import Store
     from moodmill.db.ledger.ledger import count_done
+    from moodmill.worker.core.device import check_device
     from moodmill.worker.core.settings import WorkerSettings
     from moodmill.worker.queue.broker import Broker
     from moodmill.worker.runtime.supervisor import Supervisor
@@ -41,6 +42,7 @@ def worker(name: str | None, check: bool) -> None:
     if settings.redis_url is None:
         raise SettingError("a worker needs a broker: set REDIS_URL, or use `moodmill label`, which brings its own")
     require_worker()
+    check_device(settings.moodmill_device)
     broker = Broker(settings.redis_url)
     broker.check()
     store = Store(stored.database_url, settings.moodmill_stall_seconds)

@@ -122,7 +122,7 @@ def test_deep_replies_are_read_or_told(tmp_path: Path) -> None:
     for number in range(29, -1, -1):
         deep = comment(number, deep)
     assert len(outcomes(source(tmp_path, json.dumps(listing(deep))))) == 31
-    bomb = '{"kind": "t1", "data": {"id": "a", "body": "b", "replies": ' + "[" * 5000 + "]" * 5000 + "}}"
+    bomb = '{"kind": "t1", "data": {"id": "a", "body": "b", "replies": ' + "[" * 500_000 + "]" * 500_000 + "}}"
     first, second = read_all(source(tmp_path, f"[{json.dumps(comment(1))}, {bomb}]"))
     assert isinstance(first, Parsed)
     assert isinstance(second, Bad)

@@ -78,12 +78,11 @@ def test_a_line_says_what_its_thread_works_on(capsys: pytest.CaptureFixture[str]
 def test_an_exception_is_one_field_and_tells_no_parameter_of_a_statement(
     sqlite_store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    row = {"comment_id": "c", "model": "m", "text": "a confidential text"}
     with logging_as("json"):
         try:
             with sqlite_store.writing() as connection:
-                connection.execute(
-                    insert(comment_emotion).values(comment_id="c", model="m", text="a confidential text")
-                )
+                connection.execute(insert(comment_emotion).values(row))
         except Exception:
             logger.exception("it failed")
     said = capsys.readouterr().err

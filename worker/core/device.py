@@ -1,0 +1,38 @@
+"""What a device is named as, and whether the torch that is installed is built for it. Imports no torch."""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from moodmill.db.core.errors import SettingError
+
+#: Types of devices on which torch computes: https://docs.pytorch.org/docs/stable/tensor_attributes.html#torch.device
+TYPES: Final = ("cpu", "cuda", "hpu", "mps", "mtia", "npu", "xla", "xpu")
+_NAME: Final = re.compile(rf"auto|(?P<type>{'|'.join(TYPES)})(:\d+)?")
+#: Lines of torch/version.py that a build for a GPU of this type has: AMD's are "cuda" to torch, too.
+_BUILT_FOR: Final = {"cuda": r"^(cuda|hip)\b[^=\n]*= *'", "xpu": r"^xpu\b[^=\n]*= *'"}
+
+
+def check_device_name(device: str) -> None:
+    """Raise ValueError for what is no name of a device."""
+    if not _NAME.fullmatch(device):
+        raise ValueError(f"expected auto, or one of {', '.join(TYPES)}, and its number if there are several: cuda:1")
+
+
+def check_device(device: str) -> None:
+    """Raise SettingError where the torch that is installed cannot use a device, as far as that is known without it."""
+    try:
+        check_device_name(device)
+    except ValueError as error:
+        raise SettingError(f"MOODMILL_DEVICE is {device!r}: {error}") from error
+    kind = device.partition(":")[0]
+    torch = find_spec("torch")
+    if kind not in _BUILT_FOR or torch is None or torch.origin is None:
+        return
+    version = Path(torch.origin).with_name("version.py")
+    if version.is_file() and not re.search(_BUILT_FOR[kind], version.read_text(encoding="utf-8"), re.MULTILINE):
+        raise SettingError(
+            f"MOODMILL_DEVICE is {device!r}, and the torch that is installed is not built for it: "
+            "install another build of torch, or try auto"
+        )
