@@ -26,7 +26,7 @@ SECTIONS: Final = {
         "label": (f"{_HERE}.label", "Label dumps, tables or standard input."),
         "enqueue": (f"{_HERE}.label", "Only enqueue; workers do the rest."),
         "worker": (f"{_HERE}.worker", "Classify chunks from the broker."),
-        "schedule": (f"{_HERE}.schedule", "Label what is new, at set times."),
+        "schedule": (f"{_HERE}.schedule", "Run scheduled jobs that label what is new."),
         "classify": (f"{_HERE}.classify", "Show the 27 probabilities of texts."),
         "demo": (f"{_HERE}.demo", "Label a bundled sample."),
     },
@@ -36,19 +36,19 @@ SECTIONS: Final = {
     },
     "Results": {
         "export": (f"{_HERE}.export", "Write results to Parquet, CSV or NDJSON."),
-        "report": (f"{_HERE}.report", "Show what was found, on one HTML page."),
+        "report": (f"{_HERE}.report", "Write one HTML page with the results."),
         "models": (f"{_HERE}.models", "List the models that have labelled, and choose the one that views hold."),
     },
     "Operation": {
-        "db": (f"{_HERE}.db", "Look after the store: schema, roll-ups, indexes, retention."),
+        "db": (f"{_HERE}.db", "Manage the store: schema, roll-ups, indexes, retention."),
         "settings": (f"{_HERE}.settings", "Show all settings, and where each comes from."),
-        "doctor": (f"{_HERE}.doctor", "Check what works here, and how to mend it."),
-        "bench": (f"{_HERE}.bench", "Measure how fast it is here, and beside others."),
+        "doctor": (f"{_HERE}.doctor", "Check store, broker, device and model, and say how to fix what fails."),
+        "bench": (f"{_HERE}.bench", "Measure throughput on this machine, and that of other tools."),
     },
     "Models of your own": {
         "train": (f"{_HERE}.train", "Train a model of your own."),
-        "evaluate": (f"{_HERE}.evaluate", "Judge a model on labelled comments."),
-        "soft-labels": (f"{_HERE}.soft_labels", "Write what models say of texts, for `train` to learn from."),
+        "evaluate": (f"{_HERE}.evaluate", "Evaluate a model on labelled comments."),
+        "soft-labels": (f"{_HERE}.soft_labels", "Write models' probabilities for texts, for `train` to learn from."),
     },
 }
 COMMANDS: Final = {name: module for section in SECTIONS.values() for name, (module, _) in section.items()}
@@ -79,8 +79,8 @@ _CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 1
 
 @click.group(cls=LazyGroup, context_settings=_CONTEXT)
 @click.version_option(None, "--version", package_name="moodmill", prog_name="moodmill")
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress and no remarks; errors only.")
-@click.option("-v", "--verbose", is_flag=True, help="Say more of what is done, on standard error.")
+@click.option("-q", "--quiet", is_flag=True, help="Show errors only: no progress, no remarks.")
+@click.option("-v", "--verbose", is_flag=True, help="Log more, on standard error.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def moodmill(quiet: bool, verbose: bool, debug: bool) -> None:
     """Label comment dumps with emotions: all 27 GoEmotions probabilities of every comment, in a SQL store.

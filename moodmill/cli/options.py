@@ -69,9 +69,9 @@ device_options = stacked(
     setting("MOODMILL_BATCH_TOKENS", "--batch-tokens", "Tokens of a micro-batch, padding included."),
     setting("MOODMILL_THREADS", "--threads", "Chunks in work at once."),
 )
-jobs_option = setting("MOODMILL_JOBS", "--jobs", "The TOML file that describes the jobs; jobs.toml without it.")
+jobs_option = setting("MOODMILL_JOBS", "--jobs", "The TOML file of the jobs; jobs.toml by default.")
 with_worker_option = click.option(
-    "--with-worker", is_flag=True, help="Start a worker for this run although a broker is named."
+    "--with-worker", is_flag=True, help="Start a worker for this run, even if a broker is named."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 

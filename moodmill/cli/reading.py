@@ -27,20 +27,22 @@ _COLUMNS = stacked(
     click.option(
         "--text-column", metavar="NAME", help="Of tables and JSON: a name, a.dotted.path, or a number from 1."
     ),
-    click.option("--id-column", metavar="NAME", help="id, comment_id or cid without it."),
-    click.option("--subreddit-column", metavar="NAME", help="subreddit without it."),
-    click.option("--author-column", metavar="NAME", help="author, user or username without it."),
-    click.option("--created-at-column", metavar="NAME", help="The finest of created_utc, created_at, … without it."),
-    click.option("--title-column", metavar="NAME", help="Of posts: stands before the text; title without it."),
-    click.option("--link-column", metavar="NAME", help="Reddit's address of each; permalink or link without it."),
+    click.option("--id-column", metavar="NAME", help="By default id, comment_id or cid."),
+    click.option("--subreddit-column", metavar="NAME", help="By default subreddit."),
+    click.option("--author-column", metavar="NAME", help="By default author, user or username."),
+    click.option(
+        "--created-at-column", metavar="NAME", help="By default the most precise of created_utc, created_at, …"
+    ),
+    click.option("--title-column", metavar="NAME", help="Of posts, put before the text; by default title."),
+    click.option("--link-column", metavar="NAME", help="Reddit's address of each; by default permalink or link."),
 )
 _OPTIONS = stacked(
-    click.option("--format", "kind", metavar="KIND", help="reddit, json, csv, tsv, …; by name and content without it."),
+    click.option("--format", "kind", metavar="KIND", help="reddit, json, csv, tsv, …; detected by default."),
     _COLUMNS,
     click.option("--delimiter", metavar="CHARACTER", help="Between the fields of a table: `;`, `|`, `tab`, …"),
     click.option("--quote", metavar="CHARACTER", help=f"Around fields of a table; `{NONE}`: nothing is quoted."),
     click.option("--escape", metavar="CHARACTER", help=f"Before a character that stands for itself; or `{NONE}`."),
-    click.option("--encoding", metavar="NAME", help="Of a table: cp1252, latin-1, utf-16, …; UTF-8 without it."),
+    click.option("--encoding", metavar="NAME", help="Of a table: cp1252, latin-1, utf-16, …; by default UTF-8."),
     click.option("--header-row", callback=_row, metavar="LINE", help=f"The line that names the columns; or `{NONE}`."),
     click.option("--time-format", metavar="FORMAT", help="day-first, month-first, or as in '%d.%m.%Y %H:%M'."),
     click.option("--null-words", is_flag=True, help="Label NULL, NaN, \\N and their like in tables as texts."),

@@ -24,7 +24,7 @@ def max_dead_option(default: float | None) -> Callable[[Command], Command]:
         default=default,
         show_default=default is not None,
         metavar="SHARE",
-        help="Give a source up once more of its records cannot be read, from the 1,000th on.",
+        help="Stop reading a source once a larger share of its records is unreadable, from the 1,000th on.",
     )
 
 
@@ -34,8 +34,8 @@ _SOURCE_OPTIONS = stacked(
     click.option("--subreddits-from", type=_FILE, help="Only the subreddits named in this file, one a line."),
     click.option("--author", "authors", multiple=True, metavar="NAME", help="Only these; may be repeated."),
     click.option("--authors-from", type=_FILE, help="Only the authors named in this file."),
-    click.option("--not-author", "not_authors", multiple=True, metavar="NAME", help="Without these: bots, say."),
-    click.option("--not-authors-from", type=_FILE, help="Without the authors named in this file."),
+    click.option("--not-author", "not_authors", multiple=True, metavar="NAME", help="Leave these out: bots, say."),
+    click.option("--not-authors-from", type=_FILE, help="Leave out the authors named in this file."),
     time_options,
     click.option("--min-length", type=click.IntRange(0), default=0, metavar="N", help="Characters at least."),
     click.option("--honour-deletions", is_flag=True, help="Skip what was deleted or removed after it was archived."),

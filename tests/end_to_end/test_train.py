@@ -5,10 +5,13 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from moodmill.cli.commands.train import train
+from moodmill.worker.training.recipe import Recipe
 from tests.support import clean_environment, moodmill, moodmill_here, wait_until, write_dump
 
 
@@ -39,6 +42,11 @@ def test_a_model_trained_on_2000_comments_of_goemotions_labels_a_dump(real_data:
     assert all(model.startswith("my-model@") for model, *_ in rows)
     (_, warm, _), (_, cold, _) = rows
     assert warm > 3 * cold
+
+
+def test_each_option_is_of_the_recipe() -> None:
+    named = {parameter.name for parameter in train.params if parameter.expose_value}
+    assert named - {"out", "file", "as_json"} == {field.name for field in fields(Recipe)}
 
 
 def test_an_interrupted_training_says_how_to_go_on(tiny_model: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ ALL = "all"
 WIDTH = 120
 
 
-@click.command(short_help="Measure how fast it is here, and beside others.")
+@click.command(short_help="Measure throughput on this machine, and that of other tools.")
 @click.argument("source", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--comments", type=click.IntRange(1), default=2_000, show_default=True, help="How many, of the first.")
 @click.option(
@@ -31,7 +31,7 @@ WIDTH = 120
     metavar="MICROSECONDS",
     help="Only the whole way, the model replaced by a delay of so many µs a character.",
 )
-@click.option("--into", metavar="URL", help="A store for the rows, where they stay; without it, a file for the while.")
+@click.option("--into", metavar="URL", help="A store that keeps the rows; by default a temporary file.")
 @click.option(
     "--picture", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw it: .png or .svg."
 )

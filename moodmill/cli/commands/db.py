@@ -15,7 +15,7 @@ from moodmill.cli.session import opened_store
 
 @click.group()
 def db() -> None:
-    """Look after the store: its schema, its roll-ups and indexes, and old comments that can go."""
+    """Manage the store: its schema, roll-ups and indexes, and the deletion of old comments."""
 
 
 @db.command()
@@ -106,7 +106,7 @@ def rollup(every: bool, as_json: bool) -> None:
 def index(emotions: tuple[str, ...], as_json: bool) -> None:
     """Index the comments that show EMOTIONs, for queries like `where joy > 0.5 order by joy desc`.
 
-    Takes its time in a large store, and workers wait meanwhile.
+    Takes long in a large store, and workers wait meanwhile.
     """
     from moodmill.db.analytics.indexes import index_emotions
 

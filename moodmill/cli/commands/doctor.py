@@ -31,7 +31,7 @@ class Finding:
     found: str
 
 
-@click.command(short_help="Check what works here, and how to mend it.")
+@click.command(short_help="Check store, broker, device and model, and say how to fix what fails.")
 @model_options
 @device_options
 @store_options

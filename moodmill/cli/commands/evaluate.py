@@ -33,7 +33,7 @@ def _to_draw(_context: click.Context, _parameter: click.Parameter, path: Path | 
     return path
 
 
-@click.command(short_help="Judge a model on labelled comments.")
+@click.command(short_help="Evaluate a model on labelled comments.")
 @click.argument("model", required=False, callback=model_setting, expose_value=False)
 @click.option(
     "--data",
@@ -80,7 +80,7 @@ def evaluate(
     as_card: bool,
     as_json: bool,
 ) -> None:
-    """Judge MODEL (a Hub repository, a folder or `bundled`) on labelled comments.
+    """Evaluate MODEL (a Hub repository, a folder or `bundled`) on labelled comments.
 
     Precision, recall, F1 and average precision of each emotion by the model's own thresholds, macro and micro, and the
     expected calibration error over all decisions.

@@ -25,12 +25,12 @@ _FORMS: "Final[dict[str, Form]]" = {".parquet": "parquet", ".csv": "csv", ".ndjs
 
 @click.command(short_help="Write results to Parquet, CSV or NDJSON.")
 @click.argument("to", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--format", "form", type=click.Choice(["parquet", "csv", "ndjson"]), help="By TO's suffix without it.")
+@click.option("--format", "form", type=click.Choice(["parquet", "csv", "ndjson"]), help="By default by TO's suffix.")
 @click.option("--by-month", is_flag=True, help="TO is a folder; a Parquet file for each month goes into it.")
 @click.option(
     "--safe-csv", is_flag=True, help="Of CSV for a spreadsheet: put ' before what it would run as a formula (= + - @)."
 )
-@click.option("--supported-only", is_flag=True, help="Without texts that the model was not made for (`unsupported`).")
+@click.option("--supported-only", is_flag=True, help="Leave out texts that the model was not made for (`unsupported`).")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Only rows of this model; may be repeated.")
 @subreddit_option
 @time_options

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from moodmill.producers.runs.options import RunOptions
 
 _sources = click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
-_again = click.option("--again", is_flag=True, help="Label files too that a job has labelled already, just so.")
+_again = click.option(
+    "--again", is_flag=True, help="Label files again that a job has already labelled with the same options."
+)
 
 
 @click.command(short_help="Label dumps, tables or standard input.")
@@ -54,8 +56,8 @@ def label(
     """Label SOURCEs: every comment gets its 27 probabilities in the store.
 
     A SOURCE is a Reddit dump (.zst, .bz2, .xz, .gz or plain NDJSON), a table (CSV, TSV, Parquet, Arrow), JSON, an
-    archive or a folder of these, or - for standard input. How it is read is found, and said: --inspect shows it
-    beforehand. With no broker named, an embedded one and a worker are started for this run.
+    archive or a folder of these, or - for standard input. Encoding, dialect and columns are detected: --inspect shows
+    how. With no broker named, an embedded one and a worker are started for this run.
 
     Exits with 0 only if all that was read is accounted for and nothing is dead. Ctrl-C leaves a run that `moodmill
     run resume` finishes.

@@ -14,9 +14,9 @@ from moodmill.cli.signals import stoppable
 from moodmill.db.core.errors import SettingError, StoreError
 
 
-@click.command(short_help="Show what was found, on one HTML page.")
+@click.command(short_help="Write one HTML page with the results.")
 @click.argument("out", required=False, metavar="[OUT.html]", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--model", metavar="NAME", help="Of this model's rows; without it, of the model that views show.")
+@click.option("--model", metavar="NAME", help="Of this model's rows; by default of the model that views show.")
 @subreddit_option
 @time_options
 @click.option(

@@ -79,9 +79,9 @@ def show(run_id: str, as_json: bool) -> None:
 @broker_options
 @json_option
 def watch(once: bool, as_json: bool) -> None:
-    """Watch what goes on: runs under way, what waits and who works on it, and the jobs of the schedule.
+    """Watch runs under way, the queue and its workers, and the jobs of the schedule.
 
-    Asks the store and the broker, again and again; one that is away is waited for. q or Ctrl-C ends it. --once and
+    Polls the store and the broker, and waits for one that is away. q or Ctrl-C ends it. --once and
     --json show it once, and exit with 0 only if both have answered.
     """
     from moodmill.cli import live

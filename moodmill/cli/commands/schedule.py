@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from moodmill.producers.schedule.jobs import Job
 
 
-@click.group(short_help="Label what is new, at set times.")
+@click.group(short_help="Run scheduled jobs that label what is new.")
 def schedule() -> None:
     """Label what is new in files, folders and SQL tables, at the times of a schedule.
 
@@ -150,9 +150,9 @@ def serve() -> None:
 @schedule.command()
 @broker_options
 def check() -> None:
-    """Tell whether `moodmill schedule serve` goes on on this machine, by its heartbeat in the broker.
+    """Check that `moodmill schedule serve` is alive on this machine, by its heartbeat in the broker.
 
-    Exits with 0 only if it looked lately what is due: for health checks of containers, and for service managers.
+    Exits with 0 only if it has looked for due jobs lately: for health checks of containers, and for service managers.
     """
     from moodmill.db.core.settings import read_settings
     from moodmill.worker.core.settings import WorkerSettings

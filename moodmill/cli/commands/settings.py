@@ -11,10 +11,10 @@ from moodmill.cli.printing import OUTPUT, print_json
 
 
 @click.command()
-@click.option("--markdown", is_flag=True, help="Without what is in force, as docs/reference/settings.md has them.")
+@click.option("--markdown", is_flag=True, help="Print docs/reference/settings.md: without the values in force.")
 @json_option
 def settings(markdown: bool, as_json: bool) -> None:
-    """Show all settings: what is in force, and whether the environment, the .env file or nobody says so."""
+    """Show all settings with the values in force and where these come from: environment, .env file or default."""
     found = all_settings()
     if markdown:
         click.echo(to_markdown(found), nl=False)

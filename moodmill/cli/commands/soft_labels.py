@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from moodmill.producers.sources import ReadOptions
 
 
-@click.command("soft-labels", short_help="Write what models say of texts, for `train` to learn from.")
+@click.command("soft-labels", short_help="Write models' probabilities for texts, for `train` to learn from.")
 @click.argument("to", metavar="FILE.parquet", type=click.Path(path_type=Path))
 @click.argument("sources", nargs=-1, type=click.Path(path_type=Path), metavar="[SOURCE]...")
 @click.option(

@@ -71,7 +71,7 @@ _COUNT = click.IntRange(1)
 )
 @click.option("--warmup", type=_SHARE, metavar="P", help="Share of the steps in which the rates grow.  [default: 0.06]")
 @click.option("--weight-decay", type=click.FloatRange(0), metavar="W", help="[default: 0.01]")
-@click.option("--hidden-tokens", type=_SHARE, metavar="P", help="Share of the tokens hidden in training.  [default: 0]")
+@click.option("--token-masking", type=_SHARE, metavar="P", help="Share of the tokens masked in training.  [default: 0]")
 @click.option(
     "--teacher",
     "teachers",
@@ -83,7 +83,7 @@ _COUNT = click.IntRange(1)
     "--soft-labels",
     multiple=True,
     metavar="FILE",
-    help="What models said, of `moodmill soft-labels`, to learn from besides the labels; may be repeated.",
+    help="Probabilities to learn from besides the labels, as `moodmill soft-labels` writes them; may be repeated.",
 )
 @click.option(
     "--label-share",
