@@ -86,7 +86,7 @@ def label(
         keep_text: Keep each comment's text in the store.
         chunk_comments: Comments of a chunk, 1 to 10,000; 512 without it.
         max_dead: Give a source up once more of its records cannot be read, 0 to 1, from the 1,000th on; 0.5 without it.
-        again: Label files too that a job of the schedule has labelled already, just so.
+        again: Label files again that a job of the schedule has already labelled with the same options.
         progress: Show a bar in a terminal or notebook, or not; or a function that gets a Progress now and then.
 
     Returns:
