@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from moodmill.arguments import Precision, worker_settings
 from moodmill.db.core.emotions import EMOTIONS
-from moodmill.db.core.errors import ModelError
+from moodmill.db.core.errors import ModelError, SettingError
 from moodmill.worker.core.settings import BUNDLED_MODEL, MAX_TOKENS, WorkerSettings
 from moodmill.worker.inference.classifier import load_classifier
 from moodmill.worker.inference.repository import find_model
@@ -67,7 +67,7 @@ class EmotionClassifier:
 
         Raises:
             ModelError: The model cannot be had, cannot be loaded, or lacks emotions.
-            SettingError: The device is not there, or an argument is none that can be meant.
+            SettingError: The device is not there, or an argument has no valid value.
         """
         settings = worker_settings(
             model,
@@ -99,8 +99,11 @@ class EmotionClassifier:
     def __call__(self, texts: str | Sequence[str], top_k: int | None = None) -> list[Score] | list[list[Score]]:
         """Return the emotions of each text, the most probable ones first: all 27, or `top_k` of them.
 
-        One text alone gets one list, several a list of lists. Raises as `predict_proba`.
+        One text alone gets one list, several a list of lists. Raises as `predict_proba`, and SettingError for a `top_k`
+        that is not 1 or more.
         """
+        if top_k is not None and top_k < 1:
+            raise SettingError(f"top_k is {top_k}: expected 1 to {len(EMOTIONS)}, or None for all")
         if isinstance(texts, str):
             return self([texts], top_k)[0]
         ranked = []

@@ -30,7 +30,7 @@ PathLike = str | os.PathLike[str]
 def label(
     sources: PathLike | Iterable[PathLike],
     *,
-    store: str | Store = DEFAULT_STORE,
+    store: PathLike | Store = DEFAULT_STORE,
     broker: str | None = None,
     model: str = BUNDLED_MODEL,
     revision: str | None = None,
@@ -62,7 +62,7 @@ def label(
 
     Args:
         sources: A file or folder, or several.
-        store: The URL of the store: sqlite:///FILE, which is made where it is not there, or
+        store: The store: an SQLite file, which is made where it is not there, sqlite:///FILE, or
             postgresql://USER:PASSWORD@HOST/NAME.
         broker: The URL of a Redis server whose workers are to classify.
         model: "bundled", a folder, or a repository of the Hugging Face Hub.
@@ -93,7 +93,7 @@ def label(
         The run. `run.summary.succeeded` is true when every record read is accounted for and none is dead.
 
     Raises:
-        SettingError: An argument is none that can be meant.
+        SettingError: An argument has no valid value.
         SourceError: There is nothing to be read.
         StoreError, BrokerError: The store or the broker cannot be used.
         WorkerError: The worker ends and cannot go on: for want of its model, say.

@@ -1,6 +1,7 @@
 """The results of a store, for notebooks and programs: as Arrow, pandas, or batch by batch; and its runs."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
@@ -9,6 +10,7 @@ from moodmill.arguments import Moment, Precision, names, period, texts, worker_s
 from moodmill.db.analytics.export_mark import KEY
 from moodmill.db.core.errors import SettingError
 from moodmill.db.core.names import subreddit_key
+from moodmill.db.core.urls import store_url
 from moodmill.db.database.store import Store as Database
 
 if TYPE_CHECKING:
@@ -24,18 +26,19 @@ if TYPE_CHECKING:
 class Store:
     """A store of results: an SQLite file or a PostgreSQL database. Holds no connection between calls."""
 
-    def __init__(self, database_url: str) -> None:
-        """`database_url` is sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME. Nothing is opened yet.
+    def __init__(self, database_url: str | os.PathLike[str]) -> None:
+        """`database_url` is an SQLite file, or sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME. Opens nothing.
 
         Raises SettingError for a URL that names no such database.
         """
+        database_url = store_url(os.fspath(database_url))
         with closing(Database(database_url)) as database:
             self._shown: Final = database.shown
         self._url: Final = database_url
 
     @property
     def url(self) -> str:
-        """The URL as it was given, with its password."""
+        """The URL, with its password."""
         return self._url
 
     def __repr__(self) -> str:
@@ -64,7 +67,7 @@ class Store:
             supported_only: Leave out texts that the model was not made for: of another language, say.
 
         Raises:
-            SettingError: An argument is none that can be meant.
+            SettingError: An argument has no valid value.
             StoreError: There is no such store, or it cannot be read.
         """
         selection = self._selection(models, subreddits, since, until, supported_only=supported_only)

@@ -1,5 +1,6 @@
 """What a text must hold to be one, and how it looks on a line."""
 
+import re
 import unicodedata
 from typing import Final
 
@@ -10,6 +11,7 @@ _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
 #: What categories call letters and symbols, and shows nothing: Hangul's fillers, Braille without a dot, the null note;
 #: what stands for a character or an object that did not come through; noncharacters.
 _BLANK: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\U0001d159\ufffd\ufffc\ufffe\uffff")
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 #: Characters of a text that stands for one in a table.
 SHORT: Final = 70
 
@@ -21,6 +23,11 @@ def is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def storable(text: str) -> str:
+    """Return a text with U+FFFD in place of lone surrogates, which UTF-8 does not hold; of the same length."""
+    return text if is_utf8(text) else _SURROGATES.sub("\ufffd", text)
 
 
 def is_visible(text: str) -> bool:

@@ -49,3 +49,8 @@ def read_database_url(url: "str | URL", setting: str) -> "URL":
     # Hosting services hand out the spelling without an end.
     is_postgres = found.get_backend_name() in ("postgres", "postgresql")
     return found.set(drivername="postgresql+psycopg") if is_postgres else found
+
+
+def store_url(value: str) -> str:
+    """Return the URL of a store that is named by its URL, or as a file."""
+    return value if "://" in value else f"sqlite:///{value}"

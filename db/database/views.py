@@ -25,12 +25,6 @@ _LAST = "c.unsupported"
 _PROBABILITY = "case t.emotion " + " ".join(f"when '{name}' then c.{name}" for name in EMOTIONS) + " end"
 
 
-def drop_views(connection: Connection) -> None:
-    """Drop all views, for a migration that changes what they read."""
-    for name in reversed(VIEWS):
-        connection.execute(text(f"drop view if exists {name}"))
-
-
 def create_views(connection: Connection) -> None:
     """Create every view, or put it in the place of the one that is there.
 

@@ -53,7 +53,9 @@ def cancel_run(store: Store, run_id: str) -> int:
     with store.writing() as connection:
         _require(connection, run_id)
         if not connection.scalar(select(run.c.id).where(run.c.id == run_id, IS_LEFT)):
-            raise RunError(f"run {run_id} is finished: there is nothing to cancel")
+            cancelled = connection.scalar(select(run.c.cancelled_at).where(run.c.id == run_id))
+            state = "finished" if cancelled is None else "cancelled already"
+            raise RunError(f"run {run_id} is {state}: there is nothing to cancel")
         waiting = select(chunk.c.comments).where(chunk.c.run_id == run_id, chunk.c.state != "done")
         comments = sum(connection.scalars(waiting))
         now = datetime.now(UTC)
@@ -73,7 +75,9 @@ def delete_run(store: Store, run_id: str) -> None:
             raise RunError(f"run {run_id} is not finished: `moodmill run cancel {run_id}` first, or resume it")
         job = connection.scalar(select(job_label.c.job).where(job_label.c.run_id == run_id))
         if job is not None:
-            raise RunError(f"run {run_id} is of the job {job}, which knows by it what it has labelled")
+            raise RunError(
+                f"run {run_id} is of the job {job}, which would label its files again without it: it has to stay"
+            )
         for table in (skipped, note, dead_letter, chunk, source):
             connection.execute(delete(table).where(table.c.run_id == run_id))
         connection.execute(delete(run).where(run.c.id == run_id))

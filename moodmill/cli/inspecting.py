@@ -87,7 +87,7 @@ def _print_counts(counted: "Sequence[Outcome]") -> None:
     table = Table("source", box=None)
     for title in ("read", "to be labelled", "skipped", "dead"):
         table.add_column(title, justify="right")
-    table.add_column("")
+    table.add_column("why")
     for outcome in counted:
         counts = (outcome.records, outcome.comments, sum(outcome.skipped.values()), outcome.dead)
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(outcome.skipped.items()))

@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+from moodmill.db.core.errors import MoodmillError
+from moodmill.db.core.urls import store_url
+
 Command = Callable[..., Any]
 
 
@@ -31,11 +34,6 @@ def stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Co
         return command
 
     return decorate
-
-
-def store_url(value: str) -> str:
-    """Return the URL of a store that is named by its URL, or as a file."""
-    return value if "://" in value else f"sqlite:///{value}"
 
 
 def _override_store(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -95,3 +93,16 @@ time_options = stacked(
     click.option("--until", callback=_moment, metavar="DATE", help="Only comments before this moment (UTC)."),
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def confirm(question: str) -> None:
+    """Ask somebody, on standard error. Raises MoodmillError unless the answer is yes."""
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        click.echo(err=True)
+        agreed = False  # nobody is there
+    if not agreed:
+        raise MoodmillError("not confirmed, nothing was done: --yes does not ask")

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 #: Where tables go. Progress and remarks go to standard error, so that output can be piped.
 OUTPUT = SafeConsole()
 REMARKS = SafeConsole(stderr=True)
+#: As REMARKS, and not silenced by --quiet.
+ERRORS = SafeConsole(stderr=True)
 #: Files that cannot be read, of which a summary gives the reason.
 SHOWN_ERRORS = 10
 #: Characters of the column in which a summary says what a line is about.
@@ -44,10 +47,14 @@ def print_json_array(values: Iterable[Any]) -> None:
 
 
 def _json(value: Any, indent: int | None = None) -> str:
-    written = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+    written = json.dumps(value, indent=indent, ensure_ascii=False, default=_json_value)
     # Names of columns may hold what no UTF-8 does, and any text what commands a terminal.
     is_plain = is_utf8(written) and visible(written) == written and _is_shown(written)
-    return written if is_plain else json.dumps(value, indent=indent, default=str)
+    return written if is_plain else json.dumps(value, indent=indent, default=_json_value)
+
+
+def _json_value(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _is_shown(text: str) -> bool:
@@ -131,7 +138,7 @@ def print_troubles(status: "RunStatus") -> None:
 
 
 def _error(message: str) -> None:
-    REMARKS.print(Text(f"error: {' '.join(message.split())}"), soft_wrap=True)
+    ERRORS.print(Text(f"error: {' '.join(message.split())}"), soft_wrap=True)
 
 
 def _sources(names: tuple[str, ...]) -> str:

@@ -27,7 +27,8 @@ def remarks(status: "RunStatus") -> Iterator[tuple[str, str]]:
     yield from _layouts(status)
     for kind, note in status.notes.items():
         yield from _of_note(kind, note, status.read)
-    if status.read and status.finished and not status.classified and note_kinds.NOTHING_PASSED not in status.notes:
+    is_empty = status.read and status.finished and not status.cancelled and not status.classified
+    if is_empty and note_kinds.NOTHING_PASSED not in status.notes:
         yield "nothing", "no record was labelled: see above why they were skipped"
     for reason, names in status.passed_over.items():
         yield "passed over", f"{_files(len(names))}, {reason}: {some(names)}"

@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from moodmill.cli.printing import REMARKS
-from moodmill.db.core.errors import MoodmillError
+from moodmill.db.core.errors import MoodmillError, RunError
 
 
 @contextmanager
@@ -37,10 +37,9 @@ def interruptible(runs: Sequence[str]) -> Iterator[None]:
     except (KeyboardInterrupt, MoodmillError) as error:
         if isinstance(error, KeyboardInterrupt):
             REMARKS.print("interrupted")
-        if runs:
-            REMARKS.print(
-                Text(f"What is done is in the store. `moodmill run resume {runs[0]}` finishes the run."), soft_wrap=True
-            )
+        if runs and not isinstance(error, RunError):  # which says itself what to do
+            remedies = f"`moodmill run resume {runs[0]}` finishes the run, `moodmill run cancel {runs[0]}` gives it up."
+            REMARKS.print(Text(f"What is done is in the store. {remedies}"), soft_wrap=True)
         if isinstance(error, KeyboardInterrupt):
             sys.exit(130)
         raise

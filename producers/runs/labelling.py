@@ -75,7 +75,7 @@ def label(
 def _labelled_by_jobs(store: Store, options: RunOptions) -> dict[str, str]:
     """Return why files need not be labelled, by their fingerprints."""
     jobs = JobLedger(store).labelled_by_jobs(lambda kept: RunOptions.from_json(kept).labels_as(options))
-    return {mark: f"labelled by the job {job} already, and once more with --again" for mark, job in jobs.items()}
+    return {mark: f"labelled by the job {job} already (--again labels them again)" for mark, job in jobs.items()}
 
 
 def resume(

@@ -16,6 +16,7 @@ import glob
 import tomllib
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -179,6 +180,7 @@ def find_job(path: Path, name: str) -> Job:
 
 def _job(path: Path, name: str, table: object) -> Job:
     try:
+        _check_keys(table)
         job = msgspec.convert(_with_moments(table), Job)
         for names in (job.subreddits, job.authors, job.not_authors):
             _keys(author_key, names)
@@ -190,6 +192,17 @@ def _job(path: Path, name: str, table: object) -> Job:
     named = {key: str(folder / file) for key in _FILES_OF_NAMES if (file := getattr(job, key)) is not None}
     files = job.files and [str(Path(glob.escape(str(folder))) / one) for one in job.files]
     return msgspec.structs.replace(job, files=files, **named)
+
+
+def _check_keys(table: object) -> None:
+    """Raise ValueError for a key that no job has."""
+    for key in table if isinstance(table, dict) else ():
+        if key not in Job.__struct_fields__:
+            near = get_close_matches(key, Job.__struct_fields__, n=1)
+            meant = (
+                f": {near[0]} is meant, perhaps" if near else f", expected some of {', '.join(Job.__struct_fields__)}"
+            )
+            raise ValueError(f"unknown key {key}{meant}")
 
 
 def _with_moments(table: object) -> object:

@@ -179,6 +179,9 @@ def _decode_lenient(line: bytes) -> _Fields:
         raise ValueError(f"expected a JSON object, found broken JSON: {error}") from error
     if not isinstance(fields, dict):
         raise ValueError(f"expected a JSON object, found {type(fields).__name__}")  # noqa: TRY004 (becomes a Bad)
+    odd = fields.get("body")
+    if odd is not None and not isinstance(odd, str) and not isinstance(fields.get("title"), str):
+        raise ValueError(f"expected the field 'body' to hold a string, found {type(odd).__name__}")
     return _fields_of(fields)
 
 
@@ -224,13 +227,16 @@ def _parsed(fields: _Fields, position: int, removed_titles: bool) -> Parsed:
         text, loss, notes = join_post(title, selftext, removed_titles=removed_titles)
     else:
         raise ValueError("expected the field 'body' (a comment) or 'title' (a submission), found neither")
+    created_at = parse_time(fields.created_utc)
+    if created_at is None and fields.created_utc not in (None, ""):
+        notes = (*notes, (note_kinds.UNREAD_TIME, f"{str(fields.created_utc)[:60]!r} in created_utc"))
     comment = Comment(
         id=comment_id(key),
         text=text,
         position=position,
         subreddit=subreddit_of(fields.subreddit),
         author=author_of(fields.author),
-        created_at=parse_time(fields.created_utc),
+        created_at=created_at,
     )
     return Parsed(comment=comment, gone=loss, deleted_later=was_deleted_later(fields.meta), notes=notes)
 

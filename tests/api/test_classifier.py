@@ -58,6 +58,17 @@ def test_what_are_no_texts_is_refused(tiny_model: Path) -> None:
                 classifier.predict_proba(wrong)  # type: ignore[arg-type]
 
 
+def test_a_lone_surrogate_is_read_as_an_unknown_character(tiny_model: Path) -> None:
+    with load(tiny_model) as classifier:
+        odd, plain = classifier.predict_proba(["a \ud800 text", "a \ufffd text"])
+        assert odd.tolist() == plain.tolist()
+
+
+def test_fewer_than_one_emotion_is_refused(tiny_model: Path) -> None:
+    with load(tiny_model) as classifier, pytest.raises(moodmill.SettingError, match="top_k is 0: expected 1 to 27"):
+        classifier("a text", top_k=0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [

@@ -86,7 +86,7 @@ def test_polars_and_duckdb_take_the_table(run: moodmill.Run) -> None:
 
 def test_an_interrupted_run_is_found_in_the_store_and_resumed(tiny_model: Path, tmp_path: Path) -> None:
     dump = write_dump(tmp_path / "RC_x", ["a text"] * 40)
-    store, before = f"sqlite:///{tmp_path / 'm.db'}", dict(os.environ)
+    store, before, others = f"sqlite:///{tmp_path / 'm.db'}", dict(os.environ), psutil.Process().children()
 
     def interrupt(progress: moodmill.Progress) -> None:
         if progress.classified:
@@ -96,7 +96,8 @@ def test_an_interrupted_run_is_found_in_the_store_and_resumed(tiny_model: Path, 
         labelled(dump, tiny_model, store, progress=interrupt, chunk_comments=4)
     [run] = moodmill.Store(store).runs()
     assert run.id in interrupted.value.__notes__[0]
-    assert not [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    ours = [child for child in psutil.Process().children() if child not in others]
+    assert not [child for child in ours if child.status() != psutil.STATUS_ZOMBIE]
     summary = run.resume(progress=False)
     assert (summary.classified, summary.succeeded, run.summary.succeeded) == (40, True, True)
     assert dict(os.environ) == before
@@ -134,6 +135,11 @@ def test_a_store_that_is_not_there_is_said_and_not_made(tmp_path: Path) -> None:
         with pytest.raises(moodmill.StoreError, match="no store at"):
             ask()
     assert not (tmp_path / "m.db").exists()
+
+
+def test_a_store_is_named_by_its_file_as_by_its_url(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'm.db'}"
+    assert {moodmill.Store(named).url for named in (tmp_path / "m.db", str(tmp_path / "m.db"), url)} == {url}
 
 
 def test_a_store_shows_no_password() -> None:

@@ -15,7 +15,7 @@ from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
 from tests.db.builders import Made, letter
 from tests.end_to_end.conftest import Fleet
-from tests.support import clean_environment, moodmill_here, wait_until, write_dump
+from tests.support import clean_environment, moodmill, moodmill_here, wait_until, write_dump
 
 
 def run(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
@@ -87,14 +87,47 @@ def test_a_cancelled_run_adds_up_takes_no_more_and_cannot_be_resumed(store: Stor
     assert (found.state, found.adds_up, found.waiting, found.succeeded) == ("cancelled", True, 0, False)
     with pytest.raises(RunError, match="was cancelled"):
         made.add(3)
-    with pytest.raises(RunError, match="is finished: there is nothing to cancel"):
+    with pytest.raises(RunError, match="is cancelled already: there is nothing to cancel"):
         cancel_run(store, made.id)
 
 
 def test_a_cancelled_run_is_said_to_be_one(begun: str, tmp_path: Path) -> None:
     assert json.loads(run(tmp_path, "cancel", begun, "--yes", "--json").stdout)["state"] == "cancelled"
     assert state_of(tmp_path) == ["cancelled"]
-    assert "was cancelled: label its sources in a run of its own" in run(tmp_path, "resume", begun).stderr
+    said = run(tmp_path, "resume", begun).stderr
+    assert "was cancelled: label its sources in a run of its own" in said
+    assert "finishes the run" not in said
+    assert "is cancelled already" in run(tmp_path, "cancel", begun, "--yes").stderr
+
+
+def test_what_is_not_confirmed_is_not_done(begun: str, tmp_path: Path) -> None:
+    for command in (("cancel", begun), ("cancel", begun, "--json"), ("delete", begun)):
+        for answer in (b"", b"n\n"):
+            done = moodmill("run", *command, cwd=tmp_path, stdin=answer)
+            assert (done.returncode, "not confirmed, nothing was done" in done.stderr) == (1, True)
+    assert state_of(tmp_path) == ["reading"]
+    assert moodmill("run", "cancel", begun, cwd=tmp_path, stdin=b"y\n").returncode == 0
+
+
+def test_a_run_of_dead_letters_that_is_none_is_said(begun: str, tmp_path: Path) -> None:
+    done = moodmill_here("dead", "replay", "--run", "nothing", cwd=tmp_path)
+    assert (done.returncode, "no run" in done.stderr) == (1, True)
+
+
+def test_a_folder_without_a_model_is_refused_before_a_run_begins(tmp_path: Path) -> None:
+    dump = write_dump(tmp_path / "RC_x", ["a text"])
+    (tmp_path / "empty").mkdir()
+    done = moodmill_here("label", dump, "--model", "empty", cwd=tmp_path)
+    assert "empty, which holds no model" in done.stderr
+    assert state_of(tmp_path) == []
+
+
+def test_quiet_keeps_no_error_of_a_run_to_itself(fleet: Fleet, tmp_path: Path) -> None:
+    dump = write_dump(tmp_path / "RC_quiet", ["a text"])
+    dump.write_text(f"{dump.read_text()}no json\n")
+    done = moodmill_here("label", dump, "-q", cwd=tmp_path, settings=fleet.settings)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: 1 records are dead letters")
 
 
 def test_a_deleted_run_is_gone_with_its_dead_letters_and_its_rows_stay(fleet: Fleet, tmp_path: Path) -> None:
@@ -145,6 +178,7 @@ def test_a_dry_run_counts_what_would_become_of_each_record_and_makes_nothing(tmp
     assert counted == {
         "source": "RC_x", "records": 5, "comments": 2, "skipped": {"deleted": 1, "empty": 1}, "dead": 1, "error": None,
     }  # fmt: skip
+    assert moodmill_here("label", "RC_x", "--dry-run", "--inspect", cwd=tmp_path).returncode == 2
     shown = moodmill_here("label", "RC_x", "--dry-run", "--limit", "1", cwd=tmp_path).stdout
     assert shown.split("\n")[1].split()[:5] == ["RC_x", "1", "1", "0", "0"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["RC_x"]

@@ -10,6 +10,9 @@ _OF_FOLDER: Final = (".", "/", "~")
 
 
 def check_model_name(repo: str) -> None:
-    """Raise ModelError where a folder is named that does not exist: before anything is started for it."""
-    if repo.startswith(_OF_FOLDER) and not Path(repo).is_dir():
+    """Raise ModelError for a folder that is not there or holds no model: before anything is started for it."""
+    if Path(repo).is_dir():
+        if not Path(repo, "config.json").is_file():
+            raise ModelError(f"HF_MODEL_REPO names the folder {repo}, which holds no model: it has no config.json")
+    elif repo.startswith(_OF_FOLDER):
         raise ModelError(f"HF_MODEL_REPO names the folder {repo}, which does not exist")

@@ -14,6 +14,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import ModelError, SettingError
+from moodmill.db.core.text import shortened
 from moodmill.worker.core.device import check_device
 from moodmill.worker.core.labels import label_columns
 from moodmill.worker.inference.linear import prepack
@@ -127,7 +128,7 @@ def choose_device(wanted: str) -> torch.device:
         device = torch.device(wanted)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = shortened(str(error), 200)
         raise SettingError(f"MOODMILL_DEVICE is {wanted!r}, which cannot be used here: {reason}; try auto") from error
     return device
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from moodmill.cli.options import json_option, store_options, yes_option
+from moodmill.cli.options import confirm, json_option, store_options, yes_option
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
 from moodmill.cli.session import opened_store
 
@@ -140,7 +140,7 @@ def prune(keep_months: int | None, before: datetime | None, yes: bool, as_json: 
         raise click.BadParameter(f"{first:%Y-%m} is still to come", param_hint="--before")
     with opened_store() as store:
         if not yes:
-            click.confirm(f"Delete all comments of before {first:%Y-%m} from {store.shown}?", abort=True, err=True)
+            confirm(f"Delete all comments before {first:%Y-%m} from {store.shown}?")
         months: list[str] = []
         with REMARKS.status("deleting") as shown:
 

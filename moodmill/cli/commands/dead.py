@@ -84,12 +84,15 @@ def replay(ids: tuple[int, ...], run: str | None, with_worker: bool, as_json: bo
     """Try dead letters again, by ID or those of a whole run. One that is classified now is no dead letter any more."""
     from moodmill.db.analytics.reads import status
     from moodmill.db.ledger.dead_letters import list_dead_letters
+    from moodmill.db.ledger.ledger import Ledger
     from moodmill.producers.runs import labelling
     from moodmill.producers.runs.cluster import Runtime
 
     if not ids and run is None:
         raise click.UsageError("expected the IDs of dead letters, or --run RUN: `moodmill dead list` shows both")
     with opened_store(retries=True) as store, observed():
+        if run is not None:
+            Ledger(store).run(run)  # an unknown id is an error before anything starts
         letters = list(list_dead_letters(store, run, ids))
         _require_all(ids, [letter.id for letter in letters])
         runtime = Runtime.from_settings(with_worker=with_worker)

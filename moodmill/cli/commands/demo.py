@@ -9,10 +9,11 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from moodmill.cli.options import json_option, store_url
+from moodmill.cli.options import json_option
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json, print_status, status_json
 from moodmill.cli.signals import interruptible
 from moodmill.db.core.text import shortened
+from moodmill.db.core.urls import store_url
 from moodmill.progress import shown_progress
 
 if TYPE_CHECKING:

@@ -62,6 +62,8 @@ def label(
     Exits with 0 only if all that was read is accounted for and nothing is dead. Ctrl-C leaves a run that `moodmill
     run resume` finishes.
     """
+    if inspect and dry_run:
+        raise click.UsageError("expected one of --inspect and --dry-run")
     if inspect:
         inspect_sources(sources, options, as_json)
         return

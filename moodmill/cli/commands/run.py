@@ -10,6 +10,7 @@ from rich.text import Text
 from moodmill.cli.finishing import finish
 from moodmill.cli.options import (
     broker_options,
+    confirm,
     device_options,
     jobs_option,
     json_option,
@@ -121,7 +122,8 @@ def watch(once: bool, as_json: bool) -> None:
 def resume(run_id: str | None, max_dead: float | None, with_worker: bool, as_json: bool) -> None:
     """Finish RUN, which was interrupted: read the rest, and classify what is not classified yet.
 
-    Without RUN, the one that is not finished, if it is the only one.
+    Without RUN, the one that is not finished, if it is the only one. The model and the options of reading are those
+    that the run began with.
     """
     from moodmill.db.ledger.ledger import Ledger
     from moodmill.db.ledger.runs import open_runs
@@ -156,7 +158,7 @@ def cancel(run_id: str, yes: bool, as_json: bool) -> None:
 
     with opened_store() as store:
         if not yes:
-            click.confirm(f"Cancel the run {run_id}? It cannot be resumed then.", abort=True, err=True)
+            confirm(f"Cancel the run {run_id}? It cannot be resumed then.")
         comments = cancel_run(store, run_id)
     if as_json:
         print_json({"run": run_id, "state": "cancelled", "not_classified": comments})
@@ -175,7 +177,7 @@ def delete(run_id: str, yes: bool, as_json: bool) -> None:
 
     with opened_store() as store:
         if not yes:
-            click.confirm(f"Delete the run {run_id} and its dead letters?", abort=True, err=True)
+            confirm(f"Delete the run {run_id} and its dead letters?")
         delete_run(store, run_id)
     if as_json:
         print_json({"run": run_id, "state": "deleted"})

@@ -9,7 +9,7 @@ import click
 from rich.table import Column, Table
 from rich.text import Text
 
-from moodmill.cli.options import broker_options, jobs_option, json_option, model_options, store_options
+from moodmill.cli.options import broker_options, device_options, jobs_option, json_option, model_options, store_options
 from moodmill.cli.printing import MINUTE, OUTPUT, REMARKS, print_json
 from moodmill.cli.session import opened_store
 from moodmill.cli.signals import stoppable
@@ -82,9 +82,10 @@ def next_jobs(as_json: bool) -> None:
 
 @schedule.command("run")
 @click.argument("name")
-@click.option("--again", is_flag=True, help="Label files too that it has labelled under other options than it has now.")
+@click.option("--again", is_flag=True, help="Label files again that it has labelled with other options than now.")
 @jobs_option
 @model_options
+@device_options
 @store_options
 @broker_options
 @json_option

@@ -67,7 +67,7 @@ def test_workers_begin_the_same_month_at_once(postgres_store: Store) -> None:
 def test_a_month_that_cannot_begin_for_a_long_query_is_a_store_that_is_away_and_not_a_loss(
     postgres_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partitions, "PATIENCE", "50ms")
+    monkeypatch.setattr(partitions, "LOCK_TIMEOUT", "50ms")
     made = Made(postgres_store)
     number = made.add(1).number
     with postgres_store.reading() as connection:

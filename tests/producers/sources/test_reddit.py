@@ -135,7 +135,18 @@ def test_an_id_that_no_index_takes_is_bad() -> None:
     assert record.error == f"expected an id of at most {MAX_ID} characters, found one of {MAX_ID + 1}"
 
 
-@pytest.mark.parametrize("record", [{"id": "c1"}, {"id": "c1", "body": None}, {"id": "c1", "body": 5, "title": []}])
+def test_a_body_of_another_type_is_bad() -> None:
+    record = parse({"id": "c1", "body": 5, "title": []})
+    assert isinstance(record, Bad)
+    assert record.error == "expected the field 'body' to hold a string, found int"
+
+
+def test_a_time_that_cannot_be_read_is_noted() -> None:
+    assert parsed(created_utc="yesterday").notes == (("unread time", "'yesterday' in created_utc"),)
+    assert parsed(created_utc=None).notes == ()
+
+
+@pytest.mark.parametrize("record", [{"id": "c1"}, {"id": "c1", "body": None}])
 def test_a_record_without_body_and_title_is_bad(record: object) -> None:
     error = "expected the field 'body' (a comment) or 'title' (a submission), found neither"
     assert parse(record) == Bad(position=7, error=error, payload=json.dumps(record))
