@@ -179,9 +179,6 @@ def _decode_lenient(line: bytes) -> _Fields:
         raise ValueError(f"expected a JSON object, found broken JSON: {error}") from error
     if not isinstance(fields, dict):
         raise ValueError(f"expected a JSON object, found {type(fields).__name__}")  # noqa: TRY004 (becomes a Bad)
-    odd = fields.get("body")
-    if odd is not None and not isinstance(odd, str) and not isinstance(fields.get("title"), str):
-        raise ValueError(f"expected the field 'body' to hold a string, found {type(odd).__name__}")
     return _fields_of(fields)
 
 
@@ -196,11 +193,13 @@ def parsed_record(record: dict[str, Any], position: int, options: ReadOptions) -
 
 
 def _fields_of(fields: dict[str, Any]) -> _Fields:
-    """Take what can be used of a record whose fields may be of odd types."""
-    number = fields.get("id")
+    """Take what can be used of a record whose fields may be of odd types. Raises ValueError where its text is none."""
+    number, body = fields.get("id"), fields.get("body")
+    if body is not None and not isinstance(body, str) and not isinstance(fields.get("title"), str):
+        raise ValueError(f"expected the field 'body' to hold a string, found {type(body).__name__}")
     return _Fields(
         id=number if isinstance(number, int) and not isinstance(number, bool) else _string(number),
-        body=_string(fields.get("body")),
+        body=_string(body),
         title=_string(fields.get("title")),
         selftext=_string(fields.get("selftext")),
         author=_string(fields.get("author")),
