@@ -1,5 +1,6 @@
 """Where a run's chunks go and who classifies them: a broker and workers of others, or some of the run's own."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from moodmill.worker.queue.embedded import EmbeddedBroker, embedded_broker
 from moodmill.worker.runtime.supervisor import local_worker
 
 #: Raises when a part of ours that a run needs is gone for good; brings back what can be.
+logger = logging.getLogger(__name__)
+
 Check = Callable[[], None]
 
 
@@ -77,6 +80,11 @@ class Cluster:
             return lambda: None
         environment = self._environment_of(store, options)
         if environment != self._environment:  # else that of another run goes on
+            logger.info(
+                "starting a worker with the model %s on the device %s",
+                options.model_repo,
+                self._runtime.worker.moodmill_device,
+            )
             self._worker.close()
             self._check = self._worker.enter_context(self._started(environment, store))
             self._environment = environment

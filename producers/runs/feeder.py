@@ -1,5 +1,6 @@
 """Reads a run's sources, chunk by chunk, into the ledger and the queue."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -15,6 +16,8 @@ from moodmill.producers.runs.reopening import check_unchanged
 from moodmill.producers.runs.session import RunSession
 from moodmill.producers.runs.waiter import Waiter
 from moodmill.producers.sources.record import Source
+
+logger = logging.getLogger(__name__)
 
 
 class Feeder:
@@ -57,6 +60,13 @@ class Feeder:
         session, run_id = self._session, self._session.run.id
         self._waiter.begin(file, opened)
         first, start = session.stored(lambda: session.ledger.next_chunk(run_id, file.number))
+        logger.info(
+            "run %s: reading %s from record %d on, as %s",
+            run_id,
+            file.name,
+            start + 1,
+            session.layouts[file.number].describe(),
+        )
         error: str | None = None
         try:
             options = session.options
@@ -72,6 +82,7 @@ class Feeder:
         except SourceError as raised:
             error = str(raised)
         session.stored(lambda: session.ledger.end_source(run_id, file.number, error))
+        logger.info("run %s: read %s, %s", run_id, file.name, error or "to its end")
         self._waiter.end(file)
 
     def _left(self) -> int | None:

@@ -188,6 +188,10 @@ def test_quiet_says_nothing_besides_its_output_and_verbose_says_what_is_done(fle
     write_dump(tmp_path / "RC_q", ["a text"])
     quiet = moodmill_here("label", "RC_q", "-q", cwd=tmp_path, settings=fleet.settings)
     assert (quiet.returncode, quiet.stderr) == (0, "")
+    write_dump(tmp_path / "RC_v", ["a text"])
+    verbose = moodmill_here("label", "RC_v", "-v", cwd=tmp_path, settings=fleet.settings)
+    assert "reading RC_v from record 1 on, as reddit" in verbose.stderr
+    assert "read RC_v, to its end" in verbose.stderr
     ends = moodmill_here("classify", "--", "-q", cwd=tmp_path, settings={"HF_MODEL_REPO": "./nowhere"})
     assert "./nowhere" in ends.stderr
 
