@@ -1,5 +1,6 @@
 """The settings that somebody gave: in the environment and in `.env`, by their names; and those that are misspelt."""
 
+import logging
 import os
 from difflib import get_close_matches
 from typing import Final
@@ -26,16 +27,16 @@ def shown_value(value: str | None) -> str | None:
 
 
 def misspelt() -> list[str]:
-    """Return a line for each name that is taken for a setting and is none: it does nothing."""
+    """Return a line for each name that is taken for a setting and is none, and for each line of `.env` that is none."""
     ours = {name.upper() for name in os.environ if name.upper().startswith(_PREFIX)}
     of_file = set(_in_file())
+    lines = [f"line {number} of {_FILE} does nothing: expected NAME=value" for number in _broken_lines()]
     if not ours - _INTERNAL and not of_file:
-        return []
+        return lines
     from moodmill.cli.known_settings import all_settings  # which imports what reads settings
 
     known = [one.name for group in all_settings().values() for one in group]
     unknown = sorted((ours | of_file) - {*known, *_INTERNAL})
-    lines = []
     for name in unknown:
         near = get_close_matches(name, known, n=1, cutoff=_ALIKE)
         if near or name.startswith(_PREFIX):
@@ -44,9 +45,21 @@ def misspelt() -> list[str]:
     return lines
 
 
+def _broken_lines() -> list[int]:
+    """Return the numbers of the lines of `.env` that are no settings."""
+    if not os.path.exists(_FILE):  # noqa: PTH110 - as below
+        return []
+    from dotenv.parser import parse_stream
+
+    with open(_FILE, encoding="utf-8") as stream:  # noqa: PTH123 - as below
+        return [binding.original.line for binding in parse_stream(stream) if binding.error]
+
+
 def _in_file() -> dict[str, str | None]:
     if not os.path.exists(_FILE):  # noqa: PTH110 - no pathlib for what each command does
         return {}
     from dotenv import dotenv_values
 
+    # It warns of broken lines each time that it reads the file, and does not name it.
+    logging.getLogger("dotenv.main").setLevel(logging.ERROR)
     return {name.upper(): value for name, value in dotenv_values(_FILE).items()}

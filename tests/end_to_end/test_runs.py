@@ -211,6 +211,13 @@ def test_a_setting_that_is_none_is_a_warning_with_the_one_that_is_meant(tmp_path
     assert done.stderr == "warning: DATABSE_URL is no setting, and does nothing: DATABASE_URL is meant, perhaps\n"
 
 
+def test_a_line_of_the_env_file_that_is_none_is_a_warning_with_its_number(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# settings\nMOODMILL_THREADS=3\nfoo bar\n")
+    done = moodmill("settings", "--json", cwd=tmp_path)
+    assert done.stderr.splitlines() == ["warning: line 3 of .env does nothing: expected NAME=value"]
+    assert next(one["value"] for one in json.loads(done.stdout) if one["name"] == "MOODMILL_THREADS") == "3"
+
+
 def test_a_warning_of_a_setting_is_json_in_a_service_and_left_out_where_it_is_to_be_quiet(tmp_path: Path) -> None:
     given = {"MOODMILL_THREAD": "1", "MOODMILL_LOG": "json"}
     said = json.loads(moodmill_here("settings", "--json", cwd=tmp_path, settings=given).stderr)
