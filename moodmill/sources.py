@@ -7,7 +7,7 @@ or, in a package, an entry point of the group `moodmill.sources`, by which every
 
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.bad import bad
-from moodmill.producers.sources.compression import ByteStream
+from moodmill.producers.sources.bytestream import ByteStream
 from moodmill.producers.sources.kinds import GROUP, register_source
 from moodmill.producers.sources.layout import Layout, ReadOptions
 from moodmill.producers.sources.lines import Overlong, read_lines

@@ -22,7 +22,8 @@ from moodmill.producers.sources import (
     of_archive,
     open_source,
 )
-from moodmill.producers.sources.archive import HIDDEN, is_archive, members, size_of
+from moodmill.producers.sources.archive import size_of
+from moodmill.producers.sources.members import HIDDEN, is_archive, members
 from moodmill.producers.sources.record import Source
 
 #: Why a folder passes over a file that could be opened.

@@ -4,8 +4,8 @@ from moodmill.db.core.errors import SourceError
 from moodmill.db.ledger.entries import Run, SourceFile
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.sources import Layout, Place, fingerprint, open_source
-from moodmill.producers.sources.archive import is_archive
 from moodmill.producers.sources.layout import Fields
+from moodmill.producers.sources.members import is_archive
 from moodmill.producers.sources.record import Source
 from moodmill.producers.sources.registry import kind_of
 

@@ -20,8 +20,8 @@ from moodmill.producers.sources.arrow_paths import ColumnPath, columns_of, find_
 from moodmill.producers.sources.arrow_sizes import row_bytes, slices
 from moodmill.producers.sources.arrow_values import NotUtf8, texts, times
 from moodmill.producers.sources.bad import bad
+from moodmill.producers.sources.codec import CODECS
 from moodmill.producers.sources.columns import KNOWN, SAMPLE_ROWS, are_comments, find_fields, may_be_clock
-from moodmill.producers.sources.compression import CODECS
 from moodmill.producers.sources.foreign import HEAD, foreign_head
 from moodmill.producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from moodmill.producers.sources.lines import LINE_LIMIT

@@ -6,8 +6,8 @@ from itertools import islice
 from msgspec.structs import replace
 
 from moodmill.db.core.errors import SourceError
+from moodmill.producers.sources.bytestream import ByteStream
 from moodmill.producers.sources.columns import SAMPLE_ROWS, find_fields
-from moodmill.producers.sources.compression import ByteStream
 from moodmill.producers.sources.jsoncut import BrokenJsonError, EndedJsonError
 from moodmill.producers.sources.jsondocument import Documents
 from moodmill.producers.sources.jsonplaces import Places, are_one, asks_for_columns, is_lone_word

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.payload import is_cut
 from moodmill.producers.sources.bad import bad
+from moodmill.producers.sources.bytestream import ByteStream
 from moodmill.producers.sources.columns import KNOWN
-from moodmill.producers.sources.compression import ByteStream
 from moodmill.producers.sources.jsondocument import Documents
 from moodmill.producers.sources.jsonlayout import find_layout
 from moodmill.producers.sources.jsonstray import PlacedValues

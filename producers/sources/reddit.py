@@ -13,7 +13,7 @@ from moodmill.db.core.comment import Comment
 from moodmill.db.core.errors import SourceError
 from moodmill.db.core.payload import is_cut
 from moodmill.producers.sources.bad import bad
-from moodmill.producers.sources.compression import ByteStream
+from moodmill.producers.sources.bytestream import ByteStream
 from moodmill.producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from moodmill.producers.sources.lines import Overlong, read_lines
 from moodmill.producers.sources.names import author_of, subreddit_of

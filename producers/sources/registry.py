@@ -5,7 +5,8 @@ from pathlib import Path, PurePath
 from msgspec.structs import replace
 
 from moodmill.db.core.errors import SourceError
-from moodmill.producers.sources.compression import CODECS, ZST_BLOCKS, ByteStream
+from moodmill.producers.sources.bytestream import ByteStream
+from moodmill.producers.sources.codec import CODECS, COMPRESSIONS
 from moodmill.producers.sources.dialect import normalised
 from moodmill.producers.sources.foreign import foreign_name
 from moodmill.producers.sources.kinds import find_kind, kinds
@@ -24,8 +25,6 @@ ARCHIVES = (
 
 #: The kind of a file whose name says nothing.
 DEFAULT_KIND = "json"
-
-COMPRESSIONS = frozenset({*(codec.suffix for codec in CODECS), ZST_BLOCKS})
 
 
 def checked(options: ReadOptions) -> ReadOptions:

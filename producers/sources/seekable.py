@@ -6,7 +6,8 @@ from contextlib import closing, contextmanager
 from typing import BinaryIO, cast
 
 from moodmill.db.core.errors import SourceError
-from moodmill.producers.sources.compression import ByteStream, codec_of
+from moodmill.producers.sources.bytestream import ByteStream
+from moodmill.producers.sources.codec import codec_of
 from moodmill.producers.sources.foreign import HEAD, foreign_head
 from moodmill.producers.sources.place import Place
 

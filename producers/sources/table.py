@@ -10,8 +10,8 @@ from moodmill.db.analytics.export_mark import is_export
 from moodmill.db.core.errors import NoSourceError, SourceError
 from moodmill.db.core.payload import is_cut
 from moodmill.producers.sources.bad import bad
+from moodmill.producers.sources.bytestream import ByteStream
 from moodmill.producers.sources.columns import SAMPLE_ROWS, find_fields
-from moodmill.producers.sources.compression import ByteStream
 from moodmill.producers.sources.cutter import Fields
 from moodmill.producers.sources.dialect import Dialect, normalised
 from moodmill.producers.sources.encoding import find_encoding, lines_of, read_text

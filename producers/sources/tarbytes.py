@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from moodmill.db.core.errors import SourceError
-from moodmill.producers.sources.compression import RAW_BLOCK, ByteStream, codec_of
+from moodmill.producers.sources.codec import RAW_BLOCK, codec_of
+from moodmill.producers.sources.filestream import FileStream
 from moodmill.producers.sources.foreign import HEAD
 from moodmill.producers.sources.member import refuse_bomb
 from moodmill.producers.sources.place import Place
@@ -77,7 +78,7 @@ class _PlainTar:
 class _PackedTar:
     """A compressed tar, which is decompressed from its beginning; its latest bytes can be had once more."""
 
-    _stream: ByteStream
+    _stream: FileStream
     _blocks: Iterator[bytes]
     #: The latest bytes, and where they begin and end in the tar.
     _latest: bytearray
@@ -124,7 +125,7 @@ class _PackedTar:
         return data
 
     def _rewind(self) -> None:
-        self._stream = ByteStream(self._place)
+        self._stream = FileStream(self._place)
         self._blocks = self._stream.decompressed()
         self._latest = bytearray()
         self._begin = self._end = self._position = 0

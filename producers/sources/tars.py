@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from moodmill.db.core.errors import SourceError
-from moodmill.producers.sources.compression import BLOCK, RAW_BLOCK
+from moodmill.producers.sources.codec import BLOCK, RAW_BLOCK
 from moodmill.producers.sources.member import MOST_MEMBERS, Entry, Listing, Piece, What, too_many
 from moodmill.producers.sources.place import Place
 from moodmill.producers.sources.tarbytes import TarBytes, open_tar

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from moodmill.db.core.errors import SettingError, SourceError
-from moodmill.producers.sources.compression import ByteStream
+from moodmill.producers.sources.bytestream import ByteStream
 
 #: UTF-32 first: its mark begins as that of UTF-16 does.
 _MARKS: Final = (

@@ -12,14 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from moodmill.db.core.errors import SourceError
-from moodmill.producers.sources.compression import (
-    BLOCK,
-    DECODER_ERRORS,
-    RAW_BLOCK,
-    Decompressor,
-    Inflater,
-    zstd_decompressor,
-)
+from moodmill.producers.sources.codec import BLOCK, DECODER_ERRORS, RAW_BLOCK, Decompressor, Inflater, zstd_decompressor
 from moodmill.producers.sources.member import Entry, Piece, refuse_bomb
 from moodmill.producers.sources.place import Place
 

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from moodmill.db.core.errors import SourceError
-from moodmill.producers.sources.compression import BLOCK, DECODER_ERRORS, ZST_BLOCKS, zstd_decompressor
+from moodmill.producers.sources.codec import BLOCK, DECODER_ERRORS, ZST_BLOCKS, zstd_decompressor
 from moodmill.producers.sources.place import Place
 
 #: Bytes of the largest block that is read, packed or not. Writers put some hundred rows in one.

@@ -12,8 +12,9 @@ import pytest
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Place, ReadOptions, fingerprint, open_source
 from moodmill.producers.sources import member as member_module
-from moodmill.producers.sources.archive import is_archive, members
-from moodmill.producers.sources.compression import BLOCK, ByteStream
+from moodmill.producers.sources.bytestream import ByteStream
+from moodmill.producers.sources.codec import BLOCK
+from moodmill.producers.sources.members import is_archive, members
 from moodmill.producers.sources.seekable import opened
 from tests.producers.archives import Zipped, tar_of, tar_of_infos, zip_of, zipped
 from tests.producers.sources.test_support import COMPRESS, comment_line, dump, read, texts

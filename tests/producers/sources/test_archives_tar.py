@@ -10,8 +10,8 @@ import pytest
 
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Place, tars
-from moodmill.producers.sources.archive import Members, members
-from moodmill.producers.sources.compression import ByteStream
+from moodmill.producers.sources.bytestream import ByteStream
+from moodmill.producers.sources.members import Members, members
 from tests.producers.archives import header, tar_of, tar_of_infos
 from tests.producers.sources.test_support import COMPRESS
 

@@ -12,8 +12,9 @@ import pytest
 
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Place, zips
-from moodmill.producers.sources.archive import members
-from moodmill.producers.sources.compression import BLOCK, ByteStream
+from moodmill.producers.sources.bytestream import ByteStream
+from moodmill.producers.sources.codec import BLOCK
+from moodmill.producers.sources.members import members
 from tests.producers.archives import Zipped, zip_of, zipped
 from tests.producers.sources.test_support import zstd
 

@@ -11,7 +11,7 @@ import pytest
 from moodmill.db.core.comment import MAX_ID
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Place, open_source
-from moodmill.producers.sources.archive import members
+from moodmill.producers.sources.members import members
 from moodmill.producers.sources.record import Source
 from tests.producers.archives import tar_of, zipped
 from tests.producers.sources.test_support import bads, comment_line, comments, dump, position_of, read_all, write

@@ -13,7 +13,7 @@ import pytest
 
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Place, ReadOptions, open_source
-from moodmill.producers.sources.compression import ByteStream
+from moodmill.producers.sources.bytestream import ByteStream
 from moodmill.producers.sources.foreign import FOREIGN, foreign_head, foreign_name
 from moodmill.producers.sources.seekable import opened
 from tests.producers.sources.test_support import COMPRESS, comment_line, texts

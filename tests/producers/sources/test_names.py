@@ -8,7 +8,7 @@ import pytest
 from moodmill.db.core.comment import MAX_NAME
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import ReadOptions, open_source
-from moodmill.producers.sources.archive import members
+from moodmill.producers.sources.members import members
 from moodmill.producers.sources.names import author_of, subreddit_of
 from moodmill.producers.sources.record import Bad, Parsed
 from moodmill.producers.sources.table_row import to_parsed

@@ -8,7 +8,8 @@ import pytest
 
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources import Place, open_source, zstblocks
-from moodmill.producers.sources.compression import BLOCK, ByteStream
+from moodmill.producers.sources.bytestream import ByteStream
+from moodmill.producers.sources.codec import BLOCK
 from tests.producers.sources.test_support import comment_line, read, texts, zstd
 
 

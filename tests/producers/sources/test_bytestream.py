@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from moodmill.db.core.errors import SourceError
-from moodmill.producers.sources.compression import BLOCK, RAW_BLOCK, ByteStream
+from moodmill.producers.sources.bytestream import ByteStream
+from moodmill.producers.sources.codec import BLOCK, RAW_BLOCK
 from moodmill.producers.sources.place import Place
 from tests.producers.sources.test_support import COMPRESS, write, zstd
 
