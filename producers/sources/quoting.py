@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from moodmill.producers.sources.attempt import Attempt
 from moodmill.producers.sources.dialect import Dialect
 from moodmill.producers.sources.layout import ReadOptions
-
-if TYPE_CHECKING:
-    from moodmill.producers.sources.sniffer import Attempt
 
 #: These delimiters separate texts without quotes as well; a comma stands in too many of them.
 RARE: Final = frozenset(("\t", ";", "|", "\x01"))
@@ -24,7 +22,7 @@ _ENOUGH: Final = 3
 #: What follows an escape in PostgreSQL's and MySQL's dumps, besides a delimiter, a quote and a line's end.
 _LETTERS: Final = frozenset("nrtbfv0ZN")
 
-_Read = Callable[[Dialect], "Attempt"]
+_Read = Callable[[Dialect], Attempt]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +70,7 @@ class Forms:
             yield from filter(None, (self.escaped, self.plain_escaped))
 
 
-def choose(forms: Forms, lines: Sequence[str], read: _Read) -> "Attempt":
+def choose(forms: Forms, lines: Sequence[str], read: _Read) -> Attempt:
     """Return the likeliest form, read. `lines` are those from the header on; `read` reads the sample in one."""
     text = "".join(lines)
     doubled = read(forms.doubled) if forms.doubled else None
@@ -88,7 +86,7 @@ def choose(forms: Forms, lines: Sequence[str], read: _Read) -> "Attempt":
     return unquoted if _is_unquoted(unquoted, quoted, lines, opens) else quoted
 
 
-def _quoted(forms: Forms, doubled: "Attempt | None", text: str, read: _Read) -> "Attempt | None":
+def _quoted(forms: Forms, doubled: Attempt | None, text: str, read: _Read) -> Attempt | None:
     if forms.escaped is None or forms.escaped_all is None:
         return doubled
     pairs = _Pairs.of(text, forms.escaped)
@@ -106,7 +104,7 @@ def _quoted(forms: Forms, doubled: "Attempt | None", text: str, read: _Read) -> 
     return best if within.are_of_quotes else doubled
 
 
-def _unquoted(forms: Forms, text: str, read: _Read) -> "Attempt | None":
+def _unquoted(forms: Forms, text: str, read: _Read) -> Attempt | None:
     plain = read(forms.plain) if forms.plain else None
     if forms.plain_escaped is None:
         return plain
@@ -118,7 +116,7 @@ def _unquoted(forms: Forms, text: str, read: _Read) -> "Attempt | None":
     return escaped if is_escaped or plain is None else plain
 
 
-def _is_unquoted(unquoted: "Attempt", quoted: "Attempt", lines: Sequence[str], opens: bool) -> bool:
+def _is_unquoted(unquoted: Attempt, quoted: Attempt, lines: Sequence[str], opens: bool) -> bool:
     """Whether a table has no quotes, where `opens` says that some field begins with one."""
     if quoted.dialect.delimiter not in RARE:
         return not opens and unquoted.dialect.escape is not None and unquoted.uneven < quoted.uneven
@@ -140,7 +138,7 @@ def _opens(dialect: Dialect, text: str) -> bool:
     return re.search(rf"(?:^|{d}){q}", text, re.MULTILINE) is not None
 
 
-def _swallowed(quoted: "Attempt", lines: Sequence[str]) -> int:
+def _swallowed(quoted: Attempt, lines: Sequence[str]) -> int:
     """Return how many lines stand within rows of several lines that would each be a row without quotes."""
     delimiter, delimiters = quoted.dialect.delimiter, quoted.width - 1
     if not quoted.numbers:
@@ -154,7 +152,7 @@ def _swallowed(quoted: "Attempt", lines: Sequence[str]) -> int:
     return count
 
 
-def _needs_quotes(quoted: "Attempt", text: str) -> bool:
+def _needs_quotes(quoted: Attempt, text: str) -> bool:
     """Whether some field would be another one without its quotes."""
     delimiter = quoted.dialect.delimiter
     fields = (name for row in quoted.below for name in row if name)

@@ -9,6 +9,7 @@ import msgspec
 from moodmill.db.analytics.export_mark import is_export
 from moodmill.db.core.errors import NoSourceError, SourceError
 from moodmill.db.core.payload import is_cut
+from moodmill.producers.sources.attempt import Attempt
 from moodmill.producers.sources.bad import bad
 from moodmill.producers.sources.bytestream import ByteStream
 from moodmill.producers.sources.columns import SAMPLE_ROWS, find_fields
@@ -20,7 +21,7 @@ from moodmill.producers.sources.layout import AS_FOUND, Layout, ReadOptions
 from moodmill.producers.sources.place import Place
 from moodmill.producers.sources.record import Bad, Parsed, Record
 from moodmill.producers.sources.rows import BadRow, Rows
-from moodmill.producers.sources.sniffer import Attempt, Sample, find_dialect, line_end
+from moodmill.producers.sources.sniffer import Sample, find_dialect, line_end
 from moodmill.producers.sources.table_row import to_parsed
 from moodmill.producers.sources.text import clean
 
