@@ -19,6 +19,7 @@ from moodmill.db.ledger.jobs import JobLedger
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.ledger.runs import leave_run, send_run_heartbeat
 from moodmill.producers.runs.cluster import Cluster, Runtime
+from moodmill.producers.runs.interrupts import kept_interrupts
 from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.replay import open_replay
@@ -122,9 +123,9 @@ def _drive(
     max_dead: float | None = None,
 ) -> RunStatus:
     options = RunOptions.from_json(Ledger(store).run(run_id).options)
-    with about(run=run_id), _alive(store, run_id):
+    with about(run=run_id), _alive(store, run_id), kept_interrupts(on_progress) as show:
         check = cluster.start_worker(store, options)
-        run = OpenRun(store, cluster.broker, run_id, runtime.producer, on_progress, check, max_dead)
+        run = OpenRun(store, cluster.broker, run_id, runtime.producer, show, check, max_dead)
         work(run)
         if runtime.wait:
             run.wait()

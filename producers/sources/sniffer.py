@@ -10,7 +10,7 @@ have.
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from moodmill.producers.sources.attempt import Attempt
