@@ -1,6 +1,7 @@
 """What a device is named as, and whether the torch that is installed is built for it. Imports no torch."""
 
 import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,8 @@ def check_device(device: str) -> None:
     except ValueError as error:
         raise SettingError(f"MOODMILL_DEVICE is {device!r}: {error}") from error
     kind = device.partition(":")[0]
+    if kind == "mps" and sys.platform != "darwin":
+        raise SettingError(f"MOODMILL_DEVICE is {device!r}, which only a Mac has: try auto")
     torch = find_spec("torch")
     if kind not in _BUILT_FOR or torch is None or torch.origin is None:
         return

@@ -20,7 +20,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return package / "version.py"
 
 
-@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1", "mps", "xpu:0"])
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1", "xpu:0"])
 def test_a_device_that_torch_is_built_for_is_taken(device: str, build: Path) -> None:
     build.write_text("cuda: Optional[str] = '13.0'\nhip: Optional[str] = None\nxpu: Optional[str] = '20250302'\n")
     check_device(device)
@@ -32,6 +32,14 @@ def test_a_device_that_torch_is_not_built_for_is_refused(device: str, build: Pat
     check_device("cpu")
     with pytest.raises(SettingError, match="not built for it"):
         check_device(device)
+
+
+def test_a_device_of_macs_is_refused_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    check_device("mps")
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(SettingError, match="only a Mac has"):
+        check_device("mps")
 
 
 def test_a_build_for_amd_takes_cuda(build: Path) -> None:
