@@ -28,7 +28,7 @@ test: $(READY) ## Lint, check types, and run the whole test suite against real s
 	$(BIN)/ruff format --check .
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 4 --dist loadgroup -m 'not long'
 
-unit: $(READY) ## Run the tests that need neither a store or server, another process nor a model (under a minute)
+unit: $(READY) ## Run the tests that need neither a store or server, another process nor a model (about a minute)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 -m 'unit and not long'
 
 # Slower than `make test` by half. What workers do that are killed is not seen.
