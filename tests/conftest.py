@@ -21,21 +21,9 @@ os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="moodmill-runti
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reddit"
 
 
-#: Folders whose tests start processes of moodmill, or load models and train.
+#: Folders whose tests start processes, beside files that are marked so; and those that load models and train.
 PROCESSES = tuple(Path(__file__).parent / name for name in ("end_to_end", "faults", "deploy", "bench", "api"))
 MODELS = tuple(Path(__file__).parent / "worker" / name for name in ("inference", "training", "runtime"))
-#: Files whose tests start a server, or processes of Python.
-STARTERS = frozenset(
-    {
-        "test_broker.py",
-        "test_embedded.py",
-        "test_floors.py",
-        "test_heartbeat.py",
-        "test_sentinels.py",
-        "test_types.py",
-        "test_watchdog.py",
-    }
-)
 #: Fixtures that stand on a server or a store.
 SERVERS = frozenset(
     {"redis_url", "own_redis_url", "postgres_server", "postgres_url", "fleet", "database_url", "sqlite_url"}
@@ -55,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _kind_of(item: pytest.Item) -> str:
     """Return the marker of a test: what it needs besides itself."""
-    if item.path.name in STARTERS or any(item.path.is_relative_to(folder) for folder in PROCESSES):
+    if item.get_closest_marker("process") or any(item.path.is_relative_to(folder) for folder in PROCESSES):
         return "process"
     names = set(getattr(item, "fixturenames", ()))
     if names & SERVERS:

@@ -11,6 +11,8 @@ import pytest
 
 from tests.support import ROOT, clean_environment, write_dump
 
+pytestmark = pytest.mark.process
+
 #: From the ground up.
 ROOMS = (
     *("db/core", "db/database", "db/ledger", "db/results", "db/analytics", "db/migrations"),

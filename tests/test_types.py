@@ -7,6 +7,8 @@ import pytest
 
 from tests.support import ROOT
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.timeout(1200)  # seconds: without a cache, beside other tests
 def test_types_hold() -> None:

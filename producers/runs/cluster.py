@@ -17,9 +17,9 @@ from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.embedded import EmbeddedBroker, embedded_broker
 from moodmill.worker.runtime.supervisor import local_worker
 
-#: Raises when a part of ours that a run needs is gone for good; brings back what can be.
 logger = logging.getLogger(__name__)
 
+#: Raises when a part of ours that a run needs is gone for good; brings back what can be.
 Check = Callable[[], None]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from moodmill.db.core.errors import SourceError
+from moodmill.db.core.text import clean
 from moodmill.producers.sources.codec import COMPRESSIONS, codec_of
 from moodmill.producers.sources.filestream import FileStream
 from moodmill.producers.sources.foreign import HEAD, is_tar, is_zip, refuse_foreign
@@ -19,7 +20,6 @@ from moodmill.producers.sources.member import Entry, Listing, Piece
 from moodmill.producers.sources.place import Place
 from moodmill.producers.sources.tarbytes import file_mark
 from moodmill.producers.sources.tars import list_tar
-from moodmill.producers.sources.text import clean
 from moodmill.producers.sources.zips import list_zip
 
 #: Archives whose members are remembered: 10 to 30 MB each at most.

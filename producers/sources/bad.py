@@ -3,8 +3,8 @@
 from typing import Final
 
 from moodmill.db.core.payload import PAYLOAD_LIMIT, kept_payload
+from moodmill.db.core.text import clean
 from moodmill.producers.sources.record import Bad
-from moodmill.producers.sources.text import clean
 
 #: Characters of an error: decoders may quote what they choked on.
 _ERROR_LIMIT: Final = 500

@@ -6,10 +6,10 @@ from itertools import islice
 from typing import Final
 
 from moodmill.db.core.errors import SourceError
+from moodmill.db.core.text import clean
 from moodmill.producers.sources.layout import Columns, Fields, Ids, ReadOptions
 from moodmill.producers.sources.permalink import is_same, read_permalink
 from moodmill.producers.sources.place import Place
-from moodmill.producers.sources.text import clean
 from moodmill.producers.sources.time_columns import are_clocks, are_days, find_form, fineness
 
 #: The names that tables commonly use, the likeliest first.

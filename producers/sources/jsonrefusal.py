@@ -8,13 +8,13 @@ from typing import Final
 
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import NoSourceError, SourceError
+from moodmill.db.core.text import clean
 from moodmill.producers.sources.jsoncut import BrokenJsonError
 from moodmill.producers.sources.jsondocument import sound_values
 from moodmill.producers.sources.jsonplaces import Places
 from moodmill.producers.sources.jsonvalue import Object, called
 from moodmill.producers.sources.layout import ReadOptions
 from moodmill.producers.sources.place import Place
-from moodmill.producers.sources.text import clean
 
 #: Bytes of the first line, and characters of a value, that an error shows.
 _SHOWN = 60

@@ -2,7 +2,7 @@
 
 from moodmill.db.core.comment import MAX_NAME
 from moodmill.db.core.names import Key, author_name, subreddit_name
-from moodmill.producers.sources.text import clean
+from moodmill.db.core.text import clean
 
 
 def subreddit_of(text: str | None) -> str | None:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes
 
-from moodmill.db.core.text import is_utf8
-from moodmill.producers.sources.text import clean
+from moodmill.db.core.text import clean, is_utf8
 
 #: Stands between an archive and its member in what the ledger keeps.
 _WITHIN = "!/"

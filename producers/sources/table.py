@@ -9,6 +9,7 @@ import msgspec
 from moodmill.db.analytics.export_mark import is_export
 from moodmill.db.core.errors import NoSourceError, SourceError
 from moodmill.db.core.payload import is_cut
+from moodmill.db.core.text import clean
 from moodmill.producers.sources.attempt import Attempt
 from moodmill.producers.sources.bad import bad
 from moodmill.producers.sources.bytestream import ByteStream
@@ -23,7 +24,6 @@ from moodmill.producers.sources.record import Bad, Parsed, Record
 from moodmill.producers.sources.rows import BadRow, Rows
 from moodmill.producers.sources.sniffer import Sample, find_dialect, line_end
 from moodmill.producers.sources.table_row import to_parsed
-from moodmill.producers.sources.text import clean
 
 #: Bytes and lines of the beginning by which the dialect is found.
 _SAMPLE: Final = 1 << 20

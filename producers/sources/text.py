@@ -7,9 +7,7 @@ from typing import NamedTuple
 
 from moodmill.db.core import note_kinds
 from moodmill.db.core.comment import MAX_ID
-from moodmill.db.core.text import is_visible, shows
-
-_UNWANTED = re.compile("[\0\ud800-\udfff]")
+from moodmill.db.core.text import clean, is_visible, shows
 
 #: An entity with its semicolon. No name is longer than 31 characters, no number of a character than 8 digits.
 _ENTITY = re.compile("&(?:#[0-9]{1,20}|#[xX][0-9a-fA-F]{1,20}|[A-Za-z][A-Za-z0-9]{1,30});")
@@ -54,19 +52,6 @@ class JoinedPost(NamedTuple):
 
 #: What Reddit writes before the id of a comment where it may be that of another thing.
 _COMMENT = "t1_"
-
-
-def clean(text: str) -> str:
-    """Return `text` without NUL (PostgreSQL refuses it) and lone surrogates (no UTF-8 holds them).
-
-    Each becomes U+FFFD; two surrogates that make a pair become the character they stand for.
-    """
-    # Most texts are ASCII, where only NUL can be unwanted: a check twenty times as fast as the search.
-    unwanted = "\0" in text if text.isascii() else _UNWANTED.search(text)
-    if not unwanted:
-        return text
-    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return joined.replace("\0", "\ufffd")
 
 
 def comment_id(text: str) -> str:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import ModelError
-from moodmill.db.core.text import storable
+from moodmill.db.core.text import clean
 from moodmill.db.core.unsupported import Reason
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.core.watchdog import Watchdog
@@ -137,7 +137,7 @@ class Classifier:
 
     def classify(self, texts: Sequence[str]) -> Outcome:
         """Tokenize texts, wait for the model, and return what it says; equal texts are classified once. Thread-safe."""
-        texts = list(map(storable, texts))
+        texts = list(map(clean, texts))
         numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
         distinct = self._classify([*numbers])
         if len(numbers) == len(texts):

@@ -2,9 +2,9 @@
 
 import pytest
 
+from moodmill.db.core.text import clean
 from moodmill.producers.sources.text import (
     REMOVED_TITLE,
-    clean,
     comment_id,
     comment_text,
     gone,

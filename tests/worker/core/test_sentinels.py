@@ -16,7 +16,7 @@ from tests.worker.builders import chunk_of
 from tests.worker.queue.test_transport import drain
 
 #: All share their servers.
-pytestmark = pytest.mark.xdist_group("sentinels")
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("sentinels")]
 
 WRONG = "wr0ng"
 

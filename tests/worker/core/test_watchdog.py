@@ -8,6 +8,8 @@ import pytest
 
 from moodmill.worker.core.watchdog import STALLED_STATUS, Watchdog
 
+pytestmark = pytest.mark.process
+
 
 def test_a_step_is_overdue_once_it_takes_longer_than_the_limit() -> None:
     watchdog = Watchdog(10.0)

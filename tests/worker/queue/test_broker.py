@@ -16,6 +16,8 @@ from moodmill.worker.queue.message import read_message
 from tests.support import clean_environment
 from tests.worker.builders import NOWHERE, chunk_of
 
+pytestmark = pytest.mark.process
+
 
 def test_a_sent_chunk_waits_in_the_broker_as_it_was(broker: redis.Redis, queue: Broker) -> None:
     queue.check()

@@ -14,6 +14,8 @@ from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.embedded import embedded_broker
 from tests.support import clean_environment, wait_until
 
+pytestmark = pytest.mark.process
+
 
 def socket_of(url: str) -> Path:
     return Path(url.removeprefix("redis+socket://"))

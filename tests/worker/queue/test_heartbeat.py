@@ -16,6 +16,8 @@ from moodmill.worker.queue.health import LIFE_S, check_alive
 from moodmill.worker.queue.heartbeat import BEAT_S, worker_heartbeat
 from tests.support import clean_environment, free_port, wait_until
 
+pytestmark = pytest.mark.process
+
 
 def test_a_worker_is_alive_within_its_heartbeat_and_not_after(broker: redis.Redis, queue: Broker) -> None:
     with worker_heartbeat(queue, "a"):
