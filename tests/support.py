@@ -1,4 +1,4 @@
-"""What tests of several wings share."""
+"""What tests of several folders share."""
 
 import io
 import json
@@ -13,6 +13,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from zlib import crc32
 
 import pytest
 import redis
@@ -142,9 +143,17 @@ def moodmill_here(
 
 
 def write_dump(path: Path, texts: Sequence[str], **fields: Any) -> Path:
-    """Write an NDJSON dump of Reddit comments c0, c1, … with these texts."""
-    common = {"subreddit": "test", "author": "a", "created_utc": 1_709_251_200} | fields
-    lines = [json.dumps({"id": f"c{n}", "body": text} | common) for n, text in enumerate(texts)]
+    """Write an NDJSON dump of Reddit comments c0, c1, … of 2024-03-01 with these texts.
+
+    A comment's second is its text's: tests that share a store, in any order, do not find another text under its id
+    and time, which would have no row.
+    """
+    common = {"subreddit": "test", "author": "a"} | fields
+    seconds = [1_709_251_200 + crc32(text.encode(errors="surrogatepass")) % 86_400 for text in texts]
+    lines = [
+        json.dumps({"id": f"c{n}", "body": text, "created_utc": second} | common)
+        for n, (text, second) in enumerate(zip(texts, seconds, strict=True))
+    ]
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path
 

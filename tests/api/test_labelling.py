@@ -29,7 +29,7 @@ def labelled(dump: Path, model: Path, store: str, **others: Any) -> moodmill.Run
 def run(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> moodmill.Run:
     """A run of two months, the texts kept."""
     folder = tmp_path_factory.mktemp("api")
-    dump = write_dump(folder / "RC_2024-03", TEXTS, subreddit="Cats")
+    dump = write_dump(folder / "RC_2024-03", TEXTS, subreddit="Cats", created_utc=1_709_251_200)
     later = write_dump(folder / "RC_2024-04", ["so"], subreddit="dogs", created_utc=1_711_972_800)
     later.write_text(later.read_text().replace('"c0"', '"d0"'))
     seen: list[moodmill.Progress] = []
