@@ -5,6 +5,7 @@
     classifier = moodmill.EmotionClassifier.from_pretrained("bundled")
     classifier("thanks!", top_k=3)  # [{"label": "gratitude", "score": 0.99}, …]
     classifier.predict_proba(["thanks!", "oh no"])  # float32 [2, 27], columns as moodmill.EMOTIONS
+    classifier.explain("thanks!").segments[0].effects  # [tokens, 27]: what each token adds to each probability
 
     run = moodmill.label("RC_2005-12.zst", store="sqlite:///moodmill.db")  # blocks
     run.summary.classified
@@ -34,11 +35,15 @@ if TYPE_CHECKING:
     from moodmill.producers.runs.waiter import Progress
     from moodmill.producers.sources.kinds import register_source
     from moodmill.store import Run, Store
+    from moodmill.worker.inference.explanation import ExplainedSegment, Explanation
+    from moodmill.worker.inference.tokens import Token
 
 __all__ = [
     "EMOTIONS",
     "BrokerError",
     "EmotionClassifier",
+    "ExplainedSegment",
+    "Explanation",
     "ModelError",
     "MoodmillError",
     "Progress",
@@ -50,6 +55,7 @@ __all__ = [
     "SourceError",
     "Store",
     "StoreError",
+    "Token",
     "WorkerError",
     "__version__",
     "label",
@@ -66,6 +72,8 @@ _MODULES: Final = {
     "moodmill.producers.runs.waiter": ("Progress",),
     "moodmill.producers.sources.kinds": ("register_source",),
     "moodmill.store": ("Run", "Store"),
+    "moodmill.worker.inference.explanation": ("ExplainedSegment", "Explanation"),
+    "moodmill.worker.inference.tokens": ("Token",),
 }
 _MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from threading import Lock
 from typing import Final, Self, TypedDict, overload
 from weakref import finalize
 
@@ -13,6 +15,8 @@ from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import ModelError, SettingError
 from moodmill.worker.core.settings import BUNDLED_MODEL, MAX_TOKENS, WorkerSettings
 from moodmill.worker.inference.classifier import load_classifier
+from moodmill.worker.inference.explainer import Explainer
+from moodmill.worker.inference.explanation import Explanation
 from moodmill.worker.inference.repository import find_model
 
 
@@ -34,6 +38,9 @@ class EmotionClassifier:
     def __init__(self, settings: WorkerSettings) -> None:
         """Load the model that the settings name. Raises ModelError, or SettingError for what a setting cannot be."""
         self._files: Final = find_model(settings)
+        self._settings: Final = settings
+        self._explainer: Explainer | None = None
+        self._explainer_lock: Final = Lock()
         stack = ExitStack()
         self._classifier: Final = stack.enter_context(load_classifier(self._files, settings))
         self._end: Final = finalize(self, stack.close)
@@ -130,6 +137,41 @@ class EmotionClassifier:
         for row, error in outcome.errors.items():
             raise ModelError(f"the model {self.name} fails on text {row + 1}: {error}")
         return outcome.probabilities
+
+    @property
+    def explainer(self) -> Explainer:
+        """A second copy of the model, in fp32, that can be looked into; loaded when it is first asked for.
+
+        Raises ModelError when that cannot be.
+        """
+        with self._explainer_lock:
+            if self._explainer is None:
+                self._explainer = Explainer(self._files, self._settings)
+            return self._explainer
+
+    def explain(self, text: str, *, effects: bool = True) -> Explanation:
+        """Return how the model comes to its probabilities of a text, in fp32, segment by segment of n tokens.
+
+        `segments[0].tokens` are the tokens, `.effects` [n, 27] says how much higher each probability is for each of
+        them, and `.products` [27, h] and the head's biases add up to the `.logits` [27]. Effects take as long as
+        classifying a segment n times; `effects=False` leaves them out. `explainer.attention(segment)` gives the
+        attention of each layer, [heads, n, n], which is no explanation (Jain and Wallace, 2019).
+
+        Raises:
+            TypeError: What is given is no text.
+            ModelError: The model cannot be loaded a second time, or fails on the text.
+        """
+        if not isinstance(text, str):
+            raise TypeError("expected a text")
+        explainer = self.explainer
+        try:
+            explanation = explainer.explain(text)
+            if effects:
+                explained = [explainer.leave_one_out(segment) for segment in explanation.segments]
+                return replace(explanation, segments=explained)
+        except RuntimeError as error:
+            raise ModelError(f"the model {self.name} fails on the text: {error}") from error
+        return explanation
 
     def close(self) -> None:
         """End the thread, and let the model go. Closing twice is harmless."""

@@ -133,3 +133,20 @@ def test_importing_it_imports_no_other_library_and_names_come_when_they_are_aske
         f"27 {moodmill.__version__} True",
         "module 'moodmill' has no attribute 'nothing'",
     ]
+
+
+def test_an_explanation_says_what_each_token_adds_to_each_probability(tiny_model: Path) -> None:
+    with load(tiny_model) as classifier:
+        explanation = classifier.explain("i love this")
+        [row] = classifier.predict_proba(["i love this"])
+        np.testing.assert_allclose(explanation.probabilities, row, atol=1e-5, rtol=0)
+        [segment] = explanation.segments
+        assert [token.piece for token in segment.tokens] == ["[CLS]", "i", "love", "this", "[SEP]"]
+        [without] = classifier.predict_proba(["i this"])
+        np.testing.assert_allclose(segment.effects[2], row - without, atol=1e-5, rtol=0)
+        assert [layer.shape for layer in classifier.explainer.attention(segment)] == [(2, 5, 5)] * 2
+        [quick] = classifier.explain("i love this", effects=False).segments
+        with pytest.raises(ValueError, match="no token was left out"):
+            _ = quick.effects
+        with pytest.raises(TypeError, match="expected a text"):
+            classifier.explain(["a text"])  # type: ignore[arg-type]

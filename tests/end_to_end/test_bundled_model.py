@@ -59,3 +59,20 @@ def test_two_feelings_are_found_together(tmp_path: Path) -> None:
     (answer,) = json.loads(moodmill_here("classify", "I am so excited and happy!", "--json", cwd=tmp_path).stdout)
     assert answer["labels"] == ["excitement", "joy"]
     assert sum(answer["probabilities"].values()) > 1  # as no softmax would have it
+
+
+def test_why_names_the_words_that_make_the_difference(tmp_path: Path) -> None:
+    text = "I just found out I got the job! I'm so nervous but incredibly excited."
+    done = moodmill_here("classify", text, "--why", "--top-k", "2", cwd=tmp_path, settings={"COLUMNS": "120"})
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"excitement .* excited \+0\.\d\d, nervous -0\.\d\d", done.stdout), done.stdout
+    assert re.search(r"nervousness .* nervous \+0\.\d\d, excited -0\.\d\d", done.stdout), done.stdout
+
+
+def test_json_says_why_by_token_of_each_segment(tmp_path: Path) -> None:
+    text = "thanks for the awful food!"
+    (answer,) = json.loads(moodmill_here("classify", text, "--why", "--json", cwd=tmp_path).stdout)
+    (segment,) = answer["why"]
+    assert segment["tokens"] == ["thanks", "for", "the", "awful", "food", "!"]
+    assert set(segment["effects"]) == set(answer["probabilities"])
+    assert max(segment["effects"]["gratitude"]) == segment["effects"]["gratitude"][0] > 0.5

@@ -9,10 +9,10 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Final, ParamSpec, Self, TypeVar
+from typing import Final, Self
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from moodmill.worker.inference.microbatch import Batcher, cut
 from moodmill.worker.inference.model import EmotionModel, choose_device
 from moodmill.worker.inference.repository import ModelFiles
 from moodmill.worker.inference.segments import pool
+from moodmill.worker.inference.short_threads import in_passing
 from moodmill.worker.inference.suitability import Language, Suitability
 from moodmill.worker.inference.tokens import Segment, TextTokenizer
 from moodmill.worker.inference.tuning import tuned
@@ -36,9 +37,6 @@ from moodmill.worker.telemetry import metrics
 from moodmill.worker.telemetry.tracing import part_span
 
 logger = logging.getLogger(__name__)
-
-P = ParamSpec("P")
-Answer = TypeVar("Answer")
 
 #: Model threads by type of device.
 MODEL_THREADS: Final = {"cpu": 1, "cuda": 2}
@@ -187,7 +185,7 @@ class Classifier:
     def warm_up(self) -> None:
         """Classify a short and a long text, so that a model that cannot fails now; raises RuntimeError then."""
         try:
-            _in_passing(self._prove)
+            in_passing(self._prove)
         except Exception as error:
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
         errors = self.classify(["up " * self._tokenizer.limit]).errors
@@ -304,17 +302,7 @@ class Classifier:
 def load_classifier(files: ModelFiles, settings: WorkerSettings, watchdog: Watchdog | None = None) -> Classifier:
     """Load a model and its tokenizer, as `tuned` says. Raises ModelError or SettingError when that cannot be."""
     keep_memory(choose_device(settings.moodmill_device))
-    return _in_passing(_load, files, settings, watchdog)
-
-
-def _in_passing(work: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
-    """Do what computes with the model, but not in a model thread, in a thread that ends with it.
-
-    Each thread that computes with OpenMP keeps a team of others, until it ends. Where all teams together have more
-    threads than the machine has cores, they sleep between steps instead of spinning: a quarter more time for the model.
-    """
-    with ThreadPoolExecutor(1, "passing") as passing:
-        return passing.submit(work, *args, **kwargs).result()
+    return in_passing(_load, files, settings, watchdog)
 
 
 def _load(files: ModelFiles, settings: WorkerSettings, watchdog: Watchdog | None) -> Classifier:

@@ -41,28 +41,11 @@ class EmotionModel:
         """Load the weights. Raises ModelError when transformers cannot, or when emotions are missing."""
         self.device: Final = choose_device(device)
         self.precision: Final = choose_precision(precision, self.device)
-        try:
-            config = AutoConfig.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
-            columns = label_columns(config.id2label, files.labels, files.name)
-            model, loaded = AutoModelForSequenceClassification.from_pretrained(
-                files.folder,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                dtype=torch.bfloat16 if self.precision == "bf16" else torch.float32,
-                output_loading_info=True,
-            )
-            self._model: Final[PreTrainedModel] = model.to(self.device).eval()
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-            raise ModelError(f"cannot load the model {files.folder}: {str(error).strip().splitlines()[0]}") from error
-        if loaded["missing_keys"]:
-            # transformers fills them with random numbers, and only warns.
-            missing = ", ".join(sorted(loaded["missing_keys"])[:5])
-            raise ModelError(f"the model {files.folder} lacks weights, as an encoder that was never tuned: {missing}")
-        self._columns: Final = torch.tensor(columns, device=self.device)
-        self.max_tokens: Final = positions(config)
+        dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
+        self._model, self._columns = load_weights(files, self.device, dtype)
+        self.max_tokens: Final = positions(self._model.config)
         #: Token ids that it has embeddings for: 0 up to this, which it has not.
-        self.vocabulary: Final = int(model.get_input_embeddings().num_embeddings)
+        self.vocabulary: Final = vocabulary(self._model)
         self._packed: Final = self._pack()
 
     @property
@@ -103,6 +86,41 @@ class EmotionModel:
         restore()
         logger.warning("micro-batches are padded: this %s cannot go without (%s)", config.model_type, why)
         return None
+
+
+def load_weights(
+    files: ModelFiles, device: torch.device, dtype: torch.dtype, attention: str | None = None
+) -> tuple[PreTrainedModel, Tensor]:
+    """Return a classifier as transformers has it, for inference, and which of its outputs each emotion is, [27].
+
+    `attention` is an implementation of transformers, as "eager"; None leaves the choice to it. Raises ModelError when
+    transformers cannot load the model, or when emotions or weights are missing.
+    """
+    local = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        config = AutoConfig.from_pretrained(files.folder, **local)
+        columns = label_columns(config.id2label, files.labels, files.name)
+        model, loaded = AutoModelForSequenceClassification.from_pretrained(
+            files.folder,
+            **local,
+            use_safetensors=True,
+            dtype=dtype,
+            output_loading_info=True,
+            **({} if attention is None else {"attn_implementation": attention}),
+        )
+        model = model.to(device).eval()
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"cannot load the model {files.folder}: {str(error).strip().splitlines()[0]}") from error
+    if loaded["missing_keys"]:
+        # transformers fills them with random numbers, and only warns.
+        missing = ", ".join(sorted(loaded["missing_keys"])[:5])
+        raise ModelError(f"the model {files.folder} lacks weights, as an encoder that was never tuned: {missing}")
+    return model, torch.tensor(columns, device=device)
+
+
+def vocabulary(model: PreTrainedModel) -> int:
+    """Return for how many token ids a model has embeddings."""
+    return int(model.get_input_embeddings().num_embeddings)  # type: ignore[arg-type]
 
 
 def padded_logits(model: PreTrainedModel, ids: Sequence[Sequence[int]], pad_id: int) -> Tensor:

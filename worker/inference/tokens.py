@@ -35,6 +35,22 @@ class Segment:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Token:
+    """One of the units that a tokenizer makes of a text."""
+
+    #: Its number in the vocabulary.
+    id: int
+    #: As the vocabulary has it, as `##ing`.
+    piece: str
+    #: What it stands for in the text: nothing for special tokens. Several tokens may stand for one character.
+    text: str
+    #: Put in by the tokenizer, as `[CLS]`.
+    special: bool
+    #: Not in the vocabulary.
+    unknown: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TokenIds:
     """A text as the model sees it."""
 
@@ -86,6 +102,27 @@ class TextTokenizer:
     def encode(self, texts: Sequence[str]) -> list[TokenIds]:
         """Return the token ids of each text, of MAX_CHARACTERS at most, cut at the limit of tokens."""
         return [ids for batch in _batches(texts) for ids in self._encode(batch)]
+
+    def tokens(self, text: str) -> tuple[list[list[Token]], bool]:
+        """Return the tokens of each segment of a text, special ones included, and whether the text was truncated."""
+        [ids], [(_, encoding)] = self.encode([text]), self._encodings([text])
+        offsets = iter(self._own(encoding.offsets))
+        parts = [[*self._describe(text, segment.ids, offsets)] for segment in ids.segments]
+        return parts, ids.truncated
+
+    def _describe(self, text: str, ids: Sequence[int], offsets: Iterator[tuple[int, int]]) -> Iterator[Token]:
+        """Yield a segment's tokens; takes what stands in it from the offsets of the whole text's own tokens."""
+        stop = len(ids) - len(self._after)
+        for at, token in enumerate(ids):
+            special = not len(self._before) <= at < stop
+            start, end = (0, 0) if special else next(offsets)
+            yield Token(
+                id=token,
+                piece=self._backend.id_to_token(token) or str(token),
+                text=text[start:end],
+                special=special,
+                unknown=not special and token == self._unknown_id,
+            )
 
     def cut(self, texts: Sequence[str]) -> tuple[list[str], NDArray[np.int32]]:
         """Return the segments of n texts as texts, for what takes no token ids, and how many each text has, [n]."""
