@@ -35,8 +35,13 @@ def test_an_interrupt_whose_exception_was_dropped_is_raised_with_the_next_progre
 
 
 def test_an_interrupt_is_raised_where_it_comes() -> None:
-    with pytest.raises(KeyboardInterrupt), kept_interrupts(lambda _: None):
-        signal.raise_signal(signal.SIGINT)
+    # A shell starts what it runs in the background with this signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), kept_interrupts(lambda _: None):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_another_thread_leaves_signals_alone() -> None:
