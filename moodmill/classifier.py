@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock
 from typing import Final, Self, TypedDict, overload
 from weakref import finalize
@@ -96,6 +97,26 @@ class EmotionClassifier:
     def thresholds(self) -> Mapping[str, float]:
         """The probability above which each emotion counts as found, by the model's own tuning."""
         return self._files.thresholds
+
+    @property
+    def source(self) -> str:
+        """What it was loaded by: "bundled", a folder, or a repository."""
+        return self._settings.hf_model_repo
+
+    @property
+    def folder(self) -> Path:
+        """Where the model's files are."""
+        return self._files.folder
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of a text that are read at most, special ones included."""
+        return self._settings.moodmill_max_tokens
+
+    @property
+    def runs_on(self) -> str:
+        """In words: device, precision and size of micro-batches."""
+        return str(self._classifier)
 
     @overload  # a text is a sequence of texts, too, but is meant as one
     def __call__(self, texts: str, top_k: int | None = None) -> list[Score]: ...  # type: ignore[overload-overlap]

@@ -18,7 +18,7 @@ ROOMS = (
     *("db/core", "db/database", "db/ledger", "db/results", "db/analytics", "db/migrations"),
     *("worker/telemetry", "worker/core", "worker/queue", "worker/inference", "worker/runtime", "worker/training"),
     *("producers/sources", "producers/sample", "producers/runs", "producers/schedule"),
-    *("moodmill", "moodmill/bench", "moodmill/cli"),
+    *("moodmill", "moodmill/bench", "moodmill/web", "moodmill/cli"),
 )
 #: The room of the Python API: the modules of the package itself.
 API = "moodmill"
@@ -31,6 +31,8 @@ ALONE = {
     "transformers": {"worker/inference", "worker/training", "moodmill/bench"},
     "plotly": {"moodmill/cli"},
     "jinja2": {"moodmill/cli"},
+    "starlette": {"moodmill/web"},
+    "uvicorn": {"moodmill/web"},
 }
 
 

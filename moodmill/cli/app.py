@@ -37,6 +37,7 @@ SECTIONS: Final = {
     "Results": {
         "export": (f"{_HERE}.export", "Write results to Parquet, CSV or NDJSON."),
         "report": (f"{_HERE}.report", "Write one HTML page with the results."),
+        "explore": (f"{_HERE}.explore", "Show in a browser how the model works."),
         "models": (f"{_HERE}.models", "List the models that have labelled, and choose the one that views hold."),
     },
     "Operation": {

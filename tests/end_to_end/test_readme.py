@@ -23,17 +23,22 @@ def read(*pages: Path) -> str:
 
 
 #: Pages whose commands and queries all run.
-README = read(ROOT / "README.md", ROOT / "docs" / "tutorial.md", HOW_TO / "label-files.md", HOW_TO / "read-results.md")
+README = read(
+    ROOT / "README.md",
+    ROOT / "docs" / "tutorial.md",
+    *(HOW_TO / f"{name}.md" for name in ("label-files", "read-results", "look-into-the-model")),
+)
 BLOCKS = re.findall(r"```(bash|sql)\n(.*?)```", README, re.DOTALL)
 PYTHON = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
 JOBS = re.findall(r"```toml\n(.*?)```", read(HOW_TO / "nightly.md"), re.DOTALL)[0]
 COMMANDS = [block for language, block in BLOCKS if language == "bash"]
 MAKE = [block for block in COMMANDS if block.startswith("make ")]
+EXPLORE = [block for block in COMMANDS if block.startswith("moodmill explore")]
 FLEET = [block for block in COMMANDS if "worker &" in block]
 NIGHTLY = re.findall(r"```bash\n(moodmill schedule.*?)```", read(HOW_TO / "nightly.md"), re.DOTALL)
 TRAINING = re.findall(r"```bash\n(moodmill train my-model.*?)```", read(HOW_TO / "your-own-model.md"), re.DOTALL)[:1]
 CONTAINERS = re.findall(r"```bash\n(.*?)```", read(HOW_TO / "containers.md"), re.DOTALL)
-ALONE = [*(block for block in COMMANDS if block not in (*MAKE, *FLEET)), *NIGHTLY]
+ALONE = [*(block for block in COMMANDS if block not in (*MAKE, *EXPLORE, *FLEET)), *NIGHTLY]
 
 
 def run(block: str, folder: Path, model: Path, **settings: str) -> None:
@@ -113,6 +118,12 @@ def test_every_command_for_a_fleet_runs(folder: Path, tiny_model: Path, own_redi
         assert shown in block
         block = block.replace(shown, f"'{real}'")
     run(f"{block}\nkill %1\nwait", folder, tiny_model)
+
+
+def test_the_page_is_there_until_it_is_ended(folder: Path, tiny_model: Path) -> None:
+    (block,) = EXPLORE
+    block = block.replace("moodmill explore", "moodmill explore --port 0 --no-browser > said &")
+    run(f"{block}\nuntil grep -q http said; do sleep 0.1; done\nkill %1\nwait %1", folder, tiny_model)
 
 
 @pytest.mark.parametrize("block", MAKE)

@@ -4,10 +4,10 @@ A second copy of the weights, in fp32 and with the attention of transformers ("e
 ones never hold as a whole.
 """
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import get_ident
 from typing import Any, Final
 
 import numpy as np
@@ -22,8 +22,9 @@ from moodmill.worker.inference.explanation import ExplainedSegment, Explanation,
 from moodmill.worker.inference.memory import keep_memory
 from moodmill.worker.inference.model import choose_device, load_weights, padded_logits, positions
 from moodmill.worker.inference.repository import ModelFiles
-from moodmill.worker.inference.segments import pool
+from moodmill.worker.inference.segments import Pooling, pool
 from moodmill.worker.inference.short_threads import in_passing
+from moodmill.worker.inference.suitability import Suitability
 from moodmill.worker.inference.tokens import TextTokenizer, Token
 
 #: Tokens of a batch, padding included: of BERT-base some hundred MB of activations.
@@ -31,7 +32,7 @@ BATCH_TOKENS: Final = 2_048
 
 
 class Explainer:
-    """Explains what a model says. May be used from several threads at once; it answers one after the other."""
+    """Explains what a model says. May be used from several threads at once."""
 
     def __init__(self, files: ModelFiles, settings: WorkerSettings) -> None:
         """Load the model once more. Raises ModelError or SettingError when that cannot be."""
@@ -41,7 +42,7 @@ class Explainer:
         self._tokenizer: Final = TextTokenizer(
             files.folder, positions(self._model.config), settings.moodmill_max_tokens
         )
-        self._lock: Final = threading.Lock()
+        self._suitability: Final = Suitability(language=files.language)
 
     @property
     def parameters(self) -> int:
@@ -53,17 +54,30 @@ class Explainer:
         """The model's config, as transformers has it."""
         return self._model.config
 
+    @property
+    def segment_tokens(self) -> int:
+        """Tokens of a segment at most, special ones included."""
+        return self._tokenizer.limit
+
+    @property
+    def pooling(self) -> Pooling:
+        """How the probabilities of segments become those of a text."""
+        return self._tokenizer.segmentation.pooling
+
     def explain(self, text: str) -> Explanation:
         """Return a text's segments, and what the model says of each."""
-        parts, truncated = self._tokenizer.tokens(clean(text))
-        with self._lock:
-            segments = in_passing(self._explain, parts)
+        text = clean(text)
+        parts, truncated = self._tokenizer.tokens(text)
+        own = [token for tokens in parts for token in tokens if not token.special]
+        unknown = sum(token.unknown for token in own) / max(1, len(own))
+        segments = in_passing(self._explain, parts)
         probabilities = np.stack([segment.probabilities for segment in segments])
         count = np.array([len(segments)], dtype=np.int32)
         return Explanation(
             segments=segments,
-            probabilities=pool(probabilities, count, self._tokenizer.segmentation.pooling)[0],
+            probabilities=pool(probabilities, count, self.pooling)[0],
             truncated=truncated,
+            unsupported=self._suitability.lacks(text, unknown),
         )
 
     def attention(self, segment: ExplainedSegment) -> list[NDArray[np.float32]]:
@@ -71,8 +85,7 @@ class Explainer:
 
         Each row adds up to 1. Empty where the model gives none.
         """
-        with self._lock:
-            return in_passing(self._attention, _ids(segment.tokens))
+        return in_passing(self._attention, _ids(segment.tokens))
 
     def leave_one_out(self, segment: ExplainedSegment) -> ExplainedSegment:
         """Return a segment with what the model says without each of its tokens.
@@ -84,8 +97,7 @@ class Explainer:
         own = [at for at, token in enumerate(segment.tokens) if not token.special]
         without = np.full((len(ids), len(segment.logits)), np.nan, dtype=np.float32)
         if own:
-            with self._lock:
-                without[own] = in_passing(self._logits, [ids[:at] + ids[at + 1 :] for at in own])
+            without[own] = in_passing(self._logits, [ids[:at] + ids[at + 1 :] for at in own])
         return replace(segment, logits_without=without)
 
     @torch.inference_mode()
@@ -138,11 +150,13 @@ def _ids(tokens: Sequence[Token]) -> list[int]:
 
 @contextmanager
 def _linear_layers(model: PreTrainedModel) -> Iterator[list[tuple[nn.Linear, Tensor, Tensor]]]:
-    """Note what linear layers with as many outputs as the model has labels read and give, as they run."""
+    """Note what linear layers with as many outputs as the model has labels read and give as this thread runs them."""
     seen: list[tuple[nn.Linear, Tensor, Tensor]] = []
+    own = get_ident()
 
     def note(layer: nn.Linear, read: tuple[Tensor, ...], given: Tensor) -> None:
-        seen.append((layer, read[0], given))
+        if get_ident() == own:
+            seen.append((layer, read[0], given))
 
     labels = model.config.num_labels
     layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear) and layer.out_features == labels]

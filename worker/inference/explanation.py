@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from moodmill.db.core.unsupported import Reason
 from moodmill.worker.inference.tokens import Token
 
 
@@ -65,6 +66,8 @@ class Explanation:
     probabilities: NDArray[np.float32]
     #: Whether the text was longer than the limit, and only its beginning is here.
     truncated: bool
+    #: Why the model is not to be trusted on the text, "language" or "tokens"; None: nothing speaks against it.
+    unsupported: Reason | None
 
 
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:

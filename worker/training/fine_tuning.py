@@ -33,6 +33,7 @@ from moodmill.worker.training.labelled import Labelled, read_split
 from moodmill.worker.training.pictures import draw_curves, draw_reliability
 from moodmill.worker.training.progress import Progress, Reporter, Watcher
 from moodmill.worker.training.recipe import Recipe
+from moodmill.worker.training.record import training_record, write_record
 from moodmill.worker.training.report import Report, judge
 from moodmill.worker.training.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
 from moodmill.worker.training.targets import Targets
@@ -78,6 +79,9 @@ def fine_tune(recipe: Recipe, out: Path, settings: WorkerSettings, watcher: Watc
     model = work / "model"
     shutil.rmtree(model, ignore_errors=True)  # half written when the process was killed
     report = _finish(recipe, encoder, trainer, dev, model)
+    unlabelled = len(learned) - learned.comments - learned.emoji
+    record = training_record(recipe, chosen(recipe, train), unlabelled, dev, trainer.state.max_steps, report)
+    write_record(record, model)
     end(out, model)
     return report
 

@@ -90,6 +90,11 @@ def test_the_folder_holds_all_that_a_reader_wants(trained: Trained, recipe: Reci
     assert not (out / CHECKPOINTS).exists()
     assert read_recipe(out / "recipe.json") == recipe
     assert set(json.loads((out / "thresholds.json").read_text())) == set(EMOTIONS)
+    record = json.loads((out / "training.json").read_text())
+    assert record["epochs"] == recipe.epochs
+    assert record["steps"] == recipe.epochs * -(-record["dataset"]["train"] // recipe.batch)
+    assert set(record["dataset"]["comments_by_emotion"]) == set(EMOTIONS)
+    assert record["evaluation"]["macro_f1"] == pytest.approx(report.macro.f1, abs=1e-4)
     for picture in ("curves.png", "reliability.png"):
         assert (out / picture).read_bytes().startswith(b"\x89PNG")
     card = (out / "README.md").read_text()

@@ -1,0 +1,163 @@
+"""The ASGI application: pages, and under /api what they ask for, as JSON."""
+
+import base64
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio.to_thread
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from moodmill.db.core.errors import MoodmillError
+from moodmill.web.guard import LOOPBACK, Guard
+from moodmill.web.pages import STATIC, page, policy, saved_page
+
+if TYPE_CHECKING:
+    from moodmill.web.explorer import Explorer  # which imports torch: pages are there before it is
+
+#: Bytes of a request: a text of MAX_CHARACTERS, each escaped.
+MAX_REQUEST: Final = 2 * 2**20
+#: Numbers of attention that a saved page holds; of more, only the layer that is shown.
+MAX_SAVED: Final = 4_000_000
+
+
+class Asked(msgspec.Struct, forbid_unknown_fields=True):
+    """What a page asks of a text."""
+
+    text: str
+    #: Which segment of it is looked into.
+    segment: int = 0
+    layer: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What the application shows."""
+
+    #: The model, once it is loaded.
+    explorer: "Future[Explorer]"
+    #: The runs of the store, the newest first; raises MoodmillError where there is no store.
+    runs: Callable[[], list[dict[str, Any]]]
+
+
+def application(
+    sources: Sources, *, prefix: str = "", hosts: Collection[str] | None = LOOPBACK, token: str | None = None
+) -> Starlette:
+    """Return the application. `prefix`: where it is mounted; `hosts`: its names, None: any; `token`: who may see it."""
+    api = Api(sources)
+    routes: list[BaseRoute] = [
+        Route("/", _page("home.html", prefix)),
+        Route("/model", _page("model.html", prefix)),
+        Route("/api/runs", api.runs),
+        Route("/api/model", api.model),
+        Route("/api/explain", api.explain, methods=["POST"]),
+        Route("/api/effects", api.effects, methods=["POST"]),
+        Route("/api/attention", api.attention, methods=["POST"]),
+        Route("/api/save", api.save, methods=["POST"]),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+    guard = Middleware(Guard, policy=policy(prefix), hosts=hosts, token=token)
+    return Starlette(routes=routes, middleware=[guard], exception_handlers={MoodmillError: _refused})
+
+
+def _page(name: str, prefix: str) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_: Request) -> Response:
+        return HTMLResponse(page(name, prefix), headers={"cache-control": "no-cache"})
+
+    return answer
+
+
+class Api:
+    """The answers under /api. Each is what the Python API says, as JSON; attention alone comes as bytes."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    async def runs(self, _: Request) -> Response:
+        """The runs of the store."""
+        return _json({"runs": await run_in_threadpool(self._sources.runs)})
+
+    async def model(self, _: Request) -> Response:
+        """What the model is."""
+        explorer = await self._explorer()
+        return _json(await run_in_threadpool(explorer.model))
+
+    async def explain(self, request: Request) -> Response:
+        """Tokens, logits and probabilities of a text."""
+        asked, explorer = await _asked(request), await self._explorer()
+        return _json(await run_in_threadpool(explorer.explain, asked.text, asked.segment))
+
+    async def effects(self, request: Request) -> Response:
+        """What each token does to each probability."""
+        asked, explorer = await _asked(request), await self._explorer()
+        return _json(await run_in_threadpool(explorer.effects, asked.text, asked.segment))
+
+    async def attention(self, request: Request) -> Response:
+        """A layer's attention, [heads, n, n], as unsigned integers of 16 bits, little-endian; 65,535 is 1."""
+        asked, explorer = await _asked(request), await self._explorer()
+        weights = await run_in_threadpool(explorer.attention, asked.text, asked.segment, asked.layer)
+        return Response(_bytes(weights), media_type="application/octet-stream")
+
+    async def save(self, request: Request) -> Response:
+        """The page of a text, with all that it shows, as one file."""
+        asked, explorer = await _asked(request), await self._explorer()
+        content = await run_in_threadpool(_saved, explorer, asked)
+        return HTMLResponse(content, headers={"content-disposition": 'attachment; filename="how-the-model-works.html"'})
+
+    async def _explorer(self) -> "Explorer":
+        """Wait until the model is loaded."""
+        loading = self._sources.explorer
+        return loading.result() if loading.done() else await anyio.to_thread.run_sync(loading.result)
+
+
+def _saved(explorer: "Explorer", asked: Asked) -> str:
+    model, explained = explorer.model(), explorer.explain(asked.text, asked.segment)
+    numbers = model["layers"] * model["heads"] * len(explained["tokens"]) ** 2
+    layers = range(model["layers"]) if numbers <= MAX_SAVED else [asked.layer]
+    attention = {layer: explorer.attention(asked.text, asked.segment, layer) for layer in layers}
+    data = {
+        "asked": msgspec.to_builtins(asked),
+        "model": model,
+        "explain": explained,
+        "effects": explorer.effects(asked.text, asked.segment),
+        "attention": {layer: base64.b64encode(_bytes(weights)).decode() for layer, weights in attention.items()},
+    }
+    return saved_page("How the model works", data)
+
+
+def _bytes(weights: NDArray[np.uint16]) -> bytes:
+    """Return the numbers, little-endian."""
+    return weights.astype("<u2").tobytes()
+
+
+async def _asked(request: Request) -> Asked:
+    """Read what is asked for. Raises MoodmillError for what is no such thing."""
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        raise MoodmillError("expected application/json")  # which no page of another host can send unasked
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_REQUEST:
+            raise MoodmillError(f"expected a text of at most {MAX_REQUEST:,} bytes")
+    try:
+        return msgspec.json.decode(bytes(body), type=Asked)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MoodmillError(f'expected {{"text": …}}: {error}') from error
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    return _json({"error": str(error)}, 400)
+
+
+def _json(content: Mapping[str, Any], status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")
