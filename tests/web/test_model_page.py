@@ -94,6 +94,14 @@ def test_all_follows_what_is_typed_and_the_address_is_the_place(bundled: str, pa
     expect(page.locator("h3", has_text="Why caring?")).to_be_visible()
 
 
+def test_an_address_that_names_what_is_not_there_shows_what_is(bundled: str, browser: Browser) -> None:
+    with opened(browser, complaining=True) as page:
+        show(page, bundled, HAPPY, "&segment=9&layer=99&head=99&token=99&top=0&emotion=nonsense&other=1")
+        expect(page.locator("h3", has_text="Layer 6, head 12")).to_be_visible()
+        expect(page.locator("h3", has_text="Why joy?")).to_be_visible()
+        expect(page.get_by_role("alert")).to_have_count(0)
+
+
 def test_why_names_the_words_and_products_add_up_to_the_logit(bundled: str, page: Page) -> None:
     show(page, bundled, MIXED, "&emotion=nervousness")
     expect(page.locator(".effects li", has_text="nervous").first).to_contain_text(re.compile(r"\+0\.\d\d"))

@@ -79,6 +79,10 @@ function Explorer({ model }) {
   const head = Math.min(Math.max(place.head, 0), model.heads - 1);
   const answer = useAnswer((signal) => askExplained(text, place.segment, signal), [text, place.segment], text.length > SHORT ? PAUSE : 0);
   const explained = answer.value;
+  useEffect(() => {
+    // An address may name a segment that its text does not have.
+    if (answer.error && place.segment) go({ segment: 0 });
+  }, [answer.error]);
   const key = `${place.segment}/${text}`;
   const n = explained?.tokens.length ?? 0;
   const attention = useAnswer(explained && answer.fresh && model.heads ? (signal) => askAttention(text, place.segment, layer, model.heads, signal) : null, [explained, layer]);
