@@ -62,6 +62,7 @@ def _print_next_steps(named: str) -> None:
         "What next:",
         "  moodmill label YOUR_DUMP.zst      label a dump of your own, into moodmill.db",
         "  moodmill classify 'What a day!'   see all 27 probabilities of a text",
+        "  moodmill explore                  see in a browser how the model comes to them",
         f"  sqlite3 {named} 'select * from comment_top_emotion limit 10'",  # noqa: S608 - shown, not run
     ):
         OUTPUT.print(line, soft_wrap=True)
