@@ -104,6 +104,11 @@ class EmotionClassifier:
         return self._settings.hf_model_repo
 
     @property
+    def revision(self) -> str | None:
+        """Commit, tag or branch of the repository that was asked for."""
+        return self._settings.hf_model_revision
+
+    @property
     def folder(self) -> Path:
         """Where the model's files are."""
         return self._files.folder

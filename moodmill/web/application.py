@@ -1,12 +1,14 @@
 """The ASGI application: pages, and under /api what they ask for, as JSON."""
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import anyio.to_thread
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,12 @@ MAX_REQUEST: Final = 2 * 2**20
 MAX_SAVED: Final = 4_000_000
 
 
+#: Tokens of a segment up to which a saved page holds what each of them does.
+MAX_EFFECTS: Final = 128
+#: Seconds between two looks whether a page still waits for its answer.
+LOOK_S: Final = 0.1
+
+
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
     """What a page asks of a text."""
 
@@ -38,6 +46,18 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
     #: Which segment of it is looked into.
     segment: int = 0
     layer: int = 0
+
+
+class Place(Asked, forbid_unknown_fields=True):
+    """Where a reader is on the page."""
+
+    head: int = 0
+    token: int = 0
+    emotion: str = ""
+    top: int = 5
+
+
+Form = TypeVar("Form", bound=Asked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +92,7 @@ def application(
 
 def _page(name: str, prefix: str) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_: Request) -> Response:
-        return HTMLResponse(page(name, prefix), headers={"cache-control": "no-cache"})
+        return HTMLResponse(page(name, prefix))
 
     return answer
 
@@ -94,42 +114,59 @@ class Api:
 
     async def explain(self, request: Request) -> Response:
         """Tokens, logits and probabilities of a text."""
-        asked, explorer = await _asked(request), await self._explorer()
+        asked, explorer = await _asked(request, Asked), await self._explorer()
         return _json(await run_in_threadpool(explorer.explain, asked.text, asked.segment))
 
     async def effects(self, request: Request) -> Response:
         """What each token does to each probability."""
-        asked, explorer = await _asked(request), await self._explorer()
-        return _json(await run_in_threadpool(explorer.effects, asked.text, asked.segment))
+        asked, explorer = await _asked(request, Asked), await self._explorer()
+        left = Event()
+        watching = asyncio.create_task(_watch(request, left))
+        try:
+            effects = await run_in_threadpool(explorer.effects, asked.text, asked.segment, lambda: not left.is_set())
+        finally:
+            left.set()
+            watching.cancel()
+        return _json({"effects": effects})
 
     async def attention(self, request: Request) -> Response:
         """A layer's attention, [heads, n, n], as unsigned integers of 16 bits, little-endian; 65,535 is 1."""
-        asked, explorer = await _asked(request), await self._explorer()
+        asked, explorer = await _asked(request, Asked), await self._explorer()
         weights = await run_in_threadpool(explorer.attention, asked.text, asked.segment, asked.layer)
         return Response(_bytes(weights), media_type="application/octet-stream")
 
     async def save(self, request: Request) -> Response:
         """The page of a text, with all that it shows, as one file."""
-        asked, explorer = await _asked(request), await self._explorer()
-        content = await run_in_threadpool(_saved, explorer, asked)
+        place, explorer = await _asked(request, Place), await self._explorer()
+        content = await run_in_threadpool(_saved, explorer, place)
         return HTMLResponse(content, headers={"content-disposition": 'attachment; filename="how-the-model-works.html"'})
 
     async def _explorer(self) -> "Explorer":
         """Wait until the model is loaded."""
-        loading = self._sources.explorer
-        return loading.result() if loading.done() else await anyio.to_thread.run_sync(loading.result)
+        return await asyncio.shield(asyncio.wrap_future(self._sources.explorer))
 
 
-def _saved(explorer: "Explorer", asked: Asked) -> str:
+async def _watch(request: Request, left: Event) -> None:
+    """Say when the page that asks has gone on to something else."""
+    while not await request.is_disconnected():
+        await asyncio.sleep(LOOK_S)
+    left.set()
+
+
+def _saved(explorer: "Explorer", asked: Place) -> str:
     model, explained = explorer.model(), explorer.explain(asked.text, asked.segment)
     numbers = model["layers"] * model["heads"] * len(explained["tokens"]) ** 2
     layers = range(model["layers"]) if numbers <= MAX_SAVED else [asked.layer]
+    layers = layers if model["heads"] else []
     attention = {layer: explorer.attention(asked.text, asked.segment, layer) for layer in layers}
+    few = len(explained["tokens"]) <= MAX_EFFECTS
+    source, kind = model["source"], model["source"]["kind"]
     data = {
-        "asked": msgspec.to_builtins(asked),
-        "model": model,
+        "place": msgspec.to_builtins(asked),
+        # A file that is passed on says nothing of the folders of this machine.
+        "model": model | {"source": source | {"name": source["name"] if kind == "hub" else Path(source["name"]).name}},
         "explain": explained,
-        "effects": explorer.effects(asked.text, asked.segment),
+        "effects": explorer.effects(asked.text, asked.segment) if few else None,
         "attention": {layer: base64.b64encode(_bytes(weights)).decode() for layer, weights in attention.items()},
     }
     return saved_page("How the model works", data)
@@ -140,7 +177,7 @@ def _bytes(weights: NDArray[np.uint16]) -> bytes:
     return weights.astype("<u2").tobytes()
 
 
-async def _asked(request: Request) -> Asked:
+async def _asked(request: Request, form: type[Form]) -> Form:
     """Read what is asked for. Raises MoodmillError for what is no such thing."""
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
         raise MoodmillError("expected application/json")  # which no page of another host can send unasked
@@ -150,7 +187,7 @@ async def _asked(request: Request) -> Asked:
         if len(body) > MAX_REQUEST:
             raise MoodmillError(f"expected a text of at most {MAX_REQUEST:,} bytes")
     try:
-        return msgspec.json.decode(bytes(body), type=Asked)
+        return msgspec.json.decode(bytes(body), type=form)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MoodmillError(f'expected {{"text": …}}: {error}') from error
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from pathlib import Path
+from threading import Event, Lock
 from typing import Any, Final
 
 import numpy as np
@@ -10,15 +12,19 @@ from numpy.typing import NDArray
 
 from moodmill.classifier import EmotionClassifier
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
-from moodmill.db.core.errors import MoodmillError
+from moodmill.db.core.errors import ModelError, MoodmillError
+from moodmill.db.core.text import clean
 from moodmill.web.facts import read_facts
-from moodmill.worker.inference.explanation import ExplainedSegment, Explanation
+from moodmill.worker.core.settings import BUNDLED_MODEL
+from moodmill.worker.inference.explanation import ExplainedSegment, Explanation, UnwantedError
 from moodmill.worker.inference.tokens import Token
 
 #: Explanations that are remembered: a page asks for a text's attention, layer by layer, after the text itself.
 KEPT: Final = 8
 #: What 1 is in an attention's numbers, which are sent as unsigned integers of 16 bits.
 ATTENTION_UNIT: Final = 65_535
+#: Characters of a segment's text by which it is named.
+NAMED_BY: Final = 80
 
 
 class NotThereError(MoodmillError):
@@ -32,29 +38,104 @@ class Explorer:
         self._classifier: Final = classifier
         self._explainer: Final = classifier.explainer
         self._serving: Final = ThreadPoolExecutor(4, "serving")
+        #: One text at a time: its tokens are left out one by one, on all cores.
+        self._leaving_out: Final = Lock()
+        self._ended: Final = Event()
         self._explain: Callable[[str], Explanation] = lru_cache(KEPT)(
             lambda text: classifier.explain(text, effects=False)
         )
         self._attend: Callable[[str, int], list[NDArray[np.uint16]]] = lru_cache(1)(self._attention_of)
+        self._effects: dict[tuple[str, int], list[list[float] | None]] = {}
+        self._model: Final = self._describe()
+
+    def end(self) -> None:
+        """Give up what is being computed; nothing is answered any more that takes long."""
+        self._ended.set()
 
     def close(self) -> None:
         """End the classifier's threads, and let the model go."""
+        self.end()
         self._serving.shutdown()
         self._classifier.close()
 
     def model(self) -> dict[str, Any]:
         """Return what the model is: shape, head, thresholds, and what its folder says of its training."""
-        classifier, config = self._classifier, self._explainer.config
-        [segment] = self._explain("").segments
-        head = segment.head
+        return self._model
+
+    def explain(self, text: str, number: int = 0) -> dict[str, Any]:
+        """Return what the model says of a text, and of one of its segments in detail.
+
+        Raises NotThereError, or ModelError where the model fails.
+        """
+        # Beside it: a worker's classifier waits a moment for others' texts, to classify them together.
+        serving = self._serving.submit(self._classifier.predict_proba, [text])
+        explanation = self._explain(text)
+        segment = _at(explanation.segments, number, "segment")
+        [served] = serving.result()
+        return {
+            "probabilities": _short(explanation.probabilities),
+            "served": _short(served),
+            "truncated": explanation.truncated,
+            "unsupported": explanation.unsupported,
+            "segment": number,
+            "segments": [_summary(part, clean(text)) for part in explanation.segments],
+            "tokens": [_token(token) for token in segment.tokens],
+            "logits": _short(segment.logits),
+            "vector": None if segment.vector is None else _short(segment.vector),
+        }
+
+    def effects(
+        self, text: str, number: int = 0, is_wanted: Callable[[], bool] = lambda: True
+    ) -> list[list[float] | None]:
+        """Return [tokens][27]: how much higher each probability is for each token; None for special ones.
+
+        Raises NotThereError, ModelError, or UnwantedError as soon as it is no longer wanted.
+        """
+
+        def goes_on() -> bool:
+            return is_wanted() and not self._ended.is_set()
+
+        segment = _at(self._explain(text).segments, number, "segment")
+        with self._leaving_out:
+            if not goes_on():
+                raise UnwantedError("nobody waits for it any more")
+            if (text, number) not in self._effects:
+                explained = _of_model(self._explainer.leave_one_out, segment, goes_on)
+                while len(self._effects) >= KEPT:
+                    self._effects.pop(next(iter(self._effects)))
+                rows = [None if np.isnan(row).any() else _short(row) for row in explained.effects]
+                self._effects[text, number] = rows
+            return self._effects[text, number]
+
+    def attention(self, text: str, number: int, layer: int) -> NDArray[np.uint16]:
+        """Return [heads, n, n] of ATTENTION_UNIT: what each token of a segment looks at.
+
+        Raises NotThereError, or ModelError where the model fails.
+        """
+        weights: NDArray[np.uint16] = _at(self._attend(text, number), layer, "layer")
+        return weights
+
+    def _attention_of(self, text: str, number: int) -> list[NDArray[np.uint16]]:
+        segment = _at(self._explain(text).segments, number, "segment")
+        layers = _of_model(self._explainer.attention, segment)
+        return [np.round(layer * ATTENTION_UNIT).astype(np.uint16) for layer in layers]
+
+    def _describe(self) -> dict[str, Any]:
+        classifier, config, columns = self._classifier, self._explainer.config, self._explainer.columns
+        # Of any word: a text has one token at least, which not all tokenizers make of an empty one.
+        segment = self._explain("a").segments[0]
+        head, layers = segment.head, _of_model(self._explainer.attention, segment)
+        source = classifier.source
+        kind = "bundled" if source == BUNDLED_MODEL else "folder" if Path(source).is_dir() else "hub"
         return {
             "name": classifier.name,
-            "source": classifier.source,
+            "source": {"kind": kind, "name": source, "revision": classifier.revision},
             "family": config.model_type,
-            "layers": config.num_hidden_layers,
-            "heads": config.num_attention_heads,
-            "hidden": config.hidden_size,
-            "vocabulary": config.vocab_size,
+            "layers": getattr(config, "num_hidden_layers", len(layers)),
+            "heads": layers[0].shape[0] if layers else 0,
+            "hidden": getattr(config, "hidden_size", None),
+            "outputs": config.num_labels,
+            "columns": columns,
             "parameters": self._explainer.parameters,
             "segment_tokens": self._explainer.segment_tokens,
             "max_tokens": classifier.max_tokens,
@@ -73,47 +154,19 @@ class Explorer:
             "facts": read_facts(classifier.folder),
         }
 
-    def explain(self, text: str, number: int = 0) -> dict[str, Any]:
-        """Return what the model says of a text, and of one of its segments in detail. Raises NotThereError."""
-        # Beside it: a worker's classifier waits a moment for others' texts, to classify them together.
-        serving = self._serving.submit(self._classifier.predict_proba, [text])
-        explanation = self._explain(text)
-        segment = _at(explanation.segments, number, "segment")
-        [served] = serving.result()
-        return {
-            "probabilities": _short(explanation.probabilities),
-            "served": _short(served),
-            "truncated": explanation.truncated,
-            "unsupported": explanation.unsupported,
-            "segment": number,
-            "segments": [
-                {"tokens": len(one.tokens), "text": _text(one), "probabilities": _short(one.probabilities)}
-                for one in explanation.segments
-            ],
-            "tokens": [_token(token) for token in segment.tokens],
-            "logits": _short(segment.logits),
-            "vector": None if segment.vector is None else _short(segment.vector),
-        }
 
-    def effects(self, text: str, number: int = 0) -> dict[str, Any]:
-        """Return [tokens][27]: how much higher each probability is for each token; null for special ones."""
-        segment = _at(self._explain(text).segments, number, "segment")
-        effects = self._explainer.leave_one_out(segment).effects
-        return {"effects": [None if np.isnan(row).any() else _short(row) for row in effects]}
-
-    def attention(self, text: str, number: int, layer: int) -> NDArray[np.uint16]:
-        """Return [heads, n, n] of ATTENTION_UNIT: what each token of a segment looks at. Raises NotThereError."""
-        weights: NDArray[np.uint16] = _at(self._attend(text, number), layer, "layer")
-        return weights
-
-    def _attention_of(self, text: str, number: int) -> list[NDArray[np.uint16]]:
-        segment = _at(self._explain(text).segments, number, "segment")
-        return [np.round(layer * ATTENTION_UNIT).astype(np.uint16) for layer in self._explainer.attention(segment)]
+def _of_model(ask: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what the model answers. Raises ModelError where it fails, as when memory does not hold it."""
+    try:
+        return ask(*arguments)
+    except RuntimeError as error:
+        raise ModelError(f"the model fails on this text: {error}") from error
 
 
 def _at(things: Any, number: int, kind: str) -> Any:
     if not 0 <= number < len(things):
-        raise NotThereError(f"{kind} {number} is not there: expected 0 to {len(things) - 1}")
+        expected = f"expected 0 to {len(things) - 1}" if len(things) else "this model gives none"
+        raise NotThereError(f"{kind} {number} is not there: {expected}")
     return things[number]
 
 
@@ -122,9 +175,10 @@ def _short(numbers: NDArray[np.float32]) -> list[float]:
     return [float(f"{number:.8g}") for number in numbers.tolist()]
 
 
-def _text(segment: ExplainedSegment) -> str:
-    """Return a segment's first words."""
-    return " ".join(token.text for token in segment.tokens if not token.special)[:80]
+def _summary(segment: ExplainedSegment, text: str) -> dict[str, Any]:
+    own = [token for token in segment.tokens if not token.special]
+    begins = text[own[0].start : own[-1].stop].strip()[:NAMED_BY] if own else ""
+    return {"tokens": len(segment.tokens), "text": begins, "probabilities": _short(segment.probabilities)}
 
 
 def _token(token: Token) -> Mapping[str, Any]:

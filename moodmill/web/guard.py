@@ -2,18 +2,20 @@
 
 import secrets
 from collections.abc import Collection, Mapping
-from http.cookies import SimpleCookie
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Names by which a machine calls itself.
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
-COOKIE: Final = "moodmill-token"
+#: With the port: browsers send the cookies of a host to all of its ports.
+COOKIE: Final = "moodmill-token-{port}"
 _HEADERS: Final = {
+    "cache-control": "no-cache",  # after an upgrade, pages and modules must be of one version
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
@@ -52,14 +54,15 @@ class Guard:
         if self._token is None:
             return None
         given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        told = dict(given).get("token")
+        told, cookie = dict(given).get("token"), COOKIE.format(port=(scope.get("server") or ("", ""))[1])
         if told is not None and secrets.compare_digest(told.encode(), self._token.encode()):
             rest = urlencode([(name, value) for name, value in given if name != "token"])
             there = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), 303)
-            there.set_cookie(COOKIE, self._token, httponly=True, samesite="strict")
+            # Lax: the address may stand in somebody's mail. What others' pages send is refused above.
+            there.set_cookie(cookie, self._token, httponly=True, samesite="lax")
             return there
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        if cookie is not None and secrets.compare_digest(cookie.value.encode(), self._token.encode()):
+        kept = cookie_parser(headers.get("cookie", "")).get(cookie)
+        if kept is not None and secrets.compare_digest(kept.encode(), self._token.encode()):
             return None
         return PlainTextResponse("open the address with the token that `moodmill explore` printed", 401)
 
@@ -67,4 +70,4 @@ class Guard:
 def _host(header: str) -> str:
     """Return the name in a Host header, without a port."""
     name, colon, port = header.rpartition(":")
-    return name if colon and port.isdigit() else header
+    return (name if colon and port.isdigit() else header).lower().removesuffix(".")

@@ -68,7 +68,7 @@ def saved_page(title: str, data: Mapping[str, Any]) -> str:
         .replace("{{style}}", _text(STATIC / "style.css"))
         .replace("{{importmap}}", imports)
         .replace("{{start}}", start)
-        .replace("{{data}}", _escaped(json.dumps(data)))
+        .replace("{{data}}", _escaped(json.dumps(data, allow_nan=False)))
     )
 
 

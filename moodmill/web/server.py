@@ -1,6 +1,5 @@
 """Serves the pages on this machine, and opens a browser."""
 
-import logging
 import secrets
 import socket
 import webbrowser
@@ -8,14 +7,15 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing
 from threading import Thread
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from moodmill.db.core.errors import SettingError
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from moodmill.web.explorer import Explorer
 
 #: Bytes of an address: one that holds a long text still reaches the page.
 MAX_ADDRESS: Final = 2**20
@@ -55,33 +55,48 @@ def configured(app: ASGIApp) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """A server that does something once it answers."""
+    """A server that does something once it answers, and before it waits for its last answers."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_end: Callable[[], None]) -> None:
         super().__init__(config)
-        self._on_ready = on_ready
+        self._on_ready, self._on_end = on_ready, on_end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_end()
+        await super().shutdown(sockets)
 
-def serve(app: ASGIApp, listener: socket.socket, loading: "Future[Any]", on_ready: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM, or until what is loading fails, whose error is raised. Addresses are not logged.
+
+def serve(app: ASGIApp, listener: socket.socket, loading: "Future[Explorer]", on_ready: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM, or until the model fails to load, whose error is raised. Addresses are not logged.
 
     `on_ready` is called once the server answers.
     """
-    server = Server(configured(app), on_ready)
 
-    def ended(done: "Future[Any]") -> None:
+    def end() -> None:
+        if loading.done() and loading.exception() is None:
+            loading.result().end()
+
+    server = Server(configured(app), on_ready, end)
+
+    def failed(done: "Future[Explorer]") -> None:
         if done.exception() is not None:
             server.should_exit = True
 
-    loading.add_done_callback(ended)
+    loading.add_done_callback(failed)
     with closing(listener):
         server.run([listener])
     if loading.done() and (error := loading.exception()) is not None:
         raise error
+
+
+def reachable(host: str, port: int) -> str:
+    """Return the address by which a browser reaches what listens there: of any address, by this machine's name."""
+    name = socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+    return f"http://{name}:{port}"
 
 
 def open_browser(url: str) -> None:

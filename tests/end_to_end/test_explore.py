@@ -58,8 +58,12 @@ def test_one_command_opens_the_page_and_ctrl_c_ends_it(tiny_model: Path, tmp_pat
 
 
 def test_others_may_look_with_a_token_only(tiny_model: Path, tmp_path: Path) -> None:
-    with exploring(tmp_path, tiny_model, "--host", "0.0.0.0") as (_, address):
-        assert re.fullmatch(r"http://0\.0\.0\.0:\d+/model\?token=[\w-]{32}", address)
+    with exploring(tmp_path, tiny_model, "--host", "0.0.0.0") as (process, address):
+        own = re.fullmatch(r"http://127\.0\.0\.1(:\d+/model\?token=[\w-]{32})", address)
+        assert own
+        assert process.stdout
+        # others know this machine by its name
+        assert process.stdout.readline() == f"http://{socket.gethostname()}{own[1]}   Ctrl-C ends it\n"
 
 
 def test_a_model_that_fails_to_load_ends_it_with_its_error(tiny_model: Path, tmp_path: Path) -> None:

@@ -5,18 +5,21 @@ import urllib.error
 import urllib.request
 from concurrent.futures import Future
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from moodmill.classifier import EmotionClassifier
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import StoreError
 from moodmill.web.application import Sources, application
 from moodmill.web.explorer import ATTENTION_UNIT, Explorer
+from moodmill.worker.inference.explanation import UnwantedError
 from moodmill.worker.inference.repository import BUNDLED
 from tests.web.conftest import served
-from tests.worker.builders import plain_probabilities
+from tests.worker.builders import plain_probabilities, settings_for
 
 TEXTS = ("I am so happy today!", "", "thanks 😂", "مرحبا بالعالم", "ok. " * 200)
 _JSON = {"content-type": "application/json"}
@@ -93,6 +96,22 @@ def test_what_cannot_be_meant_is_refused_in_one_line(bundled: str, path: str, as
     assert said in json.loads(body)["error"]
 
 
+def test_the_name_of_a_host_is_read_as_the_net_has_it(bundled: str) -> None:
+    for name in ("LOCALHOST", "localhost.", "[::1]:80"):
+        assert ask(bundled, "/static/style.css", headers={"host": name})[0] == 200
+
+
+def test_what_nobody_waits_for_is_not_computed(tiny_model: Path) -> None:
+    with EmotionClassifier(settings_for(tiny_model)) as classifier:
+        explorer = Explorer(classifier)
+        with pytest.raises(UnwantedError):
+            explorer.effects("i love this", is_wanted=lambda: False)
+        assert explorer.effects("i love this")[2] is not None
+        explorer.end()
+        with pytest.raises(UnwantedError):
+            explorer.effects("i hate this")
+
+
 def test_other_hosts_and_other_sites_pages_are_refused(bundled: str) -> None:
     assert ask(bundled, "/api/model", headers={"host": "attacker.example"})[0] == 421
     crossing = {"sec-fetch-site": "cross-site"}
@@ -136,8 +155,13 @@ def test_a_token_is_asked_of_everybody_and_kept_in_a_cookie() -> None:
         assert (first.status, first.headers["location"]) == (303, "/model?text=hi")
         cookie = first.headers["set-cookie"]
         assert "httponly" in cookie.lower()
-        connection.request("GET", "/model?text=hi", headers={"cookie": cookie.partition(";")[0]})
-        assert connection.getresponse().status == 200
+        assert "samesite=lax" in cookie.lower()  # the address may stand in a mail
+        # browsers send what other programs of this host have set, too
+        for others in ("", 'pref={"a":1}; ', "a b=1; ", "a/b=1; "):
+            connection.request("GET", "/model?text=hi", headers={"cookie": others + cookie.partition(";")[0]})
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 200
         connection.close()
 
 

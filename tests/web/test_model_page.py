@@ -111,6 +111,43 @@ def test_why_names_the_words_and_products_add_up_to_the_logit(bundled: str, page
     assert sum(products) == pytest.approx(logit, abs=0.01)
 
 
+def test_what_is_drawn_is_what_the_heading_says(bundled: str, browser: Browser) -> None:
+    with opened(browser, complaining=True) as page:
+        show(page, bundled)
+        expect(page.locator("h3", has_text="Layer 1, head 1")).to_be_visible()
+        page.route("**/api/attention", lambda route: route.fulfill(status=400, body='{"error": "out of memory"}'))
+        page.get_by_role("button", name="Layer 4").click()
+        expect(page.get_by_role("alert")).to_contain_text("out of memory")
+        expect(page.locator(".heads")).to_have_count(0)
+        page.unroute("**/api/attention")
+        page.get_by_role("button", name="Layer 2").click()
+        expect(page.locator("h3", has_text="Layer 2, head 1")).to_be_visible()
+
+
+def test_a_mouse_that_passes_chooses_nothing(bundled: str, page: Page) -> None:
+    show(page, bundled)
+    page.locator(".neuron", has_text="caring").click()
+    page.locator(".neuron", has_text="fear").hover()
+    expect(page.locator("#part-4 p.soft").first).to_contain_text("fear: probability")
+    page.locator("h1").hover()
+    expect(page.locator("#part-4 p.soft").first).to_contain_text("caring: probability")
+    expect(page.locator("h3", has_text="Why caring?")).to_be_visible()
+
+
+def test_a_model_of_more_outputs_is_shown_with_code_that_chooses_the_emotions(
+    browser: Browser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_model(tmp_path / "model", ["neutral", *reversed(EMOTIONS)])
+    (folder / "training.json").write_text('{"evaluation": {"macro_f1": "0.5"}, "dataset": [1]}')
+    with explorer_of(folder) as address, opened(browser) as page:
+        show(page, address)
+        exec(compile("\n".join(page.locator("#part-8 .code").all_inner_texts()), "steps", "exec"), {})
+        name, number = capsys.readouterr().out.split()
+        [(wanted, probability)] = top_of(folder, HAPPY, 1).items()
+        assert name == wanted
+        assert float(number) == pytest.approx(probability, abs=1e-3)
+
+
 def test_the_keyboard_alone_goes_everywhere(bundled: str, page: Page) -> None:
     show(page, bundled)
     page.keyboard.press("Tab")
@@ -185,7 +222,7 @@ def test_512_tokens_are_drawn_with_a_bounded_number_of_lines(browser: Browser, t
 def test_a_page_is_kept_as_one_file_that_needs_no_server(bundled: str, browser: Browser, tmp_path: Path) -> None:
     hostile = f"{MIXED} </script><!--"
     with opened(browser) as page:
-        show(page, bundled, hostile)
+        show(page, bundled, hostile, "&emotion=fear&layer=3&head=7&token=4")
         with page.expect_download() as kept:
             page.get_by_role("button", name="Keep this page").click()
         kept.value.save_as(tmp_path / "kept.html")
@@ -196,8 +233,10 @@ def test_a_page_is_kept_as_one_file_that_needs_no_server(bundled: str, browser: 
         settle(page)
         assert page.locator("#text").input_value() == hostile
         assert ranked(page) == answer
+        expect(page.locator("h3", has_text="Why fear?")).to_be_visible()
+        expect(page.locator("h3", has_text="Layer 3, head 7")).to_be_visible()
         page.get_by_role("button", name="Layer 6").click()
-        expect(page.locator("h3", has_text="Layer 6, head 1")).to_be_visible()
+        expect(page.locator("h3", has_text="Layer 6, head 7")).to_be_visible()
         check_accessible(page)
 
 

@@ -4,7 +4,7 @@ A second copy of the weights, in fp32 and with the attention of transformers ("e
 ones never hold as a whole.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import get_ident
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from moodmill.db.core.errors import ModelError
 from moodmill.db.core.text import clean
 from moodmill.worker.core.settings import WorkerSettings
-from moodmill.worker.inference.explanation import ExplainedSegment, Explanation, Head
+from moodmill.worker.inference.explanation import ExplainedSegment, Explanation, Head, UnwantedError
 from moodmill.worker.inference.memory import keep_memory
 from moodmill.worker.inference.model import choose_device, load_weights, padded_logits, positions
 from moodmill.worker.inference.repository import ModelFiles
@@ -50,6 +51,12 @@ class Explainer:
         return sum(weight.numel() for weight in self._model.parameters())
 
     @property
+    def columns(self) -> list[int]:
+        """Which of the model's outputs each emotion is, [27]."""
+        columns: list[int] = self._columns.tolist()
+        return columns
+
+    @property
     def config(self) -> Any:
         """The model's config, as transformers has it."""
         return self._model.config
@@ -65,9 +72,14 @@ class Explainer:
         return self._tokenizer.segmentation.pooling
 
     def explain(self, text: str) -> Explanation:
-        """Return a text's segments, and what the model says of each."""
+        """Return a text's segments, and what the model says of each.
+
+        Raises ModelError for an empty text that has no special tokens either.
+        """
         text = clean(text)
         parts, truncated = self._tokenizer.tokens(text)
+        if not all(parts):
+            raise ModelError("the model reads no token of an empty text")
         own = [token for tokens in parts for token in tokens if not token.special]
         unknown = sum(token.unknown for token in own) / max(1, len(own))
         segments = in_passing(self._explain, parts)
@@ -87,17 +99,20 @@ class Explainer:
         """
         return in_passing(self._attention, _ids(segment.tokens))
 
-    def leave_one_out(self, segment: ExplainedSegment) -> ExplainedSegment:
+    def leave_one_out(
+        self, segment: ExplainedSegment, is_wanted: Callable[[], bool] = lambda: True
+    ) -> ExplainedSegment:
         """Return a segment with what the model says without each of its tokens.
 
         What a token does to an answer is measured by taking it away (Li et al., "Understanding Neural Networks through
-        Representation Erasure", 2016). It takes as long as n texts of n tokens.
+        Representation Erasure", 2016). It takes as long as n texts of n tokens. Raises UnwantedError as soon as it is
+        no longer wanted.
         """
         ids = _ids(segment.tokens)
-        own = [at for at, token in enumerate(segment.tokens) if not token.special]
+        own = [at for at, token in enumerate(segment.tokens) if not token.special and len(ids) > 1]
         without = np.full((len(ids), len(segment.logits)), np.nan, dtype=np.float32)
         if own:
-            without[own] = in_passing(self._logits, [ids[:at] + ids[at + 1 :] for at in own])
+            without[own] = in_passing(self._logits, [ids[:at] + ids[at + 1 :] for at in own], is_wanted)
         return replace(segment, logits_without=without)
 
     @torch.inference_mode()
@@ -126,12 +141,19 @@ class Explainer:
     @torch.inference_mode()
     def _attention(self, ids: Sequence[int]) -> list[NDArray[np.float32]]:
         row = torch.tensor([ids], device=self._columns.device)
-        layers = self._model(row, attention_mask=torch.ones_like(row), output_attentions=True).attentions
-        return [layer[0].cpu().numpy() for layer in layers or ()]
+        output = self._model(row, attention_mask=torch.ones_like(row), output_attentions=True)
+        layers = [layer[0].cpu().numpy() for layer in getattr(output, "attentions", None) or ()]
+        # Some families see a window around each token: what they give is no matrix of tokens.
+        return layers if all(layer.shape[1:] == (len(ids), len(ids)) for layer in layers) else []
 
     @torch.inference_mode()
-    def _logits(self, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        return np.concatenate([self._of_emotions(logits) for logits in self._batches(texts)])
+    def _logits(self, texts: Sequence[Sequence[int]], is_wanted: Callable[[], bool]) -> NDArray[np.float32]:
+        found = []
+        for logits in self._batches(texts):
+            if not is_wanted():
+                raise UnwantedError("the explanation is no longer wanted")
+            found.append(self._of_emotions(logits))
+        return np.concatenate(found)
 
     def _batches(self, texts: Sequence[Sequence[int]]) -> Iterator[Tensor]:
         """Yield the logits of texts, in their order, some at once."""

@@ -6,8 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from moodmill.db.core.errors import MoodmillError
 from moodmill.db.core.unsupported import Reason
 from moodmill.worker.inference.tokens import Token
+
+
+class UnwantedError(MoodmillError):
+    """Nobody waits for the explanation any more."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -165,4 +165,5 @@ def first_position(config: Any) -> int:
 
 def positions(config: Any) -> int:
     """Return how many tokens a model of this config takes."""
-    return int(getattr(config, "max_position_embeddings", 0) or 2**31) - first_position(config)
+    most = int(getattr(config, "max_position_embeddings", None) or 0)
+    return (most if most > 0 else 2**31) - first_position(config)

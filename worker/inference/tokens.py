@@ -44,6 +44,9 @@ class Token:
     piece: str
     #: What it stands for in the text: nothing for special tokens. Several tokens may stand for one character.
     text: str
+    #: Which characters of the text these are, [start, stop).
+    start: int
+    stop: int
     #: Put in by the tokenizer, as `[CLS]`.
     special: bool
     #: Not in the vocabulary.
@@ -120,6 +123,8 @@ class TextTokenizer:
                 id=token,
                 piece=self._backend.id_to_token(token) or str(token),
                 text=text[start:end],
+                start=start,
+                stop=end,
                 special=special,
                 unknown=not special and token == self._unknown_id,
             )

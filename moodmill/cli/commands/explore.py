@@ -1,6 +1,8 @@
 """`moodmill explore`: how the model works, live, in a browser."""
 
-from concurrent.futures import ThreadPoolExecutor
+import os
+from concurrent.futures import Future
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
@@ -44,35 +46,38 @@ def explore(port: int, host: str, no_browser: bool) -> None:
     from moodmill.web.application import Sources, application
     from moodmill.web.guard import LOOPBACK
     from moodmill.web.runs import last_runs
-    from moodmill.web.server import listen, new_token, open_browser, serve
+    from moodmill.web.server import listen, new_token, open_browser, reachable, serve
 
     find_model(settings)  # before anything else: what cannot be had is said at once
     local = host in ("127.0.0.1", "localhost", "::1")
     token = None if local else new_token()
     listener = listen(host, port)
-    name = f"[{host}]" if ":" in host else host
-    address = f"http://{name}:{listener.getsockname()[1]}/model" + ("" if token is None else f"?token={token}")
+    port = listener.getsockname()[1]
+    place = "/model" if token is None else f"/model?token={token}"
 
     def on_ready() -> None:
-        OUTPUT.print(Text(f"{address}   Ctrl-C ends it"), soft_wrap=True)
+        OUTPUT.print(Text(f"{reachable(host, port)}{place}   Ctrl-C ends it"), soft_wrap=True)
         if not no_browser:
-            open_browser(address)
+            open_browser(reachable(host if local else "127.0.0.1", port) + place)
 
-    with ThreadPoolExecutor(1, "loading") as loader:
-        loading = loader.submit(_load, settings)
-        sources = Sources(explorer=loading, runs=lambda: last_runs(store))
-        app = application(sources, hosts=LOOPBACK if local else None, token=token)
-        with stoppable():
-            try:
-                serve(app, listener, loading, on_ready)
-            except KeyboardInterrupt:
-                REMARKS.print("ended")
-    if loading.exception() is None:
-        loading.result().close()
+    loading: Future[Explorer] = Future()
+    Thread(target=_load, args=[settings, loading], name="loading", daemon=True).start()
+    sources = Sources(explorer=loading, runs=lambda: last_runs(store))
+    with stoppable():
+        try:
+            serve(application(sources, hosts=LOOPBACK if local else None, token=token), listener, loading, on_ready)
+        except KeyboardInterrupt:
+            REMARKS.print("ended")
+    if not loading.done():
+        os._exit(os.EX_OK)  # what loads the model cannot be stopped, and takes up to a minute
+    loading.result().close()
 
 
-def _load(settings: "WorkerSettings") -> "Explorer":
+def _load(settings: "WorkerSettings", loading: "Future[Explorer]") -> None:
     from moodmill.classifier import EmotionClassifier
     from moodmill.web.explorer import Explorer
 
-    return Explorer(EmotionClassifier(settings))
+    try:
+        loading.set_result(Explorer(EmotionClassifier(settings)))
+    except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+        loading.set_exception(error)

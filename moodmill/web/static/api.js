@@ -2,15 +2,16 @@
 
 /**
  * @typedef {{name: string, group: string, threshold: number, bias: number | null, weights: number[] | null}} Emotion
- * @typedef {{name: string, source: string, family: string, layers: number, heads: number, hidden: number,
- *   vocabulary: number, parameters: number, segment_tokens: number, max_tokens: number, pooling: string,
- *   runs_on: string, emotions: Emotion[], facts: {card: any, recipe: any, training: any}}} Model
+ * @typedef {{name: string, source: {kind: string, name: string, revision: string | null}, family: string, layers: number,
+ *   heads: number, hidden: number | null, outputs: number, columns: number[], parameters: number, segment_tokens: number,
+ *   max_tokens: number, pooling: string, runs_on: string, emotions: Emotion[], facts: any}} Model
  * @typedef {{id: number, piece: string, text: string, special: boolean, unknown: boolean}} Token
  * @typedef {{probabilities: number[], served: number[], truncated: boolean, unsupported: string | null,
  *   segment: number, segments: {tokens: number, text: string, probabilities: number[]}[], tokens: Token[],
  *   logits: number[], vector: number[] | null}} Explained
  * @typedef {(number[] | null)[]} Effects
  * @typedef {{heads: number, tokens: number, weights: Uint16Array}} Attention
+ * @typedef {{tokens: Token[], layer: number, attention: Attention}} Drawn
  */
 
 /** What 1 is in the weights of an attention. */
@@ -64,11 +65,10 @@ export async function askExplained(text, segment, signal) {
  * @param {string} text
  * @param {number} segment
  * @param {AbortSignal} signal
- * @returns {Promise<Effects>}
+ * @returns {Promise<Effects | null>}
  */
 export async function askEffects(text, segment, signal) {
-  const said = saved ? saved.effects : await (await answer("effects", { text, segment }, signal)).json();
-  return said.effects;
+  return saved ? saved.effects : (await (await answer("effects", { text, segment }, signal)).json()).effects;
 }
 
 /**
@@ -93,13 +93,11 @@ export async function askAttention(text, segment, layer, heads, signal) {
 }
 
 /**
- * Return the page of a text as a file.
- * @param {string} text
- * @param {number} segment
- * @param {number} layer
+ * Return the page, at a place, as a file.
+ * @param {import("moodmill/place.js").Place} place
  */
-export async function askSaved(text, segment, layer) {
-  return (await answer("save", { text, segment, layer })).blob();
+export async function askSaved(place) {
+  return (await answer("save", place)).blob();
 }
 
 /** @param {string} path */

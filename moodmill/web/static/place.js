@@ -11,7 +11,7 @@ const NUMBERS = ["segment", "layer", "head", "token", "top"];
  * @returns {Place}
  */
 export function readPlace(first) {
-  if (saved) return { ...first, ...saved.asked };
+  if (saved) return saved.place;
   const given = new URLSearchParams(location.search);
   /** @type {any} */
   const place = { ...first };

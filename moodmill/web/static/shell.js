@@ -1,5 +1,5 @@
 // What all pages have: a head with the way to each other, and the choice of a theme.
-import { useState } from "preact/hooks";
+import { useErrorBoundary, useState } from "preact/hooks";
 import { address, saved } from "moodmill/api.js";
 import { html } from "moodmill/dom.js";
 
@@ -56,6 +56,12 @@ export function Shell({ page, children }) {
       <${Theme} />
     </header>
     <main id="main" tabindex="-1">${children}</main>`;
+}
+
+/** What a page says where one of its parts cannot be drawn, and the others can. @param {{children?: any}} props */
+export function Guarded({ children }) {
+  const [error] = useErrorBoundary();
+  return error ? html`<${Failure} error=${new Error(`This part cannot be shown: ${error.message}`)} />` : children;
 }
 
 /** @param {{error: Error}} props */

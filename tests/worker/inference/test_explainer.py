@@ -1,11 +1,14 @@
 """What an explainer shows is what the model does: its probabilities, its logits by their sums, each token's effect."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import ModelError
 from moodmill.worker.inference.explainer import Explainer
 from moodmill.worker.inference.repository import find_model
 from moodmill.worker.inference.segments import Segmentation, write_segmentation
@@ -67,10 +70,7 @@ def test_tokens_say_what_they_stand_for_and_which_are_special_or_unknown(tiny_mo
 
 
 def test_a_long_text_is_explained_in_the_segments_that_a_worker_reads(tiny_model: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "segmented"
-    folder.mkdir()
-    for file in tiny_model.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "segmented"))
     write_segmentation(Segmentation(tokens=12), folder)
     sentences = ["i love this so much.", "i hate the a of this.", "thanks."] * 40
     explanation = explainer_of(folder).explain(" ".join(sentences))
@@ -80,3 +80,16 @@ def test_a_long_text_is_explained_in_the_segments_that_a_worker_reads(tiny_model
     alone = [explainer_of(tiny_model).explain(sentences[0]).probabilities]
     np.testing.assert_allclose(explanation.segments[0].probabilities, alone[0], atol=1e-5, rtol=0)
     assert (explanation.probabilities >= explanation.segments[0].probabilities - 1e-6).mean() > 0.5
+
+
+def test_a_model_without_special_tokens_says_that_it_reads_nothing_of_an_empty_text(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "bare"))
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer | {"post_processor": None}))
+    explainer = explainer_of(folder)
+    with pytest.raises(ModelError, match="reads no token of an empty text"):
+        explainer.explain("")
+    [segment] = explainer.explain("love").segments
+    assert np.isnan(explainer.leave_one_out(segment).effects).all()

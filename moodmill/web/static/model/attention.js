@@ -1,4 +1,5 @@
 // Part 3: what each token looks at, by layer and head.
+import { useState } from "preact/hooks";
 import { html } from "moodmill/dom.js";
 import { UNIT } from "moodmill/api.js";
 import { largest, tokenName } from "moodmill/format.js";
@@ -99,16 +100,10 @@ const large = (weights, names, chosen) => (/** @type {number} */ width, /** @typ
 };
 
 /**
- * @param {{model: import("moodmill/api.js").Model, explained: import("moodmill/api.js").Explained,
- *   attention: import("moodmill/api.js").Attention | null, missing: boolean, place: any, go: any}} props
+ * @param {{model: import("moodmill/api.js").Model, drawn: import("moodmill/api.js").Drawn | null, missing: boolean, place: any,
+ *   go: any}} props
  */
-export function Encoder({ model, explained, attention, missing, place, go }) {
-  const names = explained.tokens.map(tokenName);
-  const n = names.length;
-  const token = Math.min(place.token, n - 1);
-  const there = attention && attention.tokens === n && place.head < attention.heads;
-  const weights = there ? ofHead(attention, place.head) : null;
-  const row = weights?.subarray(token * n, (token + 1) * n);
+export function Encoder({ model, drawn, missing, place, go }) {
   const spans = Array.from({ length: model.layers }, (_, at) => at);
   return html`
     <div class="layers" role="group" aria-label="Layers" onKeyDown=${byArrows}>${spans.map((at) => html`
@@ -116,23 +111,40 @@ export function Encoder({ model, explained, attention, missing, place, go }) {
         onClick=${() => go({ layer: at })}>Layer ${at + 1}</button>`)}</div>
     ${missing && html`<p class="warning">The saved page holds the attention of another layer only.</p>`}
     ${!missing && !model.heads && html`<p class="warning">This model gives no attention.</p>`}
-    ${there && weights && row && html`
-      <div class="heads" role="group" aria-label=${`Heads of layer ${place.layer + 1}`} onKeyDown=${byArrows}>
-        ${Array.from({ length: attention.heads }, (_, head) => html`
-        <button type="button" class="head" aria-pressed=${head === place.head} tabindex=${head === place.head ? 0 : -1}
-          onClick=${() => go({ head })}>
-          <${Picture} scene=${small(ofHead(attention, head), n)} drawn=${[attention]} label="" still /><span>Head ${head + 1}</span>
+    ${drawn && html`<${Layer} drawn=${drawn} place=${place} go=${go} />`}`;
+}
+
+/**
+ * A layer's heads. What is drawn belongs together: the tokens are those that the weights are of.
+ * @param {{drawn: import("moodmill/api.js").Drawn, place: any, go: any}} props
+ */
+function Layer({ drawn, place, go }) {
+  const [hovered, setHovered] = useState(/** @type {number | null} */ (null));
+  const { attention, layer } = drawn;
+  const names = drawn.tokens.map(tokenName);
+  const n = names.length;
+  const head = Math.min(place.head, attention.heads - 1);
+  const token = Math.min(hovered ?? place.token, n - 1);
+  const weights = ofHead(attention, head);
+  const row = weights.subarray(token * n, (token + 1) * n);
+  /** The token at a height of the picture. @param {number} y */
+  const tokenAt = (y) => {
+    const at = Math.floor((y - 20) / Math.min(ROW, TALLEST / n));
+    return at >= 0 && at < n ? at : null;
+  };
+  return html`
+      <div class="heads" role="group" aria-label=${`Heads of layer ${layer + 1}`} onKeyDown=${byArrows}>
+        ${Array.from({ length: attention.heads }, (_, at) => html`
+        <button type="button" class="head" aria-pressed=${at === head} tabindex=${at === head ? 0 : -1} onClick=${() => go({ head: at })}>
+          <${Picture} scene=${small(ofHead(attention, at), n)} drawn=${[attention]} label="" still /><span>Head ${at + 1}</span>
         </button>`)}</div>
       <div class="focus">
         <div>
-          <h3>Layer ${place.layer + 1}, head ${place.head + 1}</h3>
-          <${Picture} scene=${large(weights, names, token)} drawn=${[attention, place.head, token, explained]}
-            label=${`Attention of layer ${place.layer + 1}, head ${place.head + 1}: lines from each token to those it looks at`}
-            name=${`attention-layer-${place.layer + 1}-head-${place.head + 1}`}
-            onPoint=${(/** @type {number} */ _, /** @type {number} */ y) => {
-              const at = Math.floor((y - 20) / Math.min(ROW, TALLEST / n));
-              if (at >= 0 && at < n && at !== token) go({ token: at });
-            }} />
+          <h3>Layer ${layer + 1}, head ${head + 1}</h3>
+          <${Picture} scene=${large(weights, names, token)} drawn=${[attention, head, token]}
+            label=${`Attention of layer ${layer + 1}, head ${head + 1}: lines from each token to those it looks at`}
+            name=${`attention-layer-${layer + 1}-head-${head + 1}`} onPoint=${(/** @type {number | null} */ y) => setHovered(y === null ? null : tokenAt(y))}
+            onPick=${(/** @type {number} */ y) => tokenAt(y) !== null && go({ token: tokenAt(y) })} />
         </div>
         <div>
           <h3><span dir="auto">${names[token]}</span> looks at</h3>
@@ -144,5 +156,5 @@ export function Encoder({ model, explained, attention, missing, place, go }) {
             ((UNIT - largest(row, LISTED).reduce((sum, at) => sum + row[at], 0)) / UNIT).toFixed(3)} in all. Weights of a token add
             up to 1.</p>`}
         </div>
-      </div>`}`;
+      </div>`;
 }

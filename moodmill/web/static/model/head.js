@@ -1,4 +1,6 @@
 // Part 4: the vector that the head reads, its 27 outputs, and what pushes each.
+import { useState } from "preact/hooks";
+import { saved } from "moodmill/api.js";
 import { html } from "moodmill/dom.js";
 import { largest, percent, probability, sigmoid, signed, tokenName } from "moodmill/format.js";
 import { Picture } from "moodmill/model/picture.js";
@@ -64,16 +66,21 @@ const drawing = (model, explained, chosen) => (/** @type {number} */ width, /** 
 
 /** @param {{model: import("moodmill/api.js").Model, explained: import("moodmill/api.js").Explained, chosen: number, go: any}} props */
 export function Head({ model, explained, chosen, go }) {
+  const [hovered, setHovered] = useState(/** @type {number | null} */ (null));
+  const shown = hovered ?? chosen;
+  const { name, threshold } = model.emotions[shown];
   const found = (/** @type {number} */ at) => sigmoid(explained.logits[at]) > model.emotions[at].threshold;
   return html`
-    <${Picture} scene=${drawing(model, explained, chosen)} drawn=${[explained, chosen]} name="head"
-      label=${`The pooled vector and the 27 outputs; lines are the products that push ${model.emotions[chosen].name} most`} />
+    <${Picture} scene=${drawing(model, explained, shown)} drawn=${[explained, shown]} name="head"
+      label=${`The pooled vector and the 27 outputs; lines are the products that push ${name} most`} />
+    <p class="soft">${name}: probability ${probability(sigmoid(explained.logits[shown]))}, threshold ${probability(threshold)}, logit${" "}
+      ${signed(explained.logits[shown], 3)}. Lines are the products that push it most, up or down. Choose an emotion to see why.</p>
     <div class="neurons" onKeyDown=${byArrows}>${GROUPS.map((group) => html`
       <div class=${group} role="group" aria-label=${`${group} emotions`}>
         <h3>${group} <small>(${model.emotions.filter((emotion) => emotion.group === group).length})</small></h3>
         ${model.emotions.map((emotion, at) => emotion.group === group && html`
         <button type="button" class="neuron" aria-pressed=${at === chosen} tabindex=${at === chosen ? 0 : -1}
-          onClick=${() => go({ emotion: emotion.name })} onMouseEnter=${() => go({ emotion: emotion.name })}>
+          onClick=${() => go({ emotion: emotion.name })} onMouseEnter=${() => setHovered(at)} onMouseLeave=${() => setHovered(null)}>
           <span class="light"><span style=${{ opacity: sigmoid(explained.logits[at]) }}></span></span>
           <span>${emotion.name}${found(at) ? html`<b class="found" title="above its threshold"> ✓</b>` : ""}</span>
           <span class="number">${probability(sigmoid(explained.logits[at]))}</span></button>`)}
@@ -87,7 +94,7 @@ export function Head({ model, explained, chosen, go }) {
 export function Why({ model, explained, chosen, effects, waiting, ask }) {
   const emotion = model.emotions[chosen];
   const logit = explained.logits[chosen];
-  const ece = calibration(model);
+  const ece = model.facts.expected_calibration_error;
   return html`
     <h3>Why ${emotion.name}?</h3>
     <dl class="facts">
@@ -100,6 +107,7 @@ export function Why({ model, explained, chosen, effects, waiting, ask }) {
     <div class="two">
       <div><h4>The change when each token is left out</h4>
         ${effects ? html`<${Effects} explained=${explained} effects=${effects} chosen=${chosen} />` :
+          saved ? html`<p class="soft">This file does not hold it: the segment has more than ${UNASKED} tokens.</p>` :
           waiting ? html`<p class="soft" role="status">Leaving out each token …</p>` :
           html`<p><button type="button" onClick=${ask}>Leave out each of the ${explained.tokens.length} tokens</button>
             <span class="soft"> It takes a while.</span></p>`}
@@ -110,12 +118,6 @@ export function Why({ model, explained, chosen, effects, waiting, ask }) {
           ? html`<${Sum} emotion=${emotion} vector=${explained.vector} logit=${logit} />`
           : html`<p class="soft">The last layer of this model is not linear: its logits are no sums of products.</p>`}</div>
     </div>`;
-}
-
-/** @param {import("moodmill/api.js").Model} model */
-function calibration(model) {
-  const own = model.facts.training?.evaluation?.expected_calibration_error;
-  return typeof own === "number" ? own : null;
 }
 
 /** @param {{explained: import("moodmill/api.js").Explained, effects: import("moodmill/api.js").Effects, chosen: number}} props */

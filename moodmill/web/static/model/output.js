@@ -1,4 +1,5 @@
 // Part 5: the emotions of the whole text, the most probable ones first.
+import { saved } from "moodmill/api.js";
 import { html } from "moodmill/dom.js";
 import { largest, probability } from "moodmill/format.js";
 
@@ -7,7 +8,8 @@ const VISIBLE = 0.0005;
 
 /** @param {{model: import("moodmill/api.js").Model, explained: import("moodmill/api.js").Explained, place: any, go: any}} props */
 export function Output({ model, explained, place, go }) {
-  const top = Math.min(Math.max(place.top, 1), model.emotions.length);
+  const choices = [3, 5, 10, model.emotions.length];
+  const top = choices.find((choice) => choice >= place.top) ?? model.emotions.length;
   const ranked = largest(explained.served, top);
   const several = explained.segments.length > 1;
   return html`
@@ -15,7 +17,7 @@ export function Output({ model, explained, place, go }) {
       const emotion = model.emotions[at];
       const exact = explained.probabilities[at];
       const from = several ? largest(explained.segments.map((segment) => segment.probabilities[at]), 1)[0] : -1;
-      return html`<li class=${emotion.group}><button type="button" onClick=${() => go({ emotion: emotion.name, ...(several && from !== explained.segment ? { segment: from, token: 0 } : {}) })}>
+      return html`<li class=${emotion.group}><button type="button" onClick=${() => go({ emotion: emotion.name, ...(several && !saved && from !== explained.segment ? { segment: from, token: 0 } : {}) })}>
         <span class="name">${emotion.name}${explained.served[at] > emotion.threshold ? html`<b class="found"> ✓</b>` : ""}</span>
         <span class="track"><span class="fill" style=${{ width: `${100 * explained.served[at]}%` }}></span>
           <span class="mark" style=${{ left: `${100 * emotion.threshold}%` }} title=${`threshold ${emotion.threshold}`}></span></span>
@@ -25,6 +27,6 @@ export function Output({ model, explained, place, go }) {
     })}</ol>
     <p class="soft">A stroke is the emotion's threshold; ✓ is above it. As a worker says it: ${model.runs_on}.</p>
     <label>Show <select value=${String(top)} onChange=${(/** @type {any} */ event) => go({ top: Number(event.target.value) })}>
-      ${[3, 5, 10, model.emotions.length].map((number) => html`<option value=${String(number)}>${number === model.emotions.length ? `all ${number}` : `the top ${number}`}</option>`)}
+      ${choices.map((number) => html`<option value=${String(number)}>${number === model.emotions.length ? `all ${number}` : `the top ${number}`}</option>`)}
     </select></label>`;
 }

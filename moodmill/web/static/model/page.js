@@ -11,17 +11,19 @@ import { Output } from "moodmill/model/output.js";
 import { Steps } from "moodmill/model/steps.js";
 import { Tokens } from "moodmill/model/tokens.js";
 import { readPlace, writePlace } from "moodmill/place.js";
-import { Failure, Shell } from "moodmill/shell.js";
+import { Failure, Guarded, Shell } from "moodmill/shell.js";
 
 /** @type {import("moodmill/place.js").Place} */
 const FIRST = { text: "I am so happy today!", segment: 0, layer: 0, head: 0, token: 0, emotion: "", top: 5 };
 /** Texts of this many characters are sent while one types; longer ones after a pause, in ms. */
 const SHORT = 2000;
 const PAUSE = 300;
+/** How long a text stays as it is before its tokens are left out one by one, in ms. */
+const CALM = 250;
 
 /** @param {{number: number, title: string, children?: any}} props */
 const Part = ({ number, title, children }) => html`<section id=${`part-${number}`} aria-labelledby=${`title-${number}`}>
-  <h2 id=${`title-${number}`}><span class="step">${number}</span> ${title}</h2>${children}</section>`;
+  <h2 id=${`title-${number}`}><span class="step">${number}</span> ${title}</h2><${Guarded}>${children}<//></section>`;
 
 /**
  * Ask for something whenever what it depends on changes; what was asked before is given up.
@@ -85,20 +87,24 @@ function Explorer({ model }) {
   }, [answer.error]);
   const key = `${place.segment}/${text}`;
   const n = explained?.tokens.length ?? 0;
-  const attention = useAnswer(explained && answer.fresh && model.heads ? (signal) => askAttention(text, place.segment, layer, model.heads, signal) : null, [explained, layer]);
+  const attention = useAnswer(explained && answer.fresh && model.heads ? async (signal) => {
+    const weights = await askAttention(text, place.segment, layer, model.heads, signal);
+    return weights && { tokens: explained.tokens, layer, attention: weights };
+  } : null, [explained, layer]);
+  const drawn = attention.error ? null : attention.value;
   const wanted = explained && answer.fresh && (n <= UNASKED || asked === key || saved);
-  const effects = useAnswer(wanted ? (signal) => askEffects(text, place.segment, signal) : null, [explained, Boolean(wanted)], 60);
+  const effects = useAnswer(wanted ? (signal) => askEffects(text, place.segment, signal) : null, [explained, Boolean(wanted)], saved ? 0 : CALM);
   const chosen = useMemo(() => {
     const named = model.emotions.findIndex((emotion) => emotion.name === place.emotion);
     return named >= 0 || !explained ? Math.max(named, 0) : largest(explained.logits, 1)[0];
   }, [place.emotion, explained]);
-  const shown = { ...place, layer, head, token: Math.max(place.token, 0) };
+  const shown = { ...place, layer, head, token: Math.min(Math.max(place.token, 0), Math.max(0, n - 1)) };
   // Elements that are the same as before are not compared again: so a page of nine parts follows a key in time.
   const tokens = useMemo(() => explained && html`<${Tokens} explained=${explained} model=${model} place=${shown} go=${go} />`,
     [explained, shown.token]);
   const missing = attention.fresh && attention.value === null;
-  const encoder = useMemo(() => explained && html`<${Encoder} model=${model} explained=${explained} attention=${attention.value}
-    missing=${missing} place=${shown} go=${go} />`, [explained, attention.value, missing, layer, head, shown.token]);
+  const encoder = useMemo(() => explained && html`<${Encoder} model=${model} drawn=${drawn} missing=${missing} place=${shown} go=${go} />`,
+    [drawn, missing, layer, head, shown.token]);
   const outputs = useMemo(() => explained && html`<${Head} model=${model} explained=${explained} chosen=${chosen} go=${go} />`,
     [explained, chosen]);
   const ranking = useMemo(() => explained && html`<${Output} model=${model} explained=${explained} place=${shown} go=${go} />`,
@@ -109,7 +115,14 @@ function Explorer({ model }) {
   const steps = useMemo(() => explained && html`<${Steps} model=${model} explained=${explained} text=${answer.on[0]} />`, [explained]);
   const several = useMemo(() => html`<${MultiLabel} model=${model} explained=${explained} go=${go} />`, [saved && explained]);
   const [saving, setSaving] = useState(/** @type {Error | null} */ (null));
-  const save = () => askSaved(text, place.segment, layer).then((blob) => download(blob, "how-the-model-works.html"), setSaving);
+  const [busy, setBusy] = useState(false);
+  const save = () => {
+    setBusy(true);
+    setSaving(null);
+    askSaved({ ...shown, emotion: model.emotions[chosen].name })
+      .then((blob) => download(blob, "how-the-model-works.html"), setSaving)
+      .finally(() => setBusy(false));
+  };
 
   return html`
     <${Part} number=${1} title="The text">
@@ -117,20 +130,20 @@ function Explorer({ model }) {
       <textarea id="text" rows="3" dir="auto" spellcheck=${false} readonly=${Boolean(saved)} value=${text}
         onInput=${(/** @type {any} */ event) => go({ text: event.target.value.toWellFormed() })}></textarea>
       <p class="soft row"><span>${count([...text].length)} characters</span>
-        ${!saved && html`<button type="button" onClick=${save}>Keep this page as a file</button>`}</p>
+        ${!saved && html`<button type="button" disabled=${busy} onClick=${save}>Keep this page as a file</button>`}</p>
       ${explained && html`<p class="answer" aria-live="polite">${answerOf(model, explained)}</p>`}
       ${saving && html`<${Failure} error=${saving} />`}
       ${answer.error && html`<${Failure} error=${answer.error} />`}
     <//>
     ${explained && html`
     <${Part} number=${2} title="Tokens">${tokens}<//>
-    <${Part} number=${3} title=${`The encoder: ${model.layers} layers of ${model.heads} heads`}>
-      <p>Each layer makes ${count(model.hidden)} new numbers of each token, out of those of the tokens it looks at. A line is how much:
+    <${Part} number=${3} title=${`The encoder: ${model.layers} layers${model.heads ? ` of ${model.heads} heads` : ""}`}>
+      <p>Each layer makes new numbers of each token, out of those of the tokens it looks at. A line is how much:
         the stronger, the more. Click a layer, a head, a token.</p>
       ${attention.error && html`<${Failure} error=${attention.error} />`}
       ${encoder}
     <//>
-    <${Part} number=${4} title=${`The head: ${count(model.hidden)} numbers become 27`}>
+    <${Part} number=${4} title=${`The head: ${explained.vector ? `${count(explained.vector.length)} numbers become 27` : "27 outputs"}`}>
       ${outputs}
       <${Why} model=${model} explained=${explained} chosen=${chosen} effects=${effects.fresh ? effects.value : null}
         waiting=${Boolean(wanted)} ask=${() => setAsked(key)} />
@@ -144,7 +157,8 @@ function Explorer({ model }) {
 
 /** @param {import("moodmill/api.js").Model} model */
 const shapeOf = ({ family, layers, hidden, heads, parameters }) =>
-  `${family}, ${layers} layers, ${count(hidden)} hidden, ${heads} heads, ${count(parameters)} parameters`;
+  [family, `${layers} layers`, hidden && `${count(hidden)} hidden`, heads && `${heads} heads`, `${count(parameters)} parameters`]
+    .filter(Boolean).join(", ");
 
 function Page() {
   const answer = useAnswer(askModel, []);

@@ -25,11 +25,12 @@ export function useTheme() {
 
 /**
  * @param {{scene: (width: number, colors: any) => import("moodmill/model/scene.js").Scene, drawn: any[], label: string,
- *   name?: string, still?: boolean, onPoint?: (x: number, y: number) => void}} props
+ *   name?: string, still?: boolean, onPoint?: (y: number | null) => void, onPick?: (y: number) => void}} props
  * `drawn`: what the picture depends on; `label`: what it shows, for those who cannot see it, empty where a text beside it says so; `name`: of the file, where it can be
- * kept; `still`: nothing moves.
+ * kept; `still`: nothing moves; `onPoint`, `onPick`: where a mouse is, and
+ * where it clicks, in pixels from the top.
  */
-export function Picture({ scene, drawn, label, name, still, onPoint }) {
+export function Picture({ scene, drawn, label, name, still, onPoint, onPick }) {
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const [width, setWidth] = useState(0);
   const theme = useTheme();
@@ -60,11 +61,10 @@ export function Picture({ scene, drawn, label, name, still, onPoint }) {
     step(began);
     return () => cancelAnimationFrame(frame);
   }, [...drawn, width, theme]);
-  /** @param {any} event */
-  const point = (event) => onPoint?.(event.offsetX, event.offsetY);
   return html`<div class="picture">
     <div class="drawn"><canvas ref=${canvas} role=${label ? "img" : null} aria-label=${label || null} aria-hidden=${label ? null : "true"}
-      onMouseMove=${onPoint && point}></canvas></div>
+      onMouseMove=${onPoint && ((/** @type {any} */ event) => onPoint(event.offsetY))} onMouseLeave=${onPoint && (() => onPoint(null))}
+      onClick=${onPick && ((/** @type {any} */ event) => onPick(event.offsetY))}></canvas></div>
     ${name && html`<p class="keep">
       <button type="button" onClick=${() => download(new Blob([toSvg(scene(width, colors()))], { type: "image/svg+xml" }), `${name}.svg`)}>SVG</button>
       <button type="button" onClick=${() => canvas.current?.toBlob((blob) => blob && download(blob, `${name}.png`))}>PNG</button>

@@ -1,4 +1,5 @@
 // Part 2: the tokens of the text, and the segments that it is read in.
+import { saved } from "moodmill/api.js";
 import { html } from "moodmill/dom.js";
 import { count, tokenName } from "moodmill/format.js";
 
@@ -32,14 +33,13 @@ export function Tokens({ explained, model, place, go }) {
   const unknown = tokens.filter((token) => token.unknown).length;
   return html`
     ${explained.unsupported && html`<p class="warning" role="status">${/** @type {any} */ (UNSUPPORTED)[explained.unsupported]}</p>`}
-    ${explained.truncated && html`<p class="warning" role="status">The text is longer than ${count(model.max_tokens)} tokens: the
-      model reads its beginning.</p>`}
+    ${explained.truncated && html`<p class="warning" role="status">The text is too long: the model reads its beginning, at most
+      ${" "}${count(model.max_tokens)} tokens.</p>`}
     ${segments.length > 1 && html`
-      <p>The text is read in ${segments.length} segments of whole sentences, up to ${model.segment_tokens} tokens each. You see one
-        of them:</p>
+      <p>The text is read in ${segments.length} segments of whole sentences, up to ${model.segment_tokens} tokens each. ${saved ? "This file holds one of them." : "You see one of them:"}</p>
       <div class="segments" role="group" aria-label="Segments" onKeyDown=${byArrows}>${segments.map((segment, at) => html`
         <button type="button" class="pick" aria-pressed=${at === explained.segment}
-          tabindex=${at === explained.segment ? 0 : -1} onClick=${() => go({ segment: at, token: 0 })}>
+          disabled=${saved && at !== explained.segment} tabindex=${at === explained.segment ? 0 : -1} onClick=${() => go({ segment: at, token: 0 })}>
           <b>${at + 1}</b> ${segment.text}</button>`)}</div>`}
     <ol class="chips" aria-label="Tokens" onKeyDown=${byArrows}>${tokens.map((token, at) => html`
       <li><button type="button" class=${`chip ${kind(token)}`} aria-pressed=${at === place.token}
