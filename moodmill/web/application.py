@@ -76,8 +76,8 @@ def application(
     """Return the application. `prefix`: where it is mounted; `hosts`: its names, None: any; `token`: who may see it."""
     api = Api(sources)
     routes: list[BaseRoute] = [
-        Route("/", _page("home.html", prefix)),
-        Route("/model", _page("model.html", prefix)),
+        Route("/", _page("home", "moodmill", prefix)),
+        Route("/model", _page("model", "How the model works - moodmill", prefix)),
         Route("/api/runs", api.runs),
         Route("/api/model", api.model),
         Route("/api/explain", api.explain, methods=["POST"]),
@@ -90,9 +90,9 @@ def application(
     return Starlette(routes=routes, middleware=[guard], exception_handlers={MoodmillError: _refused})
 
 
-def _page(name: str, prefix: str) -> Callable[[Request], Awaitable[Response]]:
+def _page(name: str, title: str, prefix: str) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_: Request) -> Response:
-        return HTMLResponse(page(name, prefix))
+        return HTMLResponse(page(name, title, prefix))
 
     return answer
 

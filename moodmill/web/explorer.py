@@ -131,7 +131,7 @@ class Explorer:
             "name": classifier.name,
             "source": {"kind": kind, "name": source, "revision": classifier.revision},
             "family": config.model_type,
-            "layers": getattr(config, "num_hidden_layers", len(layers)),
+            "layers": len(layers) or getattr(config, "num_hidden_layers", 0),
             "heads": layers[0].shape[0] if layers else 0,
             "hidden": getattr(config, "hidden_size", None),
             "outputs": config.num_labels,

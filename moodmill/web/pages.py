@@ -17,9 +17,12 @@ _MODULE_NAMES: Final = {"vendor/preact.js": "preact", "vendor/hooks.js": "preact
 _ESCAPES: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def page(name: str, prefix: str = "") -> str:
-    """Return a page of an application that is mounted under `prefix`."""
-    return _text(_PAGES / name).replace("{{prefix}}", prefix).replace("{{importmap}}", import_map(prefix))
+def page(name: str, title: str, prefix: str = "") -> str:
+    """Return a page, whose module is NAME/page.js, of an application that is mounted under `prefix`."""
+    filled = _text(_PAGES / "live.html")
+    for place, value in (("prefix", prefix), ("importmap", import_map(prefix)), ("name", name), ("title", title)):
+        filled = filled.replace(f"{{{{{place}}}}}", value)
+    return filled
 
 
 @cache

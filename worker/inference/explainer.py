@@ -28,8 +28,8 @@ from moodmill.worker.inference.short_threads import in_passing
 from moodmill.worker.inference.suitability import Suitability
 from moodmill.worker.inference.tokens import TextTokenizer, Token
 
-#: Tokens of a batch, padding included: of BERT-base some fifty MB of activations, and a tenth of a second of two cores, after
-#: which it can be given up.
+#: Tokens of a batch, padding included: of BERT-base some fifty MB of activations, and of the bundled model a tenth of a
+#: second on two cores, after which it can be given up.
 BATCH_TOKENS: Final = 1_024
 
 
