@@ -33,8 +33,6 @@ MAX_REQUEST: Final = 2 * 2**20
 MAX_SAVED: Final = 4_000_000
 
 
-#: Tokens of a segment up to which a saved page holds what each of them does.
-MAX_EFFECTS: Final = 128
 #: Seconds between two looks whether a page still waits for its answer.
 LOOK_S: Final = 0.1
 
@@ -159,7 +157,7 @@ def _saved(explorer: "Explorer", asked: Place) -> str:
     layers = range(model["layers"]) if numbers <= MAX_SAVED else [asked.layer]
     layers = layers if model["heads"] else []
     attention = {layer: explorer.attention(asked.text, asked.segment, layer) for layer in layers}
-    few = len(explained["tokens"]) <= MAX_EFFECTS
+    few = len(explained["tokens"]) <= model["unasked"]
     source, kind = model["source"], model["source"]["kind"]
     data = {
         "place": msgspec.to_builtins(asked),

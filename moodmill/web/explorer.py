@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from moodmill.classifier import EmotionClassifier
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
 from moodmill.db.core.errors import ModelError, MoodmillError
-from moodmill.db.core.text import clean
+from moodmill.db.core.text import clean, shortened
 from moodmill.web.facts import read_facts
 from moodmill.worker.core.settings import BUNDLED_MODEL
 from moodmill.worker.inference.explanation import ExplainedSegment, Explanation, UnwantedError
@@ -23,6 +23,8 @@ from moodmill.worker.inference.tokens import Token
 KEPT: Final = 8
 #: What 1 is in an attention's numbers, which are sent as unsigned integers of 16 bits.
 ATTENTION_UNIT: Final = 65_535
+#: Tokens of a segment up to which each of them is left out unasked: a second's work.
+UNASKED: Final = 128
 #: Characters of a segment's text by which it is named.
 NAMED_BY: Final = 80
 
@@ -139,6 +141,7 @@ class Explorer:
             "parameters": self._explainer.parameters,
             "segment_tokens": self._explainer.segment_tokens,
             "max_tokens": classifier.max_tokens,
+            "unasked": UNASKED,
             "pooling": self._explainer.pooling,
             "runs_on": classifier.runs_on,
             "emotions": [
@@ -177,7 +180,7 @@ def _short(numbers: NDArray[np.float32]) -> list[float]:
 
 def _summary(segment: ExplainedSegment, text: str) -> dict[str, Any]:
     own = [token for token in segment.tokens if not token.special]
-    begins = text[own[0].start : own[-1].stop].strip()[:NAMED_BY] if own else ""
+    begins = shortened(text[own[0].start : own[-1].stop], NAMED_BY) if own else ""
     return {"tokens": len(segment.tokens), "text": begins, "probabilities": _short(segment.probabilities)}
 
 

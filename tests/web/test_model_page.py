@@ -36,7 +36,7 @@ def settle(page: Page) -> None:
 
 def ranked(page: Page) -> dict[str, float]:
     rows = page.locator("#part-5 .ranking li button").all_inner_texts()
-    return {lines[0].split()[0]: float(lines[-1]) for lines in (re.split(r"[\n\t]+", row.strip()) for row in rows)}
+    return {row.split()[0]: float(row.split()[-1]) for row in rows}
 
 
 def top_of(folder: Path, text: str, most: int = 5) -> dict[str, float]:
@@ -102,6 +102,15 @@ def test_an_address_that_names_what_is_not_there_shows_what_is(bundled: str, bro
         expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_a_text_of_several_segments_says_of_which_one_each_part_is(bundled: str, page: Page) -> None:
+    show(page, bundled, "Thank you so much for the gift. " * 12 + "I am terrified of spiders.")
+    for part in (3, 4, 8):
+        expect(page.locator(f"#part-{part} .note")).to_contain_text("Of segment 1 of")
+    expect(page.locator("#part-5")).to_contain_text("at least one of its segments")
+    page.locator("#part-5 .ranking button", has_text="fear").click()
+    expect(page.locator("#part-4 .note")).to_contain_text("Of segment 3 of 3")
+
+
 def test_why_names_the_words_and_products_add_up_to_the_logit(bundled: str, page: Page) -> None:
     show(page, bundled, MIXED, "&emotion=nervousness")
     expect(page.locator(".effects li", has_text="nervous").first).to_contain_text(re.compile(r"\+0\.\d\d"))
@@ -153,7 +162,7 @@ def test_the_keyboard_alone_goes_everywhere(bundled: str, page: Page) -> None:
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
     page.get_by_label("Write something").focus()
-    for wanted in ("Keep this page", "[CLS]", "Layer 1", "Head 1"):
+    for wanted in ("Save this page", "[CLS]", "Layer 1", "Head 1"):
         page.keyboard.press("Tab")
         expect(page.locator(":focus")).to_contain_text(wanted)
     page.keyboard.press("ArrowRight")
@@ -215,7 +224,7 @@ def test_512_tokens_are_drawn_with_a_bounded_number_of_lines(browser: Browser, t
         page.get_by_role("button", name="Head 2").click()
         expect(page.locator("h3", has_text="Layer 1, head 2")).to_be_visible()
         with page.expect_download() as kept:
-            page.locator(".focus button", has_text="SVG").click()
+            page.get_by_role("button", name="Save attention-layer-1-head-2 as SVG").click()
         assert 100 < Path(kept.value.path()).read_text().count("<line") <= 2400
 
 
@@ -224,7 +233,7 @@ def test_a_page_is_kept_as_one_file_that_needs_no_server(bundled: str, browser: 
     with opened(browser) as page:
         show(page, bundled, hostile, "&emotion=fear&layer=3&head=7&token=4")
         with page.expect_download() as kept:
-            page.get_by_role("button", name="Keep this page").click()
+            page.get_by_role("button", name="Save this page").click()
         kept.value.save_as(tmp_path / "kept.html")
         answer = ranked(page)
     with opened(browser, offline=True) as page:

@@ -27,7 +27,7 @@ LEAST: Final = 0.005
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Show only those with a probability above P."
 )
-@click.option("--why", is_flag=True, help="Show which tokens a probability is higher or lower for.")
+@click.option("--why", is_flag=True, help="Show how much each token raises or lowers each probability.")
 @model_options
 @device_options
 @json_option

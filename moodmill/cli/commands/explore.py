@@ -36,7 +36,7 @@ def explore(port: int, host: str, no_browser: bool) -> None:
     """Show how the model comes to its answer on a text: tokens, attention, the 27 outputs, and why.
 
     A page in the browser, served from this machine until Ctrl-C. No text leaves it, nothing is fetched from elsewhere,
-    and nobody else can reach it, unless --host says so. Needs the extra `web`.
+    and only this machine can open it, unless you set --host. Needs the extra `web`.
     """
     from moodmill.db.core.settings import StoreSettings, read_settings
     from moodmill.worker.core.settings import WorkerSettings

@@ -4,7 +4,7 @@
  * @typedef {{name: string, group: string, threshold: number, bias: number | null, weights: number[] | null}} Emotion
  * @typedef {{name: string, source: {kind: string, name: string, revision: string | null}, family: string, layers: number,
  *   heads: number, hidden: number | null, outputs: number, columns: number[], parameters: number, segment_tokens: number,
- *   max_tokens: number, pooling: string, runs_on: string, emotions: Emotion[], facts: any}} Model
+ *   max_tokens: number, unasked: number, pooling: string, runs_on: string, emotions: Emotion[], facts: any}} Model
  * @typedef {{id: number, piece: string, text: string, special: boolean, unknown: boolean}} Token
  * @typedef {{probabilities: number[], served: number[], truncated: boolean, unsupported: string | null,
  *   segment: number, segments: {tokens: number, text: string, probabilities: number[]}[], tokens: Token[],

@@ -2,7 +2,7 @@
 
 /** @param {number} share */
 export const percent = (share) =>
-  share > 0 && share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+  share > 0 && share < 0.001 ? "<\u00a00.1\u00a0%" : `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}\u00a0%`;
 
 /** @param {number} number */
 export const probability = (number) => number.toFixed(3);

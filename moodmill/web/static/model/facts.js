@@ -1,6 +1,6 @@
 // Parts 6 and 7: how the model was made, and of what data, by its own card and recipe.
 import { html } from "moodmill/dom.js";
-import { count } from "moodmill/format.js";
+import { count, percent } from "moodmill/format.js";
 
 /** @param {number | null} number */
 const counted = (number) => (number === null ? null : count(number));
@@ -31,7 +31,10 @@ export function Training({ model }) {
       ["Optimizer", facts.optimizer],
       ["Learning rate", facts.schedule],
       ["Batch", facts.batch && `${count(facts.batch)} texts`],
-      ["Judged by", facts.metric],
+      ["Metric", facts.metric],
+      ["Joined comments", facts.joined && `besides each by itself, all once more an epoch, up to ${count(facts.joined)} joined`],
+      ["Token masking", facts.token_masking && percent(facts.token_masking)],
+      ["Labels' share", facts.soft_labels && `${percent(facts.label_share ?? 0.5)} of the target; the rest is what larger models say`],
       ["Segments", facts.segment_tokens && `${count(facts.segment_tokens)} tokens at most`],
       ["Licence", facts.license],
     ]} />`;
@@ -45,9 +48,9 @@ export function Dataset({ model }) {
   const most = Math.max(1, ...shown.map(({ name }) => facts.comments_by_emotion[name]));
   return html`
     <div class="tiles">
-      <${Tile} value=${counted(facts.train)} name="comments learned from" />
-      <${Tile} value=${counted(facts.dev)} name="comments judged by (dev)" />
-      <${Tile} value=${facts.emotions_per_comment?.toFixed(2)} name="emotions a comment" />
+      <${Tile} value=${counted(facts.train)} name="training comments" />
+      <${Tile} value=${counted(facts.dev)} name="validation comments (dev)" />
+      <${Tile} value=${facts.emotions_per_comment?.toFixed(2)} name="emotions per comment (mean)" />
       <${Tile} value=${model.emotions.length} name="emotions, several at once" />
     </div>
     ${facts.train === null && html`<p class="soft">This model's folder does not say how much it was trained on.</p>`}
@@ -55,7 +58,7 @@ export function Dataset({ model }) {
       ["Dataset", facts.dataset],
       ["Kind", facts.kind],
       ["Language", facts.language],
-      ["Without labels", facts.unlabelled && `${count(facts.unlabelled)} comments more, of which teachers' probabilities are learned`],
+      ["Without labels", facts.unlabelled && `${count(facts.unlabelled)} more comments without human labels; the model learned the predictions of larger models for them`],
     ]} />
     ${shown.length > 0 && html`<details><summary>Comments of each emotion</summary><ol class="ranking small">${shown.map(({ name, group }) => html`
       <li class=${group}><div><span class="name">${name}</span>

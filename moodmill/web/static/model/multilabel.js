@@ -2,9 +2,12 @@
 import { useEffect, useState } from "preact/hooks";
 import { askExplained, saved } from "moodmill/api.js";
 import { html } from "moodmill/dom.js";
-import { largest, percent } from "moodmill/format.js";
+import { Found } from "moodmill/found.js";
+import { largest, percent, sigmoid } from "moodmill/format.js";
 
 export const SENTENCE = "I just found out I got the job! I'm so nervous but incredibly excited.";
+/** Emotions that are compared. */
+const SHOWN = 4;
 
 /** @param {number[]} logits */
 function softmax(logits) {
@@ -14,20 +17,31 @@ function softmax(logits) {
   return powers.map((power) => power / sum);
 }
 
-/** @param {{model: import("moodmill/api.js").Model, explained: import("moodmill/api.js").Explained, go: any}} props */
-export function MultiLabel({ model, explained, go }) {
-  const [said, setSaid] = useState(saved ? explained : null);
+/** @param {{model: import("moodmill/api.js").Model, explained: import("moodmill/api.js").Explained, go: any, look: () => void}} props */
+export function MultiLabel({ model, explained, go, look }) {
+  const [example, setExample] = useState(saved ? explained : null);
   useEffect(() => {
-    if (!saved) askExplained(SENTENCE, 0).then(setSaid, () => setSaid(null));
+    if (!saved) askExplained(SENTENCE, 0).then(setExample, () => setExample(null));
   }, []);
-  const shared = said && softmax(said.logits);
+  const lookInto = () => {
+    go({ text: SENTENCE });
+    look();
+  };
   return html`
-    <p>Emotions rarely come alone. Each of the ${model.emotions.length} outputs has a sigmoid of its own, which fires whatever the
-      others do. A softmax, as many servers answer, would share out 100 % among them: the more a text feels, the less of each.</p>
-    ${!saved && html`<blockquote>${SENTENCE} <button type="button" onClick=${() => go({ text: SENTENCE })}>Look into it</button></blockquote>`}
-    ${said && shared && html`<div class="wide" tabindex="0" role="region" aria-label="Sigmoids and softmax"><table><caption>${saved ? "What this model says of this text" : "What this model says of it"}</caption>
-      <thead><tr><th scope="col">emotion</th><th scope="col" class="number">by its sigmoid</th><th scope="col" class="number">by a softmax</th></tr></thead>
-      <tbody>${largest(said.logits, 4).map((at) => html`<tr><th scope="row">${model.emotions[at].name}</th>
-        <td class="number">${percent(1 / (1 + Math.exp(-said.logits[at])))}${1 / (1 + Math.exp(-said.logits[at])) > model.emotions[at].threshold ? html`<b class="found"> ✓</b>` : ""}</td>
-        <td class="number">${percent(shared[at])}</td></tr>`)}</tbody></table></div>`}`;
+    <p>A text can carry several emotions at once, or none. Each of the ${model.emotions.length} outputs has a sigmoid of its own, which says
+      yes or no whatever the others do. A softmax, which many servers answer, would divide 100\u00a0% among the emotions, so two strong ones
+      would each get about half.</p>
+    ${!saved && html`<blockquote>${SENTENCE} <button type="button" onClick=${lookInto}>Look into it</button></blockquote>`}
+    ${example && html`<${Comparison} model=${model} logits=${example.logits} />`}`;
+}
+
+/** @param {{model: import("moodmill/api.js").Model, logits: number[]}} props */
+function Comparison({ model, logits }) {
+  const shares = softmax(logits);
+  return html`<div class="wide" tabindex="0" role="region" aria-label="Sigmoids and softmax"><table>
+    <caption>What this model says of ${saved ? "this text" : "it"}</caption>
+    <thead><tr><th scope="col">emotion</th><th scope="col" class="number">by its sigmoid</th><th scope="col" class="number">by a softmax</th></tr></thead>
+    <tbody>${largest(logits, SHOWN).map((at) => html`<tr><th scope="row">${model.emotions[at].name}</th>
+      <td class="number">${percent(sigmoid(logits[at]))}<${Found} is=${sigmoid(logits[at]) > model.emotions[at].threshold} /></td>
+      <td class="number">${percent(shares[at])}</td></tr>`)}</tbody></table></div>`;
 }

@@ -1,4 +1,4 @@
-// A picture on the page: drawn when it changes, in the colors of the theme, and kept as SVG or PNG.
+// A picture on the page: drawn when it changes, in the colors of the theme, and saved as SVG or PNG.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "moodmill/dom.js";
 import { download } from "moodmill/format.js";
@@ -8,7 +8,7 @@ import { colors, paint, toSvg } from "moodmill/model/scene.js";
 const APPEARING = 350;
 
 /** Return a number that changes with the theme. */
-export function useTheme() {
+function useTheme() {
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     const next = () => setTurn((before) => before + 1);
@@ -24,14 +24,33 @@ export function useTheme() {
 }
 
 /**
- * @param {{scene: (width: number, colors: any) => import("moodmill/model/scene.js").Scene, drawn: any[], label: string,
- *   name?: string, still?: boolean, onPoint?: (y: number | null) => void, onPick?: (y: number) => void}} props
- * `drawn`: what the picture depends on; `label`: what it shows, for those who cannot see it, empty where a text beside it says so; `name`: of the file, where it can be
- * kept; `still`: nothing moves; `onPoint`, `onPick`: where a mouse is, and
- * where it clicks, in pixels from the top.
+ * Draw a picture, its lines stronger from frame to frame; return what stops it.
+ * @param {HTMLCanvasElement} canvas
+ * @param {import("moodmill/model/scene.js").Scene} picture
  */
-export function Picture({ scene, drawn, label, name, still, onPoint, onPick }) {
+function appear(canvas, picture) {
+  let frame = 0;
+  const began = performance.now();
+  /** @param {number} now */
+  const step = (now) => {
+    const share = Math.min(1, Math.max(0, now - began) / APPEARING);
+    paint(canvas, picture, 1 - (1 - share) ** 3);
+    if (share < 1) frame = requestAnimationFrame(step);
+  };
+  step(began);
+  return () => cancelAnimationFrame(frame);
+}
+
+/**
+ * `label`: what it shows, for those who cannot see it; empty where a text beside it says so. `appears`: when these change,
+ * another picture appears; `changes`: when these do, it is drawn anew at once. `name`: of the file that it can be saved as.
+ * `onPoint`, `onPick`: where a mouse is, and where it clicks: x, y and the width, in pixels; null where it has left.
+ * @param {{scene: (width: number, colors: any) => any, appears: any[], changes?: any[], label: string, name?: string,
+ *   onPoint?: (x: number | null, y: number, width: number) => void, onPick?: (x: number, y: number, width: number) => void}} props
+ */
+export function Picture({ scene, appears, changes, label, name, onPoint, onPick }) {
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
+  const shown = useRef(/** @type {any[]} */ ([]));
   const [width, setWidth] = useState(0);
   const theme = useTheme();
   useEffect(() => {
@@ -46,28 +65,23 @@ export function Picture({ scene, drawn, label, name, still, onPoint, onPick }) {
     if (!target || !width) return;
     const picture = scene(width, colors());
     target.style.height = `${picture.height}px`;
-    if (still || matchMedia("(prefers-reduced-motion: reduce)").matches) {
-      paint(target, picture);
-      return;
-    }
-    let frame = 0;
-    const began = performance.now();
-    /** @param {number} now */
-    const step = (now) => {
-      const share = Math.min(1, Math.max(0, now - began) / APPEARING);
-      paint(target, picture, 1 - (1 - share) ** 3);
-      if (share < 1) frame = requestAnimationFrame(step);
-    };
-    step(began);
-    return () => cancelAnimationFrame(frame);
-  }, [...drawn, width, theme]);
+    const isAnother = appears.some((one, at) => one !== shown.current[at]);
+    shown.current = appears;
+    // Small ones, which nothing points at, are many.
+    if (isAnother && onPoint && !matchMedia("(prefers-reduced-motion: reduce)").matches) return appear(target, picture);
+    paint(target, picture);
+  }, [...appears, ...(changes ?? []), width, theme]);
+  const saveSvg = () => download(new Blob([toSvg(scene(width, colors()))], { type: "image/svg+xml" }), `${name}.svg`);
+  const savePng = () => canvas.current?.toBlob((blob) => blob && download(blob, `${name}.png`));
+  /** @param {any} event */
+  const point = (event) => onPoint?.(event.offsetX, event.offsetY, width);
+  /** @param {any} event */
+  const pick = (event) => onPick?.(event.offsetX, event.offsetY, width);
   return html`<div class="picture">
-    <div class="drawn"><canvas ref=${canvas} role=${label ? "img" : null} aria-label=${label || null} aria-hidden=${label ? null : "true"}
-      onMouseMove=${onPoint && ((/** @type {any} */ event) => onPoint(event.offsetY))} onMouseLeave=${onPoint && (() => onPoint(null))}
-      onClick=${onPick && ((/** @type {any} */ event) => onPick(event.offsetY))}></canvas></div>
+    <div class="drawn"><canvas ref=${canvas} class=${onPick ? "pointed" : ""} role=${label ? "img" : null} aria-label=${label || null}
+      aria-hidden=${label ? null : "true"} onMouseMove=${point} onMouseLeave=${() => onPoint?.(null, 0, width)} onClick=${pick}></canvas></div>
     ${name && html`<p class="keep">
-      <button type="button" onClick=${() => download(new Blob([toSvg(scene(width, colors()))], { type: "image/svg+xml" }), `${name}.svg`)}>SVG</button>
-      <button type="button" onClick=${() => canvas.current?.toBlob((blob) => blob && download(blob, `${name}.png`))}>PNG</button>
-    </p>`}
+      <button type="button" aria-label=${`Save ${name} as SVG`} onClick=${saveSvg}>Save as SVG</button>
+      <button type="button" aria-label=${`Save ${name} as PNG`} onClick=${savePng}>Save as PNG</button></p>`}
   </div>`;
 }

@@ -3,10 +3,10 @@ import { saved } from "moodmill/api.js";
 import { html } from "moodmill/dom.js";
 import { count, tokenName } from "moodmill/format.js";
 
-const UNSUPPORTED = {
-  language: "This text is mostly in another language than the model's: its probabilities are noise.",
-  tokens: "Most of this text is unknown to the model's vocabulary: its probabilities are noise.",
-};
+const UNSUPPORTED = /** @type {Record<string, string>} */ ({
+  language: "Most of this text is not in the model's language: do not rely on these probabilities.",
+  tokens: "Most of this text is unknown to the model's vocabulary: do not rely on these probabilities.",
+});
 
 /**
  * Move the focus among buttons by the arrow keys.
@@ -27,25 +27,33 @@ export function byArrows(event) {
 /** @param {import("moodmill/api.js").Token} token */
 const kind = (token) => (token.special ? "special" : token.unknown ? "unknown" : "word");
 
+/**
+ * What is to be known before the answer is believed.
+ * @param {{explained: import("moodmill/api.js").Explained, model: import("moodmill/api.js").Model}} props
+ */
+export const Warnings = ({ explained, model }) => html`
+  ${explained.unsupported && html`<p class="warning" role="status">${UNSUPPORTED[explained.unsupported]}</p>`}
+  ${explained.truncated && html`<p class="warning" role="status">${`The text is too long: the model reads its beginning, at most ${count(model.max_tokens)} tokens.`}</p>`}`;
+
+/** @param {import("moodmill/api.js").Token} token */
+const titleOf = ({ piece, id, special, unknown }) =>
+  `${piece}, number ${id} of the vocabulary${special ? ", special" : ""}${unknown ? ", unknown" : ""}`;
+
 /** @param {{explained: import("moodmill/api.js").Explained, model: import("moodmill/api.js").Model, place: any, go: any}} props */
 export function Tokens({ explained, model, place, go }) {
   const { tokens, segments } = explained;
-  const unknown = tokens.filter((token) => token.unknown).length;
   return html`
-    ${explained.unsupported && html`<p class="warning" role="status">${/** @type {any} */ (UNSUPPORTED)[explained.unsupported]}</p>`}
-    ${explained.truncated && html`<p class="warning" role="status">The text is too long: the model reads its beginning, at most
-      ${" "}${count(model.max_tokens)} tokens.</p>`}
     ${segments.length > 1 && html`
-      <p>The text is read in ${segments.length} segments of whole sentences, up to ${model.segment_tokens} tokens each. ${saved ? "This file holds one of them." : "You see one of them:"}</p>
+      <p>${`The text is read in ${segments.length} segments, of whole sentences where they fit, up to ${model.segment_tokens} tokens each. ${
+        saved ? "This file holds one of them:" : "You see one of them:"}`}</p>
       <div class="segments" role="group" aria-label="Segments" onKeyDown=${byArrows}>${segments.map((segment, at) => html`
-        <button type="button" class="pick" aria-pressed=${at === explained.segment}
-          disabled=${saved && at !== explained.segment} tabindex=${at === explained.segment ? 0 : -1} onClick=${() => go({ segment: at, token: 0 })}>
+        <button type="button" class="pick" aria-pressed=${at === explained.segment} disabled=${saved && at !== explained.segment}
+          tabindex=${at === explained.segment ? 0 : -1} onClick=${() => go({ segment: at, token: 0 })}>
           <b>${at + 1}</b> ${segment.text}</button>`)}</div>`}
     <ol class="chips" aria-label="Tokens" onKeyDown=${byArrows}>${tokens.map((token, at) => html`
-      <li><button type="button" class=${`chip ${kind(token)}`} aria-pressed=${at === place.token}
-        tabindex=${at === Math.min(place.token, tokens.length - 1) ? 0 : -1} onClick=${() => go({ token: at })}
-        title=${`${token.piece}, number ${token.id} of the vocabulary${token.special ? ", special" : ""}${token.unknown ? ", unknown" : ""}`}>
+      <li><button type="button" class=${`chip ${kind(token)}`} aria-pressed=${at === place.token} tabindex=${at === place.token ? 0 : -1}
+        onClick=${() => go({ token: at })} title=${titleOf(token)}>
         <span dir="auto">${tokenName(token)}</span><small>${token.id}</small></button></li>`)}</ol>
-    <p class="soft">${tokens.length} tokens, special ones included${unknown ? `; ${unknown} unknown to the vocabulary` : ""}.
-      The attention mask is 1 for each of them: ${tokens.length <= 16 ? html`<code>[${tokens.map(() => 1).join(", ")}]</code>.` : "the model reads them all."}</p>`;
+    <p class="soft">${tokens.length} tokens, and a 1 for each in the attention mask: the model reads them all. The number is a token's place in
+      the vocabulary; <b>##</b> goes on with a word; dashed: special; wavy: unknown to the vocabulary.</p>`;
 }
