@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit coverage faults sweep storm scale check docs format model teachers flagship secrets clean
+.PHONY: help setup demo explore test unit coverage faults sweep storm scale check docs format model teachers flagship secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## Label a bundled sample of comments, and show the emotions found
 	@$(BIN)/moodmill demo
+
+explore: $(READY) ## Show in a browser how the model works
+	@$(BIN)/moodmill explore
 
 # Tests wait half of their time: four at once fill two cores, with a thread of torch each. One Redis serves four.
 test: $(READY) ## Lint, check types, and run the whole test suite against real servers
