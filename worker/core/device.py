@@ -26,16 +26,16 @@ def check_device(device: str) -> None:
     try:
         check_device_name(device)
     except ValueError as error:
-        raise SettingError(f"MOODMILL_DEVICE is {device!r}: {error}") from error
+        raise SettingError(f"device {device!r} (MOODMILL_DEVICE): {error}") from error
     kind = device.partition(":")[0]
     if kind == "mps" and sys.platform != "darwin":
-        raise SettingError(f"MOODMILL_DEVICE is {device!r}, which only a Mac has: try auto")
+        raise SettingError(f"device {device!r} (MOODMILL_DEVICE): only a Mac has it; try auto")
     torch = find_spec("torch")
     if kind not in _BUILT_FOR or torch is None or torch.origin is None:
         return
     version = Path(torch.origin).with_name("version.py")
     if version.is_file() and not re.search(_BUILT_FOR[kind], version.read_text(encoding="utf-8"), re.MULTILINE):
         raise SettingError(
-            f"MOODMILL_DEVICE is {device!r}, and the torch that is installed is not built for it: "
+            f"device {device!r} (MOODMILL_DEVICE): the torch that is installed is not built for it; "
             "install another build of torch, or try auto"
         )

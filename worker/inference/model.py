@@ -147,7 +147,7 @@ def choose_device(wanted: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = shortened(str(error), 200)
-        raise SettingError(f"MOODMILL_DEVICE is {wanted!r}, which cannot be used here: {reason}; try auto") from error
+        raise SettingError(f"device {wanted!r} (MOODMILL_DEVICE) cannot be used here: {reason}; try auto") from error
     return device
 
 
