@@ -189,15 +189,10 @@ class EmotionClassifier:
         """
         if not isinstance(text, str):
             raise TypeError("expected a text")
-        explainer = self.explainer
-        try:
-            explanation = explainer.explain(text)
-            if effects:
-                explained = [explainer.leave_one_out(segment) for segment in explanation.segments]
-                return replace(explanation, segments=explained)
-        except RuntimeError as error:
-            raise ModelError(f"the model {self.name} fails on the text: {error}") from error
-        return explanation
+        explanation = self.explainer.explain(text)
+        if not effects:
+            return explanation
+        return replace(explanation, segments=[*map(self.explainer.leave_one_out, explanation.segments)])
 
     def close(self) -> None:
         """End the thread, and let the model go. Closing twice is harmless."""

@@ -1,7 +1,5 @@
 """A summary as one HTML page that needs nothing else: no server, no network, no font from elsewhere."""
 
-import base64
-import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +13,7 @@ from moodmill.db.analytics.summary import Summary
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF, GROUPS
 from moodmill.db.core.text import shortened
 from moodmill.report import charts
+from moodmill.web.pages import digest
 
 #: How each page begins: what does not is no page of ours.
 MARK: Final = '<!doctype html>\n<html lang="en" data-made-by="moodmill report">'
@@ -38,7 +37,7 @@ def render(summary: Summary, made_at: datetime) -> str:
         mark=Markup(MARK),  # noqa: S704 - a constant
         summary=summary,
         made_at=made_at.astimezone(UTC),
-        policy=" ".join(_digest(script) for script in scripts.values()),
+        policy=" ".join(digest(script) for script in scripts.values()),
         scripts={name: Markup(script) for name, script in scripts.items()},  # noqa: S704 - of Plotly, and our own
         style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own
         chosen=_chosen(summary.scope),
@@ -91,8 +90,3 @@ def _company(summary: Summary) -> tuple[str, str, float] | None:
         return None
     share, one, other = max(found)
     return one, other, share
-
-
-def _digest(script: str) -> str:
-    """Return what a Content-Security-Policy knows a script by."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 MAX_REQUEST: Final = 2 * 2**20
 #: Numbers of attention that a saved page holds; of more, only the layer that is shown.
 MAX_SAVED: Final = 4_000_000
-
-
 #: Seconds between two looks whether a page still waits for its answer.
 LOOK_S: Final = 0.1
 

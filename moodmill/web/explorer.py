@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from moodmill.classifier import EmotionClassifier
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
-from moodmill.db.core.errors import ModelError, MoodmillError
+from moodmill.db.core.errors import MoodmillError
 from moodmill.db.core.text import clean, shortened
 from moodmill.web.facts import read_facts
 from moodmill.worker.core.settings import BUNDLED_MODEL
-from moodmill.worker.inference.explanation import ExplainedSegment, Explanation, UnwantedError
+from moodmill.worker.inference.explanation import ExplainedSegment, Explanation
 from moodmill.worker.inference.tokens import Token
 
 #: Explanations that are remembered: a page asks for a text's attention, layer by layer, after the text itself.
@@ -99,10 +99,8 @@ class Explorer:
 
         segment = _at(self._explain(text).segments, number, "segment")
         with self._leaving_out:
-            if not goes_on():
-                raise UnwantedError("nobody waits for it any more")
             if (text, number) not in self._effects:
-                explained = _of_model(self._explainer.leave_one_out, segment, goes_on)
+                explained = self._explainer.leave_one_out(segment, goes_on)
                 while len(self._effects) >= KEPT:
                     self._effects.pop(next(iter(self._effects)))
                 rows = [None if np.isnan(row).any() else _short(row) for row in explained.effects]
@@ -119,14 +117,14 @@ class Explorer:
 
     def _attention_of(self, text: str, number: int) -> list[NDArray[np.uint16]]:
         segment = _at(self._explain(text).segments, number, "segment")
-        layers = _of_model(self._explainer.attention, segment)
+        layers = self._explainer.attention(segment)
         return [np.round(layer * ATTENTION_UNIT).astype(np.uint16) for layer in layers]
 
     def _describe(self) -> dict[str, Any]:
         classifier, config, columns = self._classifier, self._explainer.config, self._explainer.columns
         # Of any word: a text has one token at least, which not all tokenizers make of an empty one.
         segment = self._explain("a").segments[0]
-        head, layers = segment.head, _of_model(self._explainer.attention, segment)
+        head, layers = segment.head, self._explainer.attention(segment)
         source = classifier.source
         kind = "bundled" if source == BUNDLED_MODEL else "folder" if Path(source).is_dir() else "hub"
         return {
@@ -156,14 +154,6 @@ class Explorer:
             ],
             "facts": read_facts(classifier.folder),
         }
-
-
-def _of_model(ask: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what the model answers. Raises ModelError where it fails, as when memory does not hold it."""
-    try:
-        return ask(*arguments)
-    except RuntimeError as error:
-        raise ModelError(f"the model fails on this text: {error}") from error
 
 
 def _at(things: Any, number: int, kind: str) -> Any:

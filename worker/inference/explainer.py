@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import get_ident
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -28,6 +28,9 @@ from moodmill.worker.inference.short_threads import in_passing
 from moodmill.worker.inference.suitability import Suitability
 from moodmill.worker.inference.tokens import TextTokenizer, Token
 
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+
 #: Tokens of a batch, padding included: of BERT-base some fifty MB of activations, and of the bundled model a tenth of a
 #: second on two cores, after which it can be given up.
 BATCH_TOKENS: Final = 1_024
@@ -38,6 +41,7 @@ class Explainer:
 
     def __init__(self, files: ModelFiles, settings: WorkerSettings) -> None:
         """Load the model once more. Raises ModelError or SettingError when that cannot be."""
+        self._name: Final = files.name
         device = choose_device(settings.moodmill_device)
         keep_memory(device)
         self._model, self._columns = load_weights(files, device, torch.float32, attention="eager")
@@ -75,30 +79,28 @@ class Explainer:
     def explain(self, text: str) -> Explanation:
         """Return a text's segments, and what the model says of each.
 
-        Raises ModelError for an empty text that has no special tokens either.
+        Raises ModelError where the model fails, and for an empty text that has no special tokens either.
         """
         text = clean(text)
-        parts, truncated = self._tokenizer.tokens(text)
+        ids, parts = self._tokenizer.tokens(text)
         if not all(parts):
             raise ModelError("the model reads no token of an empty text")
-        own = [token for tokens in parts for token in tokens if not token.special]
-        unknown = sum(token.unknown for token in own) / max(1, len(own))
-        segments = in_passing(self._explain, parts)
+        segments = self._compute(self._explain, parts)
         probabilities = np.stack([segment.probabilities for segment in segments])
         count = np.array([len(segments)], dtype=np.int32)
         return Explanation(
             segments=segments,
             probabilities=pool(probabilities, count, self.pooling)[0],
-            truncated=truncated,
-            unsupported=self._suitability.lacks(text, unknown),
+            truncated=ids.truncated,
+            unsupported=self._suitability.lacks(text, ids.unknown),
         )
 
     def attention(self, segment: ExplainedSegment) -> list[NDArray[np.float32]]:
         """Return each layer's attention of a segment of n tokens, [heads, n, n]: a row is what a token looks at.
 
-        Each row adds up to 1. Empty where the model gives none.
+        Each row adds up to 1. Empty where the model gives none. Raises ModelError where the model fails.
         """
-        return in_passing(self._attention, _ids(segment.tokens))
+        return self._compute(self._attention, _ids(segment.tokens))
 
     def leave_one_out(
         self, segment: ExplainedSegment, is_wanted: Callable[[], bool] = lambda: True
@@ -107,14 +109,21 @@ class Explainer:
 
         What a token does to an answer is measured by taking it away (Li et al., "Understanding Neural Networks through
         Representation Erasure", 2016). It takes as long as n texts of n tokens. Raises UnwantedError as soon as it is
-        no longer wanted.
+        no longer wanted, ModelError where the model fails.
         """
         ids = _ids(segment.tokens)
         own = [at for at, token in enumerate(segment.tokens) if not token.special and len(ids) > 1]
         without = np.full((len(ids), len(segment.logits)), np.nan, dtype=np.float32)
         if own:
-            without[own] = in_passing(self._logits, [ids[:at] + ids[at + 1 :] for at in own], is_wanted)
+            without[own] = self._compute(self._logits, [ids[:at] + ids[at + 1 :] for at in own], is_wanted)
         return replace(segment, logits_without=without)
+
+    def _compute(self, work: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
+        """Compute with the model. Raises ModelError where it fails, as when memory does not hold it."""
+        try:
+            return in_passing(work, *args, **kwargs)
+        except RuntimeError as error:
+            raise ModelError(f"the model {self._name} fails on this text: {error}") from error
 
     @torch.inference_mode()
     def _explain(self, parts: Sequence[Sequence[Token]]) -> list[ExplainedSegment]:
@@ -149,17 +158,16 @@ class Explainer:
 
     @torch.inference_mode()
     def _logits(self, texts: Sequence[Sequence[int]], is_wanted: Callable[[], bool]) -> NDArray[np.float32]:
-        found = []
-        for logits in self._batches(texts):
-            if not is_wanted():
-                raise UnwantedError("the explanation is no longer wanted")
-            found.append(self._of_emotions(logits))
-        return np.concatenate(found)
+        return np.concatenate([self._of_emotions(logits) for logits in self._batches(texts, is_wanted)])
 
-    def _batches(self, texts: Sequence[Sequence[int]]) -> Iterator[Tensor]:
+    def _batches(
+        self, texts: Sequence[Sequence[int]], is_wanted: Callable[[], bool] = lambda: True
+    ) -> Iterator[Tensor]:
         """Yield the logits of texts, in their order, some at once."""
         many = max(1, BATCH_TOKENS // max(map(len, texts)))
         for first in range(0, len(texts), many):
+            if not is_wanted():
+                raise UnwantedError("the explanation is no longer wanted")
             yield padded_logits(self._model, texts[first : first + many], self._tokenizer.pad_id)
 
     def _of_emotions(self, logits: Tensor) -> NDArray[np.float32]:

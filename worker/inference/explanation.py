@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from moodmill.db.core.errors import MoodmillError
 from moodmill.db.core.unsupported import Reason
+from moodmill.worker.inference.logits import sigmoid
 from moodmill.worker.inference.tokens import Token
 
 
@@ -73,9 +74,3 @@ class Explanation:
     truncated: bool
     #: Why the model is not to be trusted on the text, "language" or "tokens"; None: nothing speaks against it.
     unsupported: Reason | None
-
-
-def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the probabilities of logits. A logit of -90 is a probability of 0, and no overflow."""
-    with np.errstate(over="ignore"):
-        return (1 / (1 + np.exp(-logits))).astype(np.float32)

@@ -45,7 +45,7 @@ class EmotionModel:
         self._model, self._columns = load_weights(files, self.device, dtype)
         self.max_tokens: Final = positions(self._model.config)
         #: Token ids that it has embeddings for: 0 up to this, which it has not.
-        self.vocabulary: Final = vocabulary(self._model)
+        self.vocabulary: Final = int(self._model.get_input_embeddings().num_embeddings)  # type: ignore[arg-type]
         self._packed: Final = self._pack()
 
     @property
@@ -116,11 +116,6 @@ def load_weights(
         missing = ", ".join(sorted(loaded["missing_keys"])[:5])
         raise ModelError(f"the model {files.folder} lacks weights, as an encoder that was never tuned: {missing}")
     return model, torch.tensor(columns, device=device)
-
-
-def vocabulary(model: PreTrainedModel) -> int:
-    """Return for how many token ids a model has embeddings."""
-    return int(model.get_input_embeddings().num_embeddings)  # type: ignore[arg-type]
 
 
 def padded_logits(model: PreTrainedModel, ids: Sequence[Sequence[int]], pad_id: int) -> Tensor:

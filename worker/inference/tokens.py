@@ -104,14 +104,13 @@ class TextTokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[TokenIds]:
         """Return the token ids of each text, of MAX_CHARACTERS at most, cut at the limit of tokens."""
-        return [ids for batch in _batches(texts) for ids in self._encode(batch)]
+        return [self._ids(text, encoding) for batch in _batches(texts) for text, encoding in self._encodings(batch)]
 
-    def tokens(self, text: str) -> tuple[list[list[Token]], bool]:
-        """Return the tokens of each segment of a text, special ones included, and whether the text was truncated."""
-        [ids], [(_, encoding)] = self.encode([text]), self._encodings([text])
-        offsets = iter(self._own(encoding.offsets))
-        parts = [[*self._describe(text, segment.ids, offsets)] for segment in ids.segments]
-        return parts, ids.truncated
+    def tokens(self, text: str) -> tuple[TokenIds, list[list[Token]]]:
+        """Return the token ids of a text, and what the tokens of each segment are, special ones included."""
+        [(_, encoding)] = self._encodings([text])
+        ids, offsets = self._ids(text, encoding), iter(self._own(encoding.offsets))
+        return ids, [[*self._describe(text, segment.ids, offsets)] for segment in ids.segments]
 
     def _describe(self, text: str, ids: Sequence[int], offsets: Iterator[tuple[int, int]]) -> Iterator[Token]:
         """Yield a segment's tokens; takes what stands in it from the offsets of the whole text's own tokens."""
@@ -142,18 +141,17 @@ class TextTokenizer:
             counts.append(len(borders) - 1)
         return found, np.array(counts, dtype=np.int32)
 
-    def _encode(self, texts: Sequence[str]) -> Iterator[TokenIds]:
-        for text, encoding in self._encodings(texts):
-            truncated = bool(encoding.overflowing) or len(text) > MAX_CHARACTERS
-            ids = encoding.ids
-            own = self._own(ids)
-            unknown = own.count(self._unknown_id) / len(own) if own else 0.0
-            if len(ids) <= self.limit:
-                parts = [Segment(ids)]
-            else:
-                slices = self._slices(text, self._own(encoding.offsets))
-                parts = [Segment([*self._before, *own[part], *self._after]) for part in slices]
-            yield TokenIds(segments=parts, truncated=truncated, unknown=unknown)
+    def _ids(self, text: str, encoding: Any) -> TokenIds:
+        truncated = bool(encoding.overflowing) or len(text) > MAX_CHARACTERS
+        ids = encoding.ids
+        own = self._own(ids)
+        unknown = own.count(self._unknown_id) / len(own) if own else 0.0
+        if len(ids) <= self.limit:
+            parts = [Segment(ids)]
+        else:
+            slices = self._slices(text, self._own(encoding.offsets))
+            parts = [Segment([*self._before, *own[part], *self._after]) for part in slices]
+        return TokenIds(segments=parts, truncated=truncated, unknown=unknown)
 
     def _encodings(self, texts: Sequence[str]) -> Iterator[tuple[str, Any]]:
         # What is not wanted of an encoding costs little: with offsets it takes a tenth longer than without.

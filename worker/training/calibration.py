@@ -33,11 +33,6 @@ class Calibration:
         return logits * self.scale + self.shift
 
 
-def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the probabilities of logits, of any shape."""
-    return (1 / (1 + np.exp(-logits.astype(np.float32)))).astype(np.float32)
-
-
 def fit_calibration(
     targets: NDArray[np.float32],
     logits: NDArray[np.float32],

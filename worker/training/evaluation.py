@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from moodmill.db.core.errors import ModelError
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.inference.classifier import load_classifier
+from moodmill.worker.inference.logits import sigmoid
 from moodmill.worker.inference.repository import ModelFiles
 from moodmill.worker.inference.segments import MAX_SEGMENT, Pooling, pool
 from moodmill.worker.inference.tokens import TextTokenizer
-from moodmill.worker.training.calibration import Calibration, sigmoid
+from moodmill.worker.training.calibration import Calibration
 
 #: Comments handed to the classifier at once; it sorts them by length.
 SLICE: Final = 2_048

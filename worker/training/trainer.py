@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import Sampler
 from transformers import DataCollatorWithPadding, EvalPrediction, Trainer, TrainingArguments
 
-from moodmill.worker.training.calibration import sigmoid
+from moodmill.worker.inference.logits import sigmoid
 from moodmill.worker.training.encoder import Encoder
 from moodmill.worker.training.examples import Curriculum, Examples, Rows
 from moodmill.worker.training.layers import count_layers, layer_of

@@ -5,7 +5,7 @@ import { html } from "moodmill/dom.js";
 import { Found } from "moodmill/found.js";
 import { largest, percent, sigmoid } from "moodmill/format.js";
 
-export const SENTENCE = "I just found out I got the job! I'm so nervous but incredibly excited.";
+const SENTENCE = "I just found out I got the job! I'm so nervous but incredibly excited.";
 /** Emotions that are compared. */
 const SHOWN = 4;
 

@@ -142,7 +142,7 @@ function Explorer({ model }) {
       <${WhichSegment} explained=${explained} />
       ${outputs}
       <${Why} model=${model} explained=${explained} chosen=${chosen} effects=${effects.fresh ? effects.value : null}
-        waiting=${wanted} ask=${() => setAsked(key)} />
+        waiting=${wanted || !answer.fresh} ask=${() => setAsked(key)} />
       ${effects.error && html`<${Failure} error=${effects.error} />`}
     <//>
     <${Part} number=${5} title="The emotions of the text">${ranking}<//>
