@@ -32,6 +32,7 @@ from sqlalchemy import (
     union,
 )
 
+from moodmill.db.analytics.emotion_sets import emotion_set
 from moodmill.db.core.days import midnight
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import (
@@ -39,6 +40,7 @@ from moodmill.db.database.schema import (
     dirty_period,
     frozen_day,
     rollup_day,
+    rollup_emotion_set_day,
     rollup_subreddit_day,
     rollup_subreddit_month,
 )
@@ -54,7 +56,7 @@ GRAINS: Final[tuple[Grain, ...]] = ("day", "month")
 #: One process at a time adds up; others write and read meanwhile.
 ALONE: Final = text(f"lock table {rollup_subreddit_day.name} in share row exclusive mode")
 #: Comments, sums and counts: what the tables have in common.
-_MEASURES: Final = ("comments", *(f"sum_{name}" for name in EMOTIONS), *(f"above_{name}" for name in EMOTIONS))
+_MEASURES: Final = ("comments", *(f"{kind}_{name}" for kind in ("sum", "above", "square") for name in EMOTIONS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +88,7 @@ def invalidate_all(store: Store) -> None:
 def stale(store: Store) -> list[Period]:
     """Return the periods whose roll-ups are behind the rows."""
     with store.reading() as connection:
-        return _stale(connection)
+        return stale_periods(connection)
 
 
 def freeze_days(connection: Connection, since: date, before: date) -> None:
@@ -94,7 +96,7 @@ def freeze_days(connection: Connection, since: date, before: date) -> None:
 
     That must be alone, by `be_alone`, and no comments of these days may come in until it ends.
     """
-    for period in _stale(connection):
+    for period in stale_periods(connection):
         if period.grain == "day" and period.start is not None and since <= period.start < before:
             _aggregate(connection, period)
     days = rollup_day.c
@@ -123,7 +125,8 @@ def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) ->
     return done
 
 
-def _stale(connection: Connection) -> list[Period]:
+def stale_periods(connection: Connection) -> list[Period]:
+    """Return the periods whose roll-ups are behind the rows, in a transaction that is under way."""
     key = (dirty_period.c.grain, dirty_period.c.model, dirty_period.c.start)
     rows = connection.execute(select(*key).distinct().order_by(*key))
     return [Period(grain=row.grain, model=row.model, start=row.start) for row in rows]
@@ -159,12 +162,14 @@ def _of_day(model: str, day: date | None) -> ColumnElement[bool]:
 
 
 def _aggregate_day(connection: Connection, model: str, day: date | None) -> None:
-    rows, days = comment_emotion.c, rollup_subreddit_day.c
-    measures = _measures(thresholds_of(connection, model))
-    fresh = _select(model, day, rows.subreddit, *measures).where(_of_day(model, day))
+    rows, days, thresholds = comment_emotion.c, rollup_subreddit_day.c, thresholds_of(connection, model)
+    fresh = _select(model, day, rows.subreddit, *_measures(thresholds)).where(_of_day(model, day))
     _replace(connection, rollup_subreddit_day, rollup_subreddit_day.c.day, model, day, fresh.group_by(rows.subreddit))
     every = _select(model, day, *sums_of(rollup_subreddit_day)).where(days.model == model, _is(days.day, day))
     _replace(connection, rollup_day, rollup_day.c.day, model, day, every.group_by(days.model))
+    sets, found = rollup_emotion_set_day, emotion_set(thresholds)
+    together = _select(model, day, found, func.count()).where(_of_day(model, day))
+    _replace(connection, sets, sets.c.day, model, day, together.group_by(found))
 
 
 def _aggregate_month(connection: Connection, model: str, month: date | None) -> None:
@@ -192,9 +197,11 @@ def _measures(thresholds: Mapping[str, float]) -> list[ColumnElement[Any]]:
     """What is added up of comments, in the order of the tables' columns."""
     rows = comment_emotion.c
     # PostgreSQL would add up singles in a single.
-    sums = [func.sum(cast(rows[name], Double)) for name in EMOTIONS]
+    exact = [cast(rows[name], Double) for name in EMOTIONS]
+    sums = [func.sum(probability) for probability in exact]
     counts = [func.sum(case((is_above(name, thresholds[name]), 1), else_=0)) for name in EMOTIONS]
-    return [func.count(), *sums, *counts]
+    squares = [func.sum(probability * probability) for probability in exact]
+    return [func.count(), *sums, *counts, *squares]
 
 
 def sums_of(table: Table) -> list[ColumnElement[Any]]:

@@ -1,11 +1,11 @@
 """Which comments numbers are about: those of one model, by subreddit and whole days."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, select
 
 from moodmill.db.core.days import midnight
 from moodmill.db.core.filters import rows_within
@@ -25,6 +25,8 @@ class Scope:
     #: The first day wanted, in UTC, and the first no more wanted.
     since: date | None = None
     until: date | None = None
+    #: Of the subreddits, as the store spells them, once `spelled` has looked: so that indexes find them.
+    names: tuple[str, ...] | None = None
 
     @property
     def days(self) -> Table:
@@ -34,7 +36,27 @@ class Scope:
     @property
     def subreddit_sums(self) -> Table:
         """The smallest roll-up by subreddit that separates these comments from others."""
-        return rollup_subreddit_month if self.since is None and self.until is None else rollup_subreddit_day
+        return rollup_subreddit_month if self.is_of_months else rollup_subreddit_day
+
+    @property
+    def is_of_months(self) -> bool:
+        """Whether it begins and ends with months, if it does."""
+        return all(day is None or day.day == 1 for day in (self.since, self.until))
+
+    @property
+    def is_of_days(self) -> bool:
+        """Whether it asks for days, so that comments of an unknown time are not among it."""
+        return self.since is not None or self.until is not None
+
+    def spelled(self, connection: Connection) -> "Scope":
+        """Return the scope with its subreddits as the roll-ups spell them."""
+        if not self.subreddits:
+            return self
+        name = rollup_subreddit_month.c.subreddit
+        of_model = rollup_subreddit_month.c.model == self.model
+        held = rows_within(rollup_subreddit_month, None, self.subreddits, None, None)
+        found = connection.scalars(select(name).where(of_model, *held).distinct().order_by(name))
+        return replace(self, names=tuple(found))
 
     def rows(self) -> ColumnElement[bool]:
         """Return what holds for the rows of these comments."""
@@ -44,11 +66,14 @@ class Scope:
 
     def sums(self, table: Table) -> ColumnElement[bool]:
         """Return what holds for the sums of these comments, in `days` or `subreddit_sums`."""
-        return self._within(table, table.c.get("day"), self.since, self.until)
+        column = table.c.month if "month" in table.c else table.c.day
+        return self._within(table, column, self.since, self.until)
 
     def _within(self, table: Table, column: ColumnElement[Any] | None, since: Any, until: Any) -> ColumnElement[bool]:
         of_model = table.c.model == self.model
-        return and_(of_model, *rows_within(table, column, self.subreddits, since, until))
+        of_names = [] if self.names is None else [table.c.subreddit.in_(self.names)]
+        subreddits = self.subreddits if self.names is None else ()
+        return and_(of_model, *of_names, *rows_within(table, column, subreddits, since, until))
 
 
 def in_batches(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Row[Any]]]:

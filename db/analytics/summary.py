@@ -1,7 +1,7 @@
 """The emotions of a store's comments in numbers: how often, when, where, which together, and the clearest examples."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
 from moodmill.db.analytics.absence import why_nothing
-from moodmill.db.analytics.cooccurrence import CoOccurrence, count_together
+from moodmill.db.analytics.emotion_sets import CoOccurrence, count_together, sets_query
 from moodmill.db.analytics.rollups import Grain, sums_of
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.top_examples import Example, top_examples
@@ -111,12 +111,11 @@ def summarize(
     *,
     subreddits: int = 20,
     examples: int = 3,
-    on_rows: Callable[[int], None] = lambda _: None,
 ) -> Summary:
     """Return the numbers of a scope at one moment, by roll-ups that are up to date.
 
-    `subreddits` and `examples` (for each emotion) say how many at most; `on_rows` gets how many rows are read so far.
-    Raises SettingError where the scope holds no comment.
+    `subreddits` and `examples` (for each emotion) say how many at most. Raises SettingError where the scope holds no
+    comment.
     """
     with store.reading() as connection:
         days = _by_day(connection, scope)
@@ -141,7 +140,7 @@ def summarize(
             subreddit_count=_count_subreddits(connection, scope),
             subreddits=_by_subreddit(connection, scope, subreddits),
             unsupported=_count_unsupported(connection, scope),
-            together=count_together(connection, scope, thresholds, on_rows),
+            together=count_together(connection, sets_query(scope, thresholds)),
             examples=top_examples(connection, scope, examples) if examples else {},
         )
 
@@ -158,7 +157,7 @@ def _by_day(connection: Connection, scope: Scope) -> dict[date | None, NDArray[n
 
 
 def _periods(days: Mapping[date, NDArray[np.float64]], grain: Grain) -> dict[date, Tally]:
-    found: dict[date, NDArray[np.float64]] = defaultdict(lambda: np.zeros(1 + 2 * len(EMOTIONS)))
+    found: dict[date, NDArray[np.float64]] = defaultdict(lambda: np.zeros(1 + 3 * len(EMOTIONS)))
     for day, values in days.items():
         found[day if grain == "day" else day.replace(day=1)] += values
     return {start: _tally(found[start]) for start in sorted(found)}
@@ -190,7 +189,7 @@ def _values(measures: Iterable[Any]) -> NDArray[np.float64]:
 
 
 def _tally(values: NDArray[np.float64]) -> Tally:
-    comments, sums, above = int(values[0]), values[1 : 1 + len(EMOTIONS)], values[1 + len(EMOTIONS) :]
+    comments, (sums, above, _) = int(values[0]), np.split(values[1:], 3)
     return Tally(
         comments=comments,
         above=tuple(above.astype(int).tolist()),

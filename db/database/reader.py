@@ -1,4 +1,4 @@
-"""A role of PostgreSQL that may read the views and nothing else: what dashboards log in as."""
+"""A role of PostgreSQL that may read results and no texts: what dashboards, and who only looks, log in as."""
 
 from typing import Any, Final
 
@@ -6,6 +6,17 @@ from psycopg.sql import SQL, Identifier, Literal
 from sqlalchemy import inspect, text
 
 from moodmill.db.core.errors import StoreError
+from moodmill.db.database.schema import (
+    comment_emotion,
+    dirty_period,
+    frozen_day,
+    model,
+    model_threshold,
+    rollup_day,
+    rollup_emotion_set_day,
+    rollup_subreddit_day,
+    rollup_subreddit_month,
+)
 from moodmill.db.database.store import Store
 
 #: Milliseconds that a query of the role may take: nobody waits longer for a dashboard.
@@ -24,12 +35,21 @@ _STATEMENTS: Final = (
     SQL("alter role {role} set statement_timeout = {limit}"),
     SQL("alter role {role} in database {database} set search_path = {schema}"),
     SQL("grant usage on schema {schema} to {role}"),
-    SQL("grant select on {views} to {role}"),
+    SQL("grant select on {readable} to {role}"),
+    SQL("grant select ({columns}) on comment_emotion to {role}"),
+)
+#: Tables that say nothing of anybody: what `moodmill results` and `moodmill explore` ask besides the views.
+_TABLES: Final = (
+    *(table.name for table in (rollup_day, rollup_subreddit_day, rollup_subreddit_month, rollup_emotion_set_day)),
+    *(table.name for table in (dirty_period, frozen_day, model, model_threshold)),
+    "alembic_version",
 )
 
 
 def grant_reader(store: Store, role: str, password: str) -> None:
-    """Make a role, or give one that is there this password, and let it read the views.
+    """Make a role, or give one that is there this password, and let it read the views, the roll-ups, and comments.
+
+    Of comments it reads all but their texts, of runs and dead letters nothing.
 
     A view that a migration made anew has no readers: this is for after each upgrade. Raises StoreError where the store
     has no roles, and of a role that may do more than read.
@@ -47,14 +67,16 @@ def grant_reader(store: Store, role: str, password: str) -> None:
         # Hashed here: the server may log statements.
         hashed = driver.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
         database, schema = connection.execute(text("select current_database(), current_schema()")).one()
-        views = SQL(", ").join(map(Identifier, sorted(inspect(connection).get_view_names())))
+        readable = sorted(inspect(connection).get_view_names()) + sorted(_TABLES)
+        columns = [column.name for column in comment_emotion.c if column.name not in ("text", "text_hash")]
         parts = {
             "role": Identifier(role),
             "hashed": Literal(hashed),
             "limit": Literal(STATEMENT_MS),
             "database": Identifier(database),
             "schema": Identifier(schema),
-            "views": views,
+            "readable": SQL(", ").join(map(Identifier, readable)),
+            "columns": SQL(", ").join(map(Identifier, columns)),
         }
         for statement in _STATEMENTS if may_more is not None else (_CREATE, *_STATEMENTS):
             driver.execute(statement.format(**parts))

@@ -233,6 +233,9 @@ def _rollup(name: str, *key: Column[Any]) -> Table:
         *(Column(f"sum_{emotion}", Double, nullable=False) for emotion in EMOTIONS),
         #: Comments whose probability is above the model's threshold.
         *(Column(f"above_{emotion}", BigInteger, nullable=False) for emotion in EMOTIONS),
+        #: Sums of the probabilities' squares: how far they spread, for intervals (moodmill.db.analytics.sums). Of days
+        #: whose comments were deleted before this column was there it is the sum itself, the most that it can be.
+        *(Column(f"square_{emotion}", Double, nullable=False, server_default=text("0")) for emotion in EMOTIONS),
         Index(
             f"{name}_key", "model", *(column.name for column in key), unique=True, postgresql_nulls_not_distinct=True
         ),
@@ -245,6 +248,25 @@ rollup_subreddit_day = _rollup("rollup_subreddit_day", Column("day", Date), Colu
 rollup_day = _rollup("rollup_day", Column("day", Date))
 #: The same by month, which is named by its first day.
 rollup_subreddit_month = _rollup("rollup_subreddit_month", Column("month", Date), Column("subreddit", Text))
+# One subreddit over time is asked for as often as one day of all.
+Index(
+    "rollup_subreddit_day_by_subreddit",
+    rollup_subreddit_day.c.model,
+    rollup_subreddit_day.c.subreddit,
+    rollup_subreddit_day.c.day,
+)
+
+#: Which emotions occur together: comments by day, in UTC, and by the set of emotions that are above the model's
+#: thresholds in them. The set is a number: its bit i stands for EMOTIONS[i].
+rollup_emotion_set_day = Table(
+    "rollup_emotion_set_day",
+    metadata,
+    Column("model", Text, nullable=False),
+    Column("day", Date),
+    Column("emotion_set", Integer, nullable=False),
+    Column("comments", BigInteger, nullable=False),
+    Index("rollup_emotion_set_day_key", "model", "day", "emotion_set", unique=True, postgresql_nulls_not_distinct=True),
+)
 
 #: A row for rows of a day, or days of a month, that were added since the roll-ups were brought up to date. It comes in
 #: with the rows it stands for, and is never changed: so none is lost between two transactions.

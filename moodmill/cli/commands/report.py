@@ -78,7 +78,6 @@ def report(
             Scope(model=choose_model(store, model), subreddits=names, since=first, until=stop),
             subreddits=subreddits_shown,
             examples=examples if out else 0,
-            on_rows=lambda rows: shown.update(f"counted {rows:,} comments"),
         )
         if out is not None:
             from moodmill.report.page import render

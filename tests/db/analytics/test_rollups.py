@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import (
     comment_emotion,
     rollup_day,
+    rollup_emotion_set_day,
     rollup_subreddit_day,
     rollup_subreddit_month,
 )
@@ -86,12 +87,22 @@ def older_rows(store: Store) -> list[tuple[Any, ...]]:
 
 
 def recounted(store: Store, table: Table) -> dict[Any, NDArray[np.float64]]:
-    """Return what a roll-up is to hold by its key: comments, sums and counts, added up of the rows by numpy."""
-    found: dict[Any, NDArray[np.float64]] = defaultdict(lambda: np.zeros(1 + 2 * len(EMOTIONS)))
+    """Return what a roll-up is to hold by its key: comments, sums, counts, squares, added up of the rows by numpy."""
+    found: dict[Any, NDArray[np.float64]] = defaultdict(lambda: np.zeros(1 + 3 * len(EMOTIONS)))
     for row in everything(store, comment_emotion):
         limits = np.array([THRESHOLDS[row["model"]][name] for name in EMOTIONS], dtype=np.float32)
         values = np.array([row[name] for name in EMOTIONS], dtype=np.float32)
-        found[KEYS[table](row)] += [1, *values.astype(np.float64), *(values > limits)]
+        found[KEYS[table](row)] += [1, *(exact := values.astype(np.float64)), *(values > limits), *exact**2]
+    return found
+
+
+def recounted_sets(store: Store) -> Counter[Any]:
+    """Return how many comments a model and day have of each set of emotions, counted in the rows."""
+    found = Counter[Any]()
+    for row in everything(store, comment_emotion):
+        limits = {name: np.float32(limit) for name, limit in THRESHOLDS[row["model"]].items()}
+        above = (1 << at for at, name in enumerate(EMOTIONS) if np.float32(row[name]) > limits[name])
+        found[row["model"], day(row), sum(above)] += 1
     return found
 
 
@@ -106,7 +117,10 @@ def assert_exact(store: Store) -> None:
         for one, values in found.items():
             assert values[0] == wanted[one][0]
             assert values[1:28] == pytest.approx(wanted[one][1:28], rel=1e-12)  # no two orders of addition round alike
-            assert values[28:] == wanted[one][28:].tolist()
+            assert values[28:55] == wanted[one][28:55].tolist()
+            assert values[55:] == pytest.approx(wanted[one][55:], rel=1e-12)
+    sets = everything(store, rollup_emotion_set_day)
+    assert {(row["model"], row["day"], row["emotion_set"]): row["comments"] for row in sets} == recounted_sets(store)
 
 
 def test_the_roll_ups_are_what_the_rows_add_up_to(labelled: Store) -> None:

@@ -167,10 +167,8 @@ def test_of_equal_texts_one_is_an_example(store: Store, monkeypatch: pytest.Monk
     assert [(one.comment_id, one.text) for one in found] == [("c4", "thank you"), ("c0", "thanks"), ("c8", "cheers")]
 
 
-def test_the_rows_so_far_are_told_and_examples_are_sought_only_if_asked_for(filled: Store) -> None:
-    told: list[int] = []
-    assert summarize(filled, Scope(model="m"), examples=0, on_rows=told.append).examples == {}
-    assert told == [64, 128, 192, 256, 300]
+def test_examples_are_sought_only_if_asked_for(filled: Store) -> None:
+    assert summarize(filled, Scope(model="m"), examples=0).examples == {}
 
 
 def test_the_numbers_go_into_json(filled: Store) -> None:

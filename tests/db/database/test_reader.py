@@ -1,4 +1,4 @@
-"""The role that dashboards log in as reads the views, and nothing else."""
+"""The role that dashboards log in as reads results: no texts, no dead letters."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -29,7 +29,7 @@ def log_in(store: Store, role: str) -> Store:
     return Store(store.url.set(username=role, password=None).render_as_string(hide_password=False))
 
 
-def test_a_reader_reads_the_views_and_nothing_else(postgres_store: Store, role: str) -> None:
+def test_a_reader_reads_results_and_no_texts_and_no_dead_letters(postgres_store: Store, role: str) -> None:
     grant_reader(postgres_store, role, "pass'secret")
     grant_reader(postgres_store, role, "another")  # as each start does
     reader = log_in(postgres_store, role)
@@ -37,6 +37,12 @@ def test_a_reader_reads_the_views_and_nothing_else(postgres_store: Store, role: 
         for view in VIEWS:
             connection.execute(text(f"select * from {view}"))
         assert connection.scalar(text("show statement_timeout")) == "1min"
+        for table in ("rollup_subreddit_day", "rollup_emotion_set_day", "model", "alembic_version"):
+            connection.execute(text(f"select * from {table}"))
+        connection.execute(text("select comment_id, subreddit, created_at, joy from comment_emotion"))
+    for forbidden in ("select text from comment_emotion", "select text_hash from comment_emotion", "select * from run"):
+        with pytest.raises(StoreError, match="permission denied"), reader.reading() as connection:
+            connection.execute(text(forbidden))
     for forbidden in ("select * from comment_emotion", "select * from dead_letter"):
         with pytest.raises(StoreError, match="permission denied"), reader.reading() as connection:
             connection.execute(text(forbidden))

@@ -1,0 +1,56 @@
+"""Which emotions go together: of the comments with one, how many have another one too."""
+
+import numpy as np
+from sqlalchemy import Connection
+
+from moodmill.db.analytics.emotion_sets import CoOccurrence, count_together, sets_query
+from moodmill.db.analytics.findings import Finding, as_sql
+from moodmill.db.analytics.intervals import score_interval
+from moodmill.db.analytics.results import nothing_in, remarks, require_emotion
+from moodmill.db.analytics.scope import Scope
+from moodmill.db.analytics.sums import LEAST
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import SettingError
+from moodmill.db.results.models import thresholds_of
+
+COLUMNS = ("emotion", "other", "comments", "both", "share", "share_low", "share_high", "lift")
+
+
+def pairs(connection: Connection, scope: Scope, emotion: str | None = None, *, least: int = LEAST) -> Finding:
+    """Return ordered pairs of emotions, those first whose second is most frequent among comments with the first.
+
+    `comments` have the first emotion, `both` the other one too. `lift` is how many times as often the other one is
+    there as in all comments. Emotions found in fewer than `least` comments have no row as a first. With `emotion`, only
+    pairs of which it is the first. Raises SettingError where the scope holds no comment.
+    """
+    if emotion is not None:
+        require_emotion(emotion)
+    scope = scope.spelled(connection)
+    query = sets_query(scope, thresholds_of(connection, scope.model))
+    together = count_together(connection, query)
+    if not together.comments:
+        raise SettingError(nothing_in(connection, scope))
+    return Finding(
+        columns=COLUMNS,
+        rows=rows_of(together, least, emotion),
+        queries=(as_sql(connection, query),),
+        remarks=remarks(connection, scope),
+    )
+
+
+def rows_of(together: CoOccurrence, least: int, emotion: str | None = None) -> list[tuple[object, ...]]:
+    """Return the rows of `pairs`."""
+    counts = np.diag(together.pairs)
+    rows: list[tuple[object, ...]] = []
+    for at, name in enumerate(EMOTIONS):
+        if counts[at] < max(least, 1) or (emotion is not None and name != emotion):
+            continue
+        share = score_interval(together.pairs[at] / counts[at], np.array(float(counts[at])))
+        for of, other in enumerate(EMOTIONS):
+            if of == at:
+                continue
+            expected = counts[of] / together.comments
+            lift = float(share.value[of] / expected) if expected else None
+            ends = (float(one[of]) for one in share)
+            rows.append((name, other, int(counts[at]), int(together.pairs[at, of]), *ends, lift))
+    return sorted(rows, key=lambda row: (-float(str(row[4])), row[0], row[1]))

@@ -1,0 +1,211 @@
+"""The emotions of a store's comments: how often, where, when, and how sure that is, from the roll-ups alone."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from difflib import get_close_matches
+from typing import Any, Final, Literal
+
+import numpy as np
+from sqlalchemy import Column, Connection, Select, func, select
+
+from moodmill.db.analytics.absence import why_nothing
+from moodmill.db.analytics.findings import Finding, as_sql
+from moodmill.db.analytics.intervals import Array, Estimates
+from moodmill.db.analytics.rollups import stale_periods
+from moodmill.db.analytics.scope import Scope
+from moodmill.db.analytics.sums import LEAST, MEASURES, Measure, Sums, as_sums, overall_spread, summed
+from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
+from moodmill.db.core.errors import SettingError
+from moodmill.db.results.models import thresholds_of
+
+By = Literal["day", "week", "month"]
+#: Of each measure, in this order: its value, and the ends of its interval.
+ESTIMATES: Final = tuple(f"{measure}{end}" for measure in MEASURES for end in ("", "_low", "_high"))
+#: Days from the first to the last up to which time is shown by day, and by week: more are shown by month.
+BY_DAY: Final = 100
+BY_WEEK: Final = 700
+
+
+def overview(connection: Connection, scope: Scope) -> Finding:
+    """Return how often each emotion is in the comments of a scope, the most frequent first.
+
+    Raises SettingError where the scope holds no comment.
+    """
+    scope = scope.spelled(connection)
+    query = select(*summed(scope.days)).where(scope.sums(scope.days))
+    sums = as_sums([connection.execute(query).one()])
+    if not sums.comments[0]:
+        raise SettingError(nothing_in(connection, scope))
+    estimates = _estimates(sums, overall_spread(connection, scope.model))
+    limits = thresholds_of(connection, scope.model)
+    rows = [
+        (name, GROUP_OF[name], limits[name], int(sums.comments[0]), int(sums.above[0, at]), *_at(estimates, 0, at))
+        for at, name in enumerate(EMOTIONS)
+    ]
+    return Finding(
+        columns=("emotion", "group", "threshold", "comments", "found", *ESTIMATES),
+        rows=sorted(rows, key=lambda row: (-row[4], row[0])),
+        queries=(as_sql(connection, query),),
+        remarks=remarks(connection, scope),
+    )
+
+
+def rank(
+    connection: Connection,
+    scope: Scope,
+    emotion: str,
+    *,
+    measure: Measure = "share",
+    least: int = 100,
+    named: str = "",
+    most: int | None = None,
+) -> Finding:
+    """Return the subreddits of a scope, those with most of an emotion first, by a measure.
+
+    Only those of `least` comments; their rank is among these. `named` leaves those whose names hold it, `most` so many.
+    """
+    require_emotion(emotion)
+    scope = scope.spelled(connection)
+    table = scope.subreddit_sums
+    name, comments = table.c.subreddit, func.sum(table.c.comments)
+    query = select(name, *summed(table, [emotion])).where(scope.sums(table), name.is_not(None)).group_by(name)
+    query = query.having(comments >= least).order_by(comments.desc(), name)
+    found = connection.execute(query).all()
+    sums = as_sums(row[1:] for row in found)
+    estimates = _estimates(sums, overall_spread(connection, scope.model, [emotion]))
+    values = estimates[MEASURES.index(measure)].value[:, 0] if found else np.zeros(0)
+    order = np.argsort(-values, kind="stable")
+    rows = [
+        (rank, found[at][0], int(sums.comments[at]), int(sums.above[at, 0]), *_at(estimates, at, 0))
+        for rank, at in enumerate(order.tolist(), start=1)
+        if named.lower() in found[at][0].lower()
+    ]
+    left = f"{len(found):,} subreddits have {comments_of(least)} or more"
+    return Finding(
+        columns=("rank", "subreddit", "comments", "found", *ESTIMATES),
+        rows=rows[:most],
+        queries=(as_sql(connection, query),),
+        remarks=(left, *remarks(connection, scope)),
+    )
+
+
+def trend(connection: Connection, scope: Scope, emotions: Sequence[str], *, by: By | None = None) -> Finding:
+    """Return some emotions over time, in order; of several subreddits each by itself.
+
+    Periods without comments are left out. Without `by`, days, weeks (from Monday on) or months, by how long it is from
+    the first comment to the last.
+    """
+    for emotion in emotions:
+        require_emotion(emotion)
+    scope = scope.spelled(connection)
+    table = scope.days
+    keys: list[Column[Any]] = [table.c.day]
+    keys += [table.c.subreddit] if scope.subreddits else []
+    query = select(*keys, *summed(table, emotions)).where(scope.sums(table), table.c.day.is_not(None))
+    found = connection.execute(query.group_by(*keys).order_by(*keys)).all()
+    if not found:
+        raise SettingError(nothing_in(connection, scope))
+    grain = by or _grain(found[0][0], found[-1][0])
+    groups: dict[tuple[str | None, date], list[int]] = {}
+    for at, row in enumerate(found):
+        groups.setdefault((row[1] if scope.subreddits else None, _begin(row[0], grain)), []).append(at)
+    values = np.array([[float(one) for one in row[len(keys) :]] for row in found])
+    sums = as_sums(values[rows].sum(axis=0) for rows in groups.values())
+    estimates = _estimates(sums, overall_spread(connection, scope.model, emotions))
+    rows = [
+        (emotion, subreddit, start, int(sums.comments[at]), int(sums.above[at, of]), *_at(estimates, at, of))
+        for of, emotion in enumerate(emotions)
+        for at, (subreddit, start) in enumerate(groups)
+    ]
+    return Finding(
+        columns=("emotion", "subreddit", grain, "comments", "found", *ESTIMATES),
+        rows=sorted(rows, key=lambda row: (emotions.index(row[0]), row[1] or "", row[2])),
+        queries=(as_sql(connection, query.group_by(*keys).order_by(*keys)),),
+        remarks=remarks(connection, scope),
+    )
+
+
+def heatmap(
+    connection: Connection,
+    scope: Scope,
+    *,
+    by: str | None = None,
+    measure: Measure = "share",
+    least: int = LEAST,
+    most: int = 20,
+) -> Finding:
+    """Return all emotions in each of the subreddits with most comments; `by` puts those with most of an emotion first.
+
+    Subreddits of fewer than `least` comments are left out.
+    """
+    scope = scope.spelled(connection)
+    table = scope.subreddit_sums
+    name, comments = table.c.subreddit, func.sum(table.c.comments)
+    query: Select[Any] = select(name, *summed(table)).where(scope.sums(table), name.is_not(None)).group_by(name)
+    query = query.having(comments >= least).order_by(comments.desc(), name).limit(most)
+    found = connection.execute(query).all()
+    sums = as_sums(row[1:] for row in found)
+    estimates = _estimates(sums, overall_spread(connection, scope.model))
+    order = list(range(len(found)))
+    if by is not None:
+        require_emotion(by)
+        values = estimates[MEASURES.index(measure)].value
+        order.sort(key=lambda at: -values[at, EMOTIONS.index(by)])
+    rows = [
+        (found[at][0], emotion, int(sums.comments[at]), int(sums.above[at, of]), *_at(estimates, at, of))
+        for at in order
+        for of, emotion in enumerate(EMOTIONS)
+    ]
+    return Finding(
+        columns=("subreddit", "emotion", "comments", "found", *ESTIMATES),
+        rows=rows,
+        queries=(as_sql(connection, query),),
+        remarks=remarks(connection, scope),
+    )
+
+
+def require_emotion(name: str) -> None:
+    """Raise SettingError for what is no emotion."""
+    if name not in EMOTIONS:
+        near = get_close_matches(name.lower(), EMOTIONS, 3) or EMOTIONS
+        raise SettingError(f"expected one of the 27 emotions, got {name!r}: there is {', '.join(near)}")
+
+
+def nothing_in(connection: Connection, scope: Scope) -> str:
+    """Return what to say where a scope holds no comment."""
+    return why_nothing(connection, models={scope.model}, subreddits=scope.subreddits, of_days=scope.is_of_days)
+
+
+def remarks(connection: Connection, scope: Scope) -> tuple[str, ...]:
+    """Return what is to be known beside what the roll-ups say of a scope."""
+    days = sum(one.grain == "day" for one in stale_periods(connection) if one.model == scope.model)
+    if not days:
+        return ()
+    of_days = f"comments of {days:,} days" if days > 1 else "comments of a day"
+    return (f"{of_days} came in since the roll-ups were brought up to date: `moodmill db rollup` does it",)
+
+
+def comments_of(n: int) -> str:
+    """Return a number of comments in words."""
+    return "1 comment" if n == 1 else f"{n:,} comments"
+
+
+def _grain(first: date, last: date) -> By:
+    days = (last - first).days
+    return "day" if days <= BY_DAY else "week" if days <= BY_WEEK else "month"
+
+
+def _begin(day: date, grain: By) -> date:
+    """Return the first day of a period."""
+    if grain == "week":
+        return day - timedelta(days=min(day.weekday(), day.toordinal() - 1))
+    return day if grain == "day" else day.replace(day=1)
+
+
+def _estimates(sums: Sums, overall: Array) -> tuple[Estimates, ...]:
+    return tuple(sums.estimates(measure, overall) for measure in MEASURES)
+
+
+def _at(estimates: Sequence[Estimates], group: int, emotion: int) -> tuple[float, ...]:
+    """Return what stands in the columns ESTIMATES."""
+    return tuple(float(one[group, emotion]) for of in estimates for one in of)

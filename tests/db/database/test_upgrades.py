@@ -1,0 +1,79 @@
+"""Stores of older versions, brought to this one: nothing that they hold is lost, and what is new is there."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pytest
+from sqlalchemy import delete, insert, select, text
+
+from moodmill.db.analytics.rollups import refresh, stale
+from moodmill.db.analytics.scope import Scope
+from moodmill.db.analytics.sums import as_sums, overall_spread, summed
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import StoreError
+from moodmill.db.database.schema import comment_emotion, frozen_day, rollup_day, rollup_emotion_set_day
+from moodmill.db.database.store import Store
+from moodmill.db.results.dirty_periods import invalidate_days
+from tests.db.builders import add_older_rows, classified, comments, matrix, rows
+
+NEW = [column.name for column in rollup_day.c if column.name.startswith("square_")]
+
+
+@pytest.fixture
+def of_0100(database_url: str) -> Iterator[Store]:
+    """A store as 0.1.0 made it: comments of a day, their sums, and the sums of a month whose comments are gone."""
+    store = Store(database_url)
+    store.upgrade("0100")
+    older = [column for column in rollup_day.c if column.name not in NEW]
+    with store.writing() as connection:
+        connection.execute(text("insert into model (name, active) values ('m', true)"))
+        for name in EMOTIONS:
+            limit = {"model": "m", "emotion": name, "emotion_group": "x", "threshold": 0.5}
+            connection.execute(
+                text("insert into model_threshold values (:model, :emotion, :emotion_group, :threshold)"), limit
+            )
+    add_older_rows(store, classified(comments(range(40)), matrix(40)))
+    with store.writing() as connection:
+        for day, n in ((date(2024, 3, 1), 40), (date(2020, 1, 1), 100)):
+            sums = {f"sum_{name}": n / 2 for name in EMOTIONS} | {f"above_{name}": n // 2 for name in EMOTIONS}
+            row = {"model": "m", "day": day, "comments": n} | sums
+            connection.execute(insert(rollup_day).values({column.name: row[column.name] for column in older}))
+        connection.execute(insert(frozen_day).values(model="m", day=date(2020, 1, 1)))
+    yield store
+    store.close()
+
+
+def test_a_store_of_0_1_0_is_refused_with_the_command_that_upgrades_it(of_0100: Store) -> None:
+    with pytest.raises(StoreError, match="has schema 0100, expected 0101: run `moodmill db upgrade`"):
+        of_0100.prepare()
+
+
+def test_an_upgraded_store_keeps_its_sums_and_adds_up_what_it_can(of_0100: Store) -> None:
+    of_0100.upgrade()
+    of_0100.prepare()
+    assert [str(one) for one in stale(of_0100)] == ["2024-03-01"]
+    assert refresh(of_0100) == 2
+    [gone, there] = rows(of_0100, rollup_day)
+    assert gone["day"] == date(2020, 1, 1)
+    # the most that it can be: so that intervals are too wide rather than too narrow
+    assert [gone[name] for name in NEW] == [50.0] * len(NEW)
+    squares = (matrix(40).astype(np.float64) ** 2).sum(axis=0)
+    assert [there[name] for name in NEW] == pytest.approx(squares)
+    assert sum(row["comments"] for row in rows(of_0100, rollup_emotion_set_day)) == 40
+    with of_0100.reading() as connection:
+        scope = Scope(model="m", until=date(2021, 1, 1))
+        sums = as_sums([connection.execute(select(*summed(rollup_day)).where(scope.sums(rollup_day))).one()])
+        assert sums.spread.tolist() == [[1.0] * len(EMOTIONS)]
+        assert (overall_spread(connection, "m") < 1).all()
+
+
+def test_comments_that_come_late_into_an_upgraded_store_are_added_up(of_0100: Store) -> None:
+    of_0100.upgrade()
+    refresh(of_0100)
+    with of_0100.writing() as connection:
+        connection.execute(delete(comment_emotion))
+        invalidate_days(connection, "m", [datetime(2024, 3, 1, tzinfo=UTC)])
+    refresh(of_0100)
+    assert [row["day"] for row in rows(of_0100, rollup_day)] == [date(2020, 1, 1)]
+    assert rows(of_0100, rollup_emotion_set_day) == []
