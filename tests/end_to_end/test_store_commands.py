@@ -67,6 +67,29 @@ def test_comments_that_show_an_emotion_are_found_by_an_index_that_was_asked_for(
         assert "comment_emotion_above_joy" in str(plan.fetchall())
 
 
+def test_kept_texts_are_indexed_once_and_the_cost_is_said_first(folder: Path) -> None:
+    store = Store(f"sqlite:///{folder}/moodmill.db")
+    stored(store, classified(comments(range(20, 1_020)), model="small", keep_text=True))
+    store.close()
+    made = db(folder, "index", "--text")
+    assert made.stdout.startswith(f"{folder}/moodmill.db: made comment_text, 0.")
+    assert made.stdout.endswith(" MB over 1,000 texts\n")
+    assert made.stderr == "1,000 texts: their index takes some 0.1 MB, and workers wait while it is made\n"
+    again = db(folder, "index", "--text")
+    assert (again.stdout, again.stderr) == (f"{folder}/moodmill.db: made none, they are there\n", "")
+    assert db(folder, "index").returncode == 2
+    assert "expected EMOTIONs, --text, or both" in db(folder, "index").stderr
+
+
+def test_an_index_of_texts_is_told_as_json_beside_those_of_emotions(folder: Path) -> None:
+    made = json.loads(db(folder, "index", "--text", "joy", "--json").stdout)
+    assert made["made"] == ["comment_emotion_above_joy", "comment_text"]
+    assert (made["store"], made["texts"]) == (f"{folder}/moodmill.db", 0)
+    assert made["bytes"] > 0
+    again = json.loads(db(folder, "index", "--text", "joy", "--json").stdout)
+    assert again == {"store": f"{folder}/moodmill.db", "made": []}
+
+
 def test_old_months_go_only_when_that_is_meant(folder: Path) -> None:
     for wrong in ((), ("--keep-months", "3", "--before", "2024-04"), ("--before", "3024-04")):
         assert db(folder, "prune", "--yes", *wrong).returncode == 2

@@ -100,22 +100,36 @@ def rollup(every: bool, as_json: bool) -> None:
 
 
 @db.command()
-@click.argument("emotions", nargs=-1, required=True, metavar="EMOTION...")
+@click.argument("emotions", nargs=-1, metavar="[EMOTION]...")
+@click.option("--text", "of_texts", is_flag=True, help="Index the words of the texts that runs with --keep-text kept.")
 @store_options
 @json_option
-def index(emotions: tuple[str, ...], as_json: bool) -> None:
+def index(emotions: tuple[str, ...], of_texts: bool, as_json: bool) -> None:
     """Index the comments that show EMOTIONs, for queries like `where joy > 0.5 order by joy desc`.
 
-    Takes long in a large store, and workers wait meanwhile.
+    Takes long in a large store, and workers wait meanwhile. An index of texts takes about as much room as they do, and
+    is kept up to date from then on.
     """
     from moodmill.db.analytics.indexes import index_emotions
+    from moodmill.db.analytics.words import index_texts
 
+    if not emotions and not of_texts:
+        raise click.UsageError("expected EMOTIONs, --text, or both")
     with opened_store() as store, REMARKS.status("making indexes"):
-        made = index_emotions(store, emotions)
+        made = index_emotions(store, emotions) if emotions else []
+        texts = index_texts(store, _announce) if of_texts else None
     if as_json:
-        print_json({"store": store.shown, "made": list(made)})
+        names = [*made, *([texts.name] if texts else [])]
+        over = {"texts": texts.texts, "bytes": texts.size} if texts else {}
+        print_json({"store": store.shown, "made": names, **over})
         return
-    OUTPUT.print(Text(f"{store.shown}: made {', '.join(made) or 'none, they are there'}"), soft_wrap=True)
+    said = [*made, *([f"{texts.name}, {texts.size / 1e6:,.1f} MB over {texts.texts:,} texts"] if texts else [])]
+    OUTPUT.print(Text(f"{store.shown}: made {', '.join(said) or 'none, they are there'}"), soft_wrap=True)
+
+
+def _announce(texts: int, size: int) -> None:
+    said = f"{texts:,} texts: their index takes some {size / 1e6:,.1f} MB, and workers wait while it is made"
+    REMARKS.print(Text(said), soft_wrap=True)
 
 
 @db.command()
