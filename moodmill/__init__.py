@@ -9,7 +9,9 @@
 
     run = moodmill.label("RC_2005-12.zst", store="sqlite:///moodmill.db")  # blocks
     run.summary.classified
-    moodmill.Store("sqlite:///moodmill.db").to_pandas(since="2005-12")
+    store = moodmill.Store("sqlite:///moodmill.db")
+    store.to_pandas(since="2005-12")  # a row a comment
+    store.results.rank("gratitude")  # subreddits, with 95 % intervals
 
 Importing it imports nothing else, and reads no setting: names are imported when they are asked for.
 """
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from moodmill.labelling import label
     from moodmill.producers.runs.waiter import Progress
     from moodmill.producers.sources.kinds import register_source
+    from moodmill.results import Results
     from moodmill.store import Run, Store
     from moodmill.worker.inference.explanation import ExplainedSegment, Explanation
     from moodmill.worker.inference.tokens import Token
@@ -47,6 +50,7 @@ __all__ = [
     "ModelError",
     "MoodmillError",
     "Progress",
+    "Results",
     "Run",
     "RunError",
     "RunStatus",
@@ -71,6 +75,7 @@ _MODULES: Final = {
     "moodmill.labelling": ("label",),
     "moodmill.producers.runs.waiter": ("Progress",),
     "moodmill.producers.sources.kinds": ("register_source",),
+    "moodmill.results": ("Results",),
     "moodmill.store": ("Run", "Store"),
     "moodmill.worker.inference.explanation": ("ExplainedSegment", "Explanation"),
     "moodmill.worker.inference.tokens": ("Token",),

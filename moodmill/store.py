@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from moodmill.db.analytics.selection import Selection
     from moodmill.producers.runs.cluster import Runtime
     from moodmill.producers.runs.waiter import OnProgress
+    from moodmill.results import Results
 
 
 class Store:
@@ -109,6 +110,13 @@ class Store:
             frame = rows.read_pandas()
             frame.attrs["thresholds"] = _thresholds(rows.schema)
             return frame
+
+    @property
+    def results(self) -> "Results":
+        """What the comments say: ranked, compared, over time, with intervals, as data frames."""
+        from moodmill.results import Results
+
+        return Results(self._opened)
 
     def models(self) -> Mapping[str, bool]:
         """Return the models that have labelled into the store, each with whether its views show it."""

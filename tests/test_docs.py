@@ -12,6 +12,7 @@ from sqlalchemy import text
 import moodmill
 from docs import generate
 from moodmill.cli.app import moodmill as command_line
+from moodmill.db.analytics.words import index_texts
 from moodmill.db.database.store import Store
 from tests.support import moodmill_here
 
@@ -57,10 +58,12 @@ def test_a_command_that_does_not_exist_is_noticed() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_query_of_a_page_runs(page: Path, sqlite_store: Store) -> None:
+def test_every_query_of_a_page_runs(page: Path, sqlite_store: Store, request: pytest.FixtureRequest) -> None:
     for block in re.findall(r"```sql\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        store = request.getfixturevalue("postgres_store") if block.startswith("-- PostgreSQL") else sqlite_store
+        index_texts(store)
         for query in filter(str.strip, block.split(";")):
-            with sqlite_store.writing() as connection:
+            with store.writing() as connection:
                 connection.execute(text(query))
 
 

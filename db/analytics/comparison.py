@@ -1,6 +1,9 @@
 """Two subreddits, or two times, beside each other: how much more of each emotion is in one, and how sure that is."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Final
 
 from sqlalchemy import Connection, select
 
@@ -9,11 +12,16 @@ from moodmill.db.analytics.intervals import Estimates, difference_interval
 from moodmill.db.analytics.results import nothing_in, remarks
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.sums import MEASURES, Sums, as_sums, overall_spread, summed
+from moodmill.db.core.days import day_of, next_month
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
 from moodmill.db.core.errors import SettingError
+from moodmill.db.core.filters import check_period, moment_asked, names_asked
+from moodmill.db.core.names import subreddit_key
 
-_ENDS = ("", "_low", "_high")
-COLUMNS = (
+_DAY: Final = r"\d{4}(?:-\d\d(?:-\d\d)?)?"
+_TIME: Final = re.compile(rf"{_DAY}(?:\.\.{_DAY})?")
+_ENDS: Final = ("", "_low", "_high")
+COLUMNS: Final = (
     "emotion",
     "group",
     "comments_a",
@@ -39,6 +47,43 @@ class Sides:
         if _ends_before(one, other) or _ends_before(other, one):
             return
         raise SettingError("expected two subreddits, or two times of which one ends before the other begins")
+
+
+def sides_asked(within: Scope, one: str, other: str) -> Sides:
+    """Return what is compared, as people write it: NAME of a subreddit, 2024-03 or 2024-03..2024-06, each in a scope.
+
+    A time is a year, month or day, or from the beginning of one to the beginning of another. A subreddit whose name
+    looks like one is r/NAME. Raises SettingError for what is neither, and where both share comments.
+    """
+    return Sides(one=_side(within, one), other=_side(within, other))
+
+
+def _side(within: Scope, asked: str) -> Scope:
+    asked = asked.strip()
+    if not _TIME.fullmatch(asked):
+        keys = names_asked(subreddit_key, [asked])
+        if within.subreddits:
+            raise SettingError("expected a time on each side where --subreddit says of which subreddit")
+        return replace(within, subreddits=keys)
+    if within.is_of_days:
+        raise SettingError("expected subreddits on each side where --since or --until says of which time")
+    begin, dots, end = asked.partition("..")
+    try:
+        first = day_of(moment_asked(begin))
+        until = day_of(moment_asked(end)) if dots else _after(begin, first)
+    except (ValueError, OverflowError) as error:
+        raise SettingError(
+            f"expected a time as 2024, 2024-03, 2024-03-31 or 2024-03..2024-06, got {asked!r}"
+        ) from error
+    check_period(first, until)
+    return replace(within, since=first, until=until)
+
+
+def _after(written: str, first: date) -> date:
+    """Return the first day after a year, a month or a day."""
+    if len(written) == len("2024"):
+        return first.replace(year=first.year + 1)
+    return next_month(first) if len(written) == len("2024-03") else first + timedelta(days=1)
 
 
 def _ends_before(one: Scope, other: Scope) -> bool:

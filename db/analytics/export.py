@@ -16,12 +16,11 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from moodmill.db.analytics.selection import OnRows, Selection, read_rows
+from moodmill.db.core.formulas import FORMULA
 from moodmill.db.database.store import Store
 
 Form = Literal["parquet", "csv", "ndjson"]
 
-#: How a field begins that a spreadsheet takes for a formula, and runs when the file is opened (OWASP, "CSV Injection").
-_FORMULA: Final = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 #: What Hive calls the month of comments of an unknown time.
 NO_MONTH: Final = "__HIVE_DEFAULT_PARTITION__"
 
@@ -53,14 +52,14 @@ def _texts(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.Array]]:
 
 
 def _count_formulas(batch: pa.RecordBatch) -> int:
-    found = (pc.sum(pc.match_substring_regex(column, _FORMULA)).as_py() for _, column in _texts(batch))
+    found = (pc.sum(pc.match_substring_regex(column, FORMULA)).as_py() for _, column in _texts(batch))
     return sum(n or 0 for n in found)
 
 
 def _without_formulas(batch: pa.RecordBatch) -> pa.RecordBatch:
     columns = list(batch.columns)
     for at, column in _texts(batch):
-        columns[at] = pc.replace_substring_regex(column, f"({_FORMULA})", r"'\1")
+        columns[at] = pc.replace_substring_regex(column, f"({FORMULA})", r"'\1")
     return pa.record_batch(columns, schema=batch.schema)
 
 

@@ -6,13 +6,15 @@ from sqlalchemy import Connection
 from moodmill.db.analytics.emotion_sets import CoOccurrence, count_together, sets_query
 from moodmill.db.analytics.findings import Finding, as_sql
 from moodmill.db.analytics.intervals import score_interval
-from moodmill.db.analytics.results import nothing_in, remarks, require_emotion
+from moodmill.db.analytics.results import comments_of, nothing_in, remarks, require_emotion
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.sums import LEAST
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import SettingError
 from moodmill.db.results.models import thresholds_of
 
+#: Emotions that are named one by one where they are left out.
+_NAMED = 5
 COLUMNS = ("emotion", "other", "comments", "both", "share", "share_low", "share_high", "lift")
 
 
@@ -30,11 +32,15 @@ def pairs(connection: Connection, scope: Scope, emotion: str | None = None, *, l
     together = count_together(connection, query)
     if not together.comments:
         raise SettingError(nothing_in(connection, scope))
+    asked = EMOTIONS if emotion is None else (emotion,)
+    few = [name for name in asked if together.pairs[EMOTIONS.index(name), EMOTIONS.index(name)] < least]
+    names = ", ".join(few) if len(few) <= _NAMED else f"{len(few)} emotions"
+    said = [f"without {names}: found in fewer than {comments_of(least)}"] if few else []
     return Finding(
         columns=COLUMNS,
         rows=rows_of(together, least, emotion),
         queries=(as_sql(connection, query),),
-        remarks=remarks(connection, scope),
+        remarks=(*said, *remarks(connection, scope)),
     )
 
 

@@ -2,20 +2,24 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Row, Select, Text, func, inspect, literal, select, text
+from sqlalchemy import Connection, Row, Select, Text, inspect, literal, select
+from sqlalchemy import text as sql
 
 from moodmill.db.analytics.findings import Finding, as_sql
-from moodmill.db.analytics.results import comments_of, remarks, require_emotion
+from moodmill.db.analytics.results import remarks, require_emotion
 from moodmill.db.analytics.scope import Scope
+from moodmill.db.analytics.words import has_index, matches, parse
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import SettingError
 from moodmill.db.database.schema import comment_emotion, rollup_day
 from moodmill.db.results.models import is_above, thresholds_of
 
 Order = Literal["clearest", "newest"]
 ORDERS: Final[tuple[Order, ...]] = ("clearest", "newest")
-#: Comments among which the clearest are sought where there are more, and no index knows them: a second's work.
+#: Comments among which some are sought where there are more, and no index knows them: a second's work.
 SOUGHT: Final = 200_000
 #: Comments that are read for each that is shown: the texts of machines come again and again, and are shown once.
 _READ: Final = 5
@@ -24,25 +28,51 @@ COLUMNS: Final = ("comment_id", "subreddit", "created_at", "probability", "emoti
 NO_TEXT: Final = "the store keeps no texts of these comments: `moodmill label --keep-text` on their source keeps them"
 #: An id of Reddit's own, a number to the base of 36, of which Reddit shows the comment.
 _REDDIT: Final = re.compile(r"[0-9a-z]{5,13}")
-_MAY_READ: Final = text("select has_column_privilege('comment_emotion', 'text', 'select')")
+_MAY_READ: Final = sql("select has_column_privilege('comment_emotion', 'text', 'select')")
 
 
 def read_comments(
-    connection: Connection, scope: Scope, emotion: str, *, order: Order = "clearest", most: int = 20, skip: int = 0
+    connection: Connection,
+    scope: Scope,
+    emotion: str,
+    *,
+    words: str = "",
+    order: Order = "clearest",
+    most: int = 20,
+    skip: int = 0,
 ) -> Finding:
     """Return comments in which an emotion is found, without those that the model was not made for; equal texts once.
 
-    `emotions` has all that are found in a comment, the clearest first. Of large stores, the clearest are sought among
-    the newest SOUGHT comments of the scope, unless `moodmill db index` made an index of the emotion.
+    `words` are looked for in texts that the store keeps, as moodmill.db.analytics.words says. `emotions` has all that
+    are found in a comment, the clearest first. Of large stores, comments are sought among the newest SOUGHT of the
+    scope, unless `moodmill db index` made an index of the emotion, or of the texts. Raises SettingError where words
+    are asked for of a role that may not read texts.
     """
     require_emotion(emotion)
     scope = scope.spelled(connection)
-    thresholds = thresholds_of(connection, scope.model)
-    query, said = _query(connection, scope, emotion, thresholds, order)
-    query = query.limit(_READ * (skip + most))
+    rows, thresholds, with_text = comment_emotion.c, thresholds_of(connection, scope.model), _may_read(connection)
+    if words and not with_text:
+        raise SettingError("words are looked for in texts, which this role of the store may not read")
+    text = rows.text if with_text else literal(None, Text).label("text")
+    is_dated = _is_dated(connection, scope)
+    held = [scope.rows(), rows.unsupported.is_(None), is_above(emotion, thresholds[emotion])]
+    held += [matches(connection, parse(words))] if words else []
+    said: list[str] = []
+    # Those of an unknown time are the newest to PostgreSQL, and the oldest to SQLite.
+    held += [rows.created_at.is_not(None)] if is_dated and order == "newest" else []
+    index = _index_needed(connection, emotion, words, order)
+    since = _newest(connection, scope) if is_dated and index else None
+    if since is not None:
+        held.append(rows.created_at >= since)
+        said.append(f"of the newest {SOUGHT:,} comments, since {since:%Y-%m-%d %H:%M}: `{index}` finds those of all")
+    by = [rows.created_at.desc()] if is_dated else []
+    by = by if order == "newest" else [rows[emotion].desc()]
+    columns = [rows.comment_id, rows.subreddit, rows.created_at, *(rows[name] for name in EMOTIONS), text]
+    query: Select[Any] = select(*columns)
+    query = query.where(*held).order_by(*by, rows.comment_id).limit(_READ * (skip + most))
     shown = _distinct(connection.execute(query).all())[skip : skip + most]
     if shown and not any(row.text for row in shown):
-        said = [*said, NO_TEXT]
+        said.append(NO_TEXT if with_text else "this role of the store may not read texts")
     return Finding(
         columns=COLUMNS,
         rows=[_as_row(row, emotion, thresholds) for row in shown],
@@ -51,32 +81,15 @@ def read_comments(
     )
 
 
-def _query(
-    connection: Connection, scope: Scope, emotion: str, thresholds: Mapping[str, float], order: Order
-) -> tuple[Select[Any], list[str]]:
-    """Return what asks for the comments, in order, and what is to be said of it."""
-    rows, said = comment_emotion.c, list[str]()
-    kept = rows.text if _may_read_texts(connection) else literal(None, Text).label("text")
-    query = select(rows.comment_id, rows.subreddit, rows.created_at, *(rows[name] for name in EMOTIONS), kept)
-    held = [scope.rows(), rows.unsupported.is_(None), is_above(emotion, thresholds[emotion])]
-    is_dated = _is_dated(connection, scope)
-    newest = [rows.created_at.desc()] if is_dated else []
-    # Those of an unknown time are the newest to PostgreSQL, and the oldest to SQLite.
-    of_time = [rows.created_at.is_not(None)] if is_dated else []
-    if order == "newest":
-        return query.where(*held, *of_time).order_by(*newest, rows.comment_id), said
-    comments = _count(connection, scope)
-    if comments > SOUGHT and not _is_indexed(connection, emotion):
-        last = select(comment_emotion).where(scope.rows(), *of_time).order_by(*newest).limit(SOUGHT).subquery()
-        query = select(*(last.c.get(column.name, column) for column in query.selected_columns))
-        query = query.where(last.c.unsupported.is_(None), last.c[emotion] > thresholds[emotion])
-        where = f"the newest {SOUGHT:,} of {comments_of(comments)}"
-        said = [f"the clearest of {where}: `moodmill db index {emotion}` finds those of all"]
-        return query.order_by(last.c[emotion].desc(), last.c.comment_id), said
-    return query.where(*held).order_by(rows[emotion].desc(), rows.comment_id), said
+def _index_needed(connection: Connection, emotion: str, words: str, order: Order) -> str | None:
+    """Return the command that makes the index without which all rows would be read; None where none is missing."""
+    if words:
+        return None if has_index(connection) else "moodmill db index --text"
+    is_there = order == "newest" or _is_indexed(connection, emotion)
+    return None if is_there else f"moodmill db index {emotion}"
 
 
-def _may_read_texts(connection: Connection) -> bool:
+def _may_read(connection: Connection) -> bool:
     """Tell whether texts may be read: the role that dashboards log in as may not."""
     return connection.dialect.name == "sqlite" or bool(connection.scalar(_MAY_READ))
 
@@ -91,10 +104,12 @@ def _is_indexed(connection: Connection, emotion: str) -> bool:
     return any(index["name"] == name for index in inspect(connection).get_indexes(comment_emotion.name))
 
 
-def _count(connection: Connection, scope: Scope) -> int:
-    """Return how many comments a scope has."""
-    table = scope.days
-    return int(connection.scalar(select(func.sum(table.c.comments)).where(scope.sums(table))) or 0)
+def _newest(connection: Connection, scope: Scope) -> datetime | None:
+    """Return since when the newest SOUGHT comments of a scope are; None where it has no more."""
+    moment = comment_emotion.c.created_at
+    query = select(moment).where(scope.rows(), moment.is_not(None)).order_by(moment.desc())
+    found: datetime | None = connection.scalar(query.offset(SOUGHT).limit(1))
+    return found
 
 
 def _distinct(rows: Sequence[Row[Any]]) -> list[Row[Any]]:

@@ -16,6 +16,8 @@ from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.sums import LEAST, MEASURES, Measure, Sums, as_sums, overall_spread, summed
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
 from moodmill.db.core.errors import SettingError
+from moodmill.db.core.lowered import lowered
+from moodmill.db.database.schema import rollup_subreddit_month
 from moodmill.db.results.models import thresholds_of
 
 By = Literal["day", "week", "month"]
@@ -46,7 +48,7 @@ def overview(connection: Connection, scope: Scope) -> Finding:
         columns=("emotion", "group", "threshold", "comments", "found", *ESTIMATES),
         rows=sorted(rows, key=lambda row: (-row[4], row[0])),
         queries=(as_sql(connection, query),),
-        remarks=remarks(connection, scope),
+        remarks=(f"of {comments_of(int(sums.comments[0]))}", *remarks(connection, scope)),
     )
 
 
@@ -93,7 +95,7 @@ def trend(connection: Connection, scope: Scope, emotions: Sequence[str], *, by: 
     """Return some emotions over time, in order; of several subreddits each by itself.
 
     Periods without comments are left out. Without `by`, days, weeks (from Monday on) or months, by how long it is from
-    the first comment to the last.
+    the first comment to the last, and by how many there are.
     """
     for emotion in emotions:
         require_emotion(emotion)
@@ -105,7 +107,7 @@ def trend(connection: Connection, scope: Scope, emotions: Sequence[str], *, by: 
     found = connection.execute(query.group_by(*keys).order_by(*keys)).all()
     if not found:
         raise SettingError(nothing_in(connection, scope))
-    grain = by or _grain(found[0][0], found[-1][0])
+    grain = by or _grain([row[0] for row in found], int(sum(row[len(keys)] for row in found)))
     groups: dict[tuple[str | None, date], list[int]] = {}
     for at, row in enumerate(found):
         groups.setdefault((row[1] if scope.subreddits else None, _begin(row[0], grain)), []).append(at)
@@ -164,6 +166,19 @@ def heatmap(
     )
 
 
+def subreddits(connection: Connection, scope: Scope, *, named: str = "", most: int = 50) -> Finding:
+    """Return the subreddits whose names hold a text, those with most comments first."""
+    table = rollup_subreddit_month
+    name, comments = table.c.subreddit, func.sum(table.c.comments)
+    query = select(name, comments.label("comments")).where(table.c.model == scope.model, name.is_not(None))
+    if named:
+        pattern = named.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        query = query.where(lowered(name).like(f"%{pattern}%", escape="\\"))
+    query = query.group_by(name).order_by(comments.desc(), name).limit(most)
+    rows = [(row[0], int(row[1])) for row in connection.execute(query)]
+    return Finding(columns=("subreddit", "comments"), rows=rows, queries=(as_sql(connection, query),))
+
+
 def require_emotion(name: str) -> None:
     """Raise SettingError for what is no emotion."""
     if name not in EMOTIONS:
@@ -190,9 +205,12 @@ def comments_of(n: int) -> str:
     return "1 comment" if n == 1 else f"{n:,} comments"
 
 
-def _grain(first: date, last: date) -> By:
-    days = (last - first).days
-    return "day" if days <= BY_DAY else "week" if days <= BY_WEEK else "month"
+def _grain(days: Sequence[date], comments: int) -> By:
+    """Return periods of which there are not too many, nor with too few comments each to say anything."""
+    span = (max(days) - min(days)).days + 1
+    if span <= BY_DAY and comments >= LEAST * span:
+        return "day"
+    return "week" if span <= BY_WEEK and comments >= LEAST * span / 7 else "month"
 
 
 def _begin(day: date, grain: By) -> date:

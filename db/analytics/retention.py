@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from sqlalchemy import delete, func, select, text
 
 from moodmill.db.analytics.rollups import be_alone, freeze_days, refresh
-from moodmill.db.core.days import midnight
+from moodmill.db.core.days import midnight, next_month
 from moodmill.db.database.clock import shared_now
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
@@ -17,7 +17,6 @@ from moodmill.db.results.partitions import (
     LATE,
     begin_change,
     months_there,
-    next_month,
     partition_of,
 )
 

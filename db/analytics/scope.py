@@ -7,9 +7,13 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, select
 
-from moodmill.db.core.days import midnight
-from moodmill.db.core.filters import rows_within
+from moodmill.db.core.days import day_of, midnight
+from moodmill.db.core.errors import SettingError
+from moodmill.db.core.filters import check_period, moment_asked, names_asked, rows_within
+from moodmill.db.core.names import subreddit_key
 from moodmill.db.database.schema import comment_emotion, rollup_day, rollup_subreddit_day, rollup_subreddit_month
+from moodmill.db.database.store import Store
+from moodmill.db.results.models import choose_model
 
 #: Rows read at once: some 20 MB.
 BATCH: Final = 20_000
@@ -74,6 +78,28 @@ class Scope:
         of_names = [] if self.names is None else [table.c.subreddit.in_(self.names)]
         subreddits = self.subreddits if self.names is None else ()
         return and_(of_model, *of_names, *rows_within(table, column, subreddits, since, until))
+
+
+def scope_asked(
+    store: Store,
+    *,
+    model: str | None = None,
+    subreddits: Sequence[str] = (),
+    since: str | date | None = None,
+    until: str | date | None = None,
+) -> Scope:
+    """Return what is asked for as people write it; without a model, of the one that views show.
+
+    `since` is a day, or a month or year, which stands for its first day; likewise `until`, the first no more wanted.
+    Raises SettingError for what is no name and no day, and StoreError where there are no comments.
+    """
+    try:
+        first, end = (None if one is None else day_of(moment_asked(one)) for one in (since, until))
+    except ValueError as error:
+        raise SettingError(str(error)) from error
+    check_period(first, end)
+    keys = names_asked(subreddit_key, subreddits)
+    return Scope(model=choose_model(store, model), subreddits=keys, since=first, until=end)
 
 
 def in_batches(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Row[Any]]]:

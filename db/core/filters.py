@@ -124,7 +124,7 @@ def _first_day(text: str) -> str:
     return f"{text}-01-01"[:10] if _PERIOD.fullmatch(text) else text
 
 
-def check_period(since: datetime | None, until: datetime | None) -> None:
+def check_period(since: date | None, until: date | None) -> None:
     """Raise SettingError where no moment is `since` or later and before `until`."""
     if since is not None and until is not None and since >= until:
         raise SettingError(f"expected since before until, got since {since.isoformat()} and until {until.isoformat()}")

@@ -162,8 +162,7 @@ class Store:
         if found == wanted:
             return
         if found is not None:
-            self._refuse_unknown(found)
-            raise StoreError(f"the store {self.shown} has schema {found}, expected {wanted}: run `moodmill db upgrade`")
+            self.require_schema()
         with self.reading() as connection:
             taken = set(inspect(connection).get_table_names()) & set(metadata.tables)
         if taken and self.current() is None:  # else another process made the schema meanwhile
@@ -172,6 +171,15 @@ class Store:
                 "name a database of moodmill's own in DATABASE_URL"
             )
         self.upgrade()
+
+    def require_schema(self) -> None:
+        """Raise StoreError where the schema is not this version's: for who only reads, and creates none."""
+        found, wanted = self.current(), self.newest()
+        if found is None:
+            raise StoreError(f"the store {self.shown} is empty: `moodmill label` fills one, DATABASE_URL names another")
+        if found != wanted:
+            self._refuse_unknown(found)
+            raise StoreError(f"the store {self.shown} has schema {found}, expected {wanted}: run `moodmill db upgrade`")
 
     def _refuse_unknown(self, found: str | None) -> None:
         if found is None or found in {script.revision for script in _revisions().walk_revisions()}:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, get_args
 
 import msgspec
-from sqlalchemy import ColumnElement, Update, delete, insert, not_, select, update
+from sqlalchemy import ColumnElement, Select, Update, delete, func, insert, not_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from moodmill.db.database.clock import shared_now
@@ -75,22 +75,31 @@ class JobLedger:
         """Return the last time that a job was begun; of those that are in one of these states."""
         mine = (job_run.c.job == job) & job_run.c.state.in_(states)
         # By number: a clock that went back since would have an older one be the latest.
-        query = select(job_run).where(mine).order_by(job_run.c.id.desc()).limit(1)
+        found = self._read(select(job_run).where(mine).order_by(job_run.c.id.desc()).limit(1))
+        return found[0] if found else None
+
+    def last(self) -> list[JobRun]:
+        """Return the last time that each job was begun, by the names of the jobs."""
+        newest = select(func.max(job_run.c.id)).group_by(job_run.c.job)
+        return self._read(select(job_run).where(job_run.c.id.in_(newest)).order_by(job_run.c.job))
+
+    def _read(self, query: Select[Any]) -> list[JobRun]:
         with self._store.reading() as connection:
             is_alive = _is_alive(shared_now(connection)).label("is_alive")
-            row = connection.execute(query.add_columns(is_alive)).one_or_none()
-        if row is None:
-            return None
-        return JobRun(
-            id=row.id,
-            job=row.job,
-            started_at=row.started_at,
-            alive_at=row.alive_at,
-            ended_at=row.ended_at,
-            state=row.state,
-            outcome=row.outcome,
-            is_at_work=row.state == "running" and row.is_alive,
-        )
+            rows = connection.execute(query.add_columns(is_alive)).all()
+        return [
+            JobRun(
+                id=row.id,
+                job=row.job,
+                started_at=row.started_at,
+                alive_at=row.alive_at,
+                ended_at=row.ended_at,
+                state=row.state,
+                outcome=row.outcome,
+                is_at_work=row.state == "running" and row.is_alive,
+            )
+            for row in rows
+        ]
 
     def give_up(self, run_id: str, reason: str) -> None:
         """End a run that cannot be finished, and make it no job's any more. Its sources have the reason.

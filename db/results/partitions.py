@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from moodmill.db.core.days import next_month
 from moodmill.db.database.schema import comment_emotion
 
 #: The first and the last year whose months have a part each. Times of a dump may be anything: those before and after
@@ -40,11 +41,6 @@ def create_first_partitions() -> list[str]:
 def partition_of(month: date) -> str:
     """Return the name of the table that holds a month, which is named by its first day."""
     return f"{comment_emotion.name}_{month:%Y_%m}"
-
-
-def next_month(month: date) -> date:
-    """Return the first day of the month after that of a day."""
-    return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1, day=1)
 
 
 def make_months(connection: Connection, times: Iterable[datetime | None]) -> None:

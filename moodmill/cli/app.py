@@ -35,9 +35,10 @@ SECTIONS: Final = {
         "dead": (f"{_HERE}.dead", "List, show and replay dead letters."),
     },
     "Results": {
+        "results": (f"{_HERE}.results", "Rank, compare and read what was found, with intervals."),
         "export": (f"{_HERE}.export", "Write results to Parquet, CSV or NDJSON."),
         "report": (f"{_HERE}.report", "Write one HTML page with the results."),
-        "explore": (f"{_HERE}.explore", "Show in a browser how the model works."),
+        "explore": (f"{_HERE}.explore", "Show results and model in a browser."),
         "models": (f"{_HERE}.models", "List the models that have labelled, and choose the one that views hold."),
     },
     "Operation": {

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import click
@@ -91,6 +91,22 @@ subreddit_option = click.option(
 time_options = stacked(
     click.option("--since", callback=_moment, metavar="DATE", help="Only comments of this moment (UTC) or later."),
     click.option("--until", callback=_moment, metavar="DATE", help="Only comments before this moment (UTC)."),
+)
+
+
+def _day(context: click.Context, parameter: click.Parameter, value: str | None) -> date | None:
+    from moodmill.db.core.days import day_of
+
+    moment = _moment(context, parameter, value)
+    try:
+        return moment and day_of(moment)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+day_options = stacked(
+    click.option("--since", callback=_day, metavar="DATE", help="Only comments of this day (UTC) or later."),
+    click.option("--until", callback=_day, metavar="DATE", help="Only comments before this day (UTC)."),
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 

@@ -5,6 +5,7 @@ import base64
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -20,9 +21,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from moodmill.db.core.errors import MoodmillError
+from moodmill.db.core.errors import MoodmillError, StoreAwayError
 from moodmill.web.guard import LOOPBACK, Guard
 from moodmill.web.pages import STATIC, page, policy, saved_page
+from moodmill.web.results import QUESTIONS, Results, as_csv, as_json
 
 if TYPE_CHECKING:
     from moodmill.web.explorer import Explorer  # which imports torch: pages are there before it is
@@ -31,6 +33,16 @@ if TYPE_CHECKING:
 MAX_REQUEST: Final = 2 * 2**20
 #: Numbers of attention that a saved page holds; of more, only the layer that is shown.
 MAX_SAVED: Final = 4_000_000
+#: Of each page: its address, its module, its title.
+PAGES: Final = (
+    ("/", "overview", "Emotions - moodmill"),
+    ("/emotion/{emotion}", "emotion", "Emotion - moodmill"),
+    ("/subreddit/{subreddit:path}", "subreddit", "Subreddit - moodmill"),
+    ("/compare", "compare", "Compare - moodmill"),
+    ("/examples", "examples", "Comments - moodmill"),
+    ("/runs", "runs", "Runs - moodmill"),
+    ("/model", "model", "How the model works - moodmill"),
+)
 #: Seconds between two looks whether a page still waits for its answer.
 LOOK_S: Final = 0.1
 
@@ -62,8 +74,8 @@ class Sources:
 
     #: The model, once it is loaded.
     explorer: "Future[Explorer]"
-    #: The runs of the store, the newest first; raises MoodmillError where there is no store.
-    runs: Callable[[], list[dict[str, Any]]]
+    #: The store.
+    results: Results
 
 
 def application(
@@ -72,9 +84,11 @@ def application(
     """Return the application. `prefix`: where it is mounted; `hosts`: its names, None: any; `token`: who may see it."""
     api = Api(sources)
     routes: list[BaseRoute] = [
-        Route("/", _page("home", "moodmill", prefix)),
-        Route("/model", _page("model", "How the model works - moodmill", prefix)),
+        *(Route(path, _page(name, title, prefix)) for path, name, title in PAGES),
         Route("/api/runs", api.runs),
+        Route("/api/store", api.store),
+        *(Route(f"/api/results/{name}", partial(api.results, name)) for name in QUESTIONS),
+        *(Route(f"/api/results/{name}.csv", partial(api.csv, name)) for name in QUESTIONS),
         Route("/api/model", api.model),
         Route("/api/explain", api.explain, methods=["POST"]),
         Route("/api/effects", api.effects, methods=["POST"]),
@@ -100,8 +114,23 @@ class Api:
         self._sources = sources
 
     async def runs(self, _: Request) -> Response:
-        """The runs of the store."""
-        return _json({"runs": await run_in_threadpool(self._sources.runs)})
+        """The runs of the store, what is left of them, dead letters and jobs."""
+        return _json(await run_in_threadpool(self._sources.results.runs))
+
+    async def store(self, _: Request) -> Response:
+        """What the store holds."""
+        return _json(await run_in_threadpool(self._sources.results.facts))
+
+    async def results(self, question: str, request: Request) -> Response:
+        """The answer to a question: columns, rows, remarks, and the SQL that they come from."""
+        finding = await run_in_threadpool(self._sources.results.answer, question, request.query_params)
+        return _json(as_json(finding))
+
+    async def csv(self, question: str, request: Request) -> Response:
+        """The same for a spreadsheet."""
+        finding = await run_in_threadpool(self._sources.results.answer, question, request.query_params)
+        named = {"content-disposition": f'attachment; filename="{question}.csv"'}
+        return Response(as_csv(finding), media_type="text/csv", headers=named)
 
     async def model(self, _: Request) -> Response:
         """What the model is."""
@@ -189,7 +218,7 @@ async def _asked(request: Request, form: type[Form]) -> Form:
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    return _json({"error": str(error)}, 400)
+    return _json({"error": str(error)}, 503 if isinstance(error, StoreAwayError) else 400)
 
 
 def _json(content: Mapping[str, Any], status: int = 200) -> Response:

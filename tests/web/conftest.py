@@ -1,6 +1,6 @@
 """The application over HTTP with a real model, and a real browser that opens its pages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 import uvicorn
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from moodmill.classifier import EmotionClassifier
+from moodmill.db.core.settings import StoreSettings
 from moodmill.web.application import Sources, application
 from moodmill.web.explorer import Explorer
+from moodmill.web.results import Results
 from moodmill.web.server import configured, listen
 from moodmill.worker.inference.repository import BUNDLED
 from tests.support import program, wait_until
@@ -37,13 +40,21 @@ def served(app: Any) -> Iterator[str]:
 
 
 @contextmanager
-def explorer_of(model: Path | str, runs: Callable[[], list[dict[str, Any]]] = list) -> Iterator[str]:
-    """Serve the pages of a model: their address."""
+def explorer_of(model: Path | str, store: str = "sqlite:////nowhere/moodmill.db") -> Iterator[str]:
+    """Serve the pages of a model, and of a store: their address."""
     loading: Future[Explorer] = Future()
     with EmotionClassifier(settings_for(Path(model))) as classifier:
         loading.set_result(Explorer(classifier))
-        with served(application(Sources(explorer=loading, runs=runs))) as address:
+        with served(
+            application(Sources(explorer=loading, results=Results(StoreSettings(database_url=store))))
+        ) as address:
             yield address
+
+
+def application_of(store: str, **options: Any) -> Any:
+    """Return the application of a store, by its URL, whose model is never loaded."""
+    results = Results(StoreSettings(database_url=store))
+    return application(Sources(explorer=Future[Explorer](), results=results), **options)
 
 
 @pytest.fixture(scope="package")
@@ -86,3 +97,9 @@ def opened(
 
 def is_foreign(url: str) -> bool:
     return not url.startswith(("http://127.0.0.1:", "http://localhost:", "data:", "blob:", "file:", "about:"))
+
+
+def check_accessible(page: Page) -> None:
+    found: Any = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
+    said = [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found.response["violations"]]
+    assert said == []

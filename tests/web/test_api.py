@@ -3,7 +3,6 @@
 import json
 import urllib.error
 import urllib.request
-from concurrent.futures import Future
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,13 @@ import pytest
 
 from moodmill.classifier import EmotionClassifier
 from moodmill.db.core.emotions import EMOTIONS
-from moodmill.db.core.errors import StoreError
-from moodmill.web.application import Sources, application
 from moodmill.web.explorer import ATTENTION_UNIT, Explorer
 from moodmill.worker.inference.explanation import UnwantedError
 from moodmill.worker.inference.repository import BUNDLED
-from tests.web.conftest import served
+from tests.web.conftest import application_of, served
 from tests.worker.builders import plain_probabilities, settings_for
 
+NOWHERE = "sqlite:///nowhere.db"
 TEXTS = ("I am so happy today!", "", "thanks 😂", "مرحبا بالعالم", "ok. " * 200)
 _JSON = {"content-type": "application/json"}
 
@@ -136,15 +134,8 @@ def test_an_address_with_a_long_text_is_answered(bundled: str) -> None:
     connection.close()
 
 
-def unused() -> Sources:
-    def no_store() -> list[dict[str, Any]]:
-        raise StoreError("no store at nowhere")
-
-    return Sources(explorer=Future[Explorer](), runs=no_store)
-
-
 def test_a_token_is_asked_of_everybody_and_kept_in_a_cookie() -> None:
-    with served(application(unused(), hosts=None, token="secret")) as address:
+    with served(application_of(NOWHERE, hosts=None, token="secret")) as address:
         assert ask(address, "/model")[0] == 401
         assert ask(address, "/model?token=other")[0] == 401
         assert ask(address, "/static/style.css")[0] == 401
@@ -166,16 +157,19 @@ def test_a_token_is_asked_of_everybody_and_kept_in_a_cookie() -> None:
 
 
 def test_a_store_that_is_not_there_is_said() -> None:
-    with served(application(unused())) as address:
-        status, body = ask(address, "/api/runs")
-        assert (status, json.loads(body)) == (400, {"error": "no store at nowhere"})
+    with served(application_of(NOWHERE)) as address:
+        for path in ("/api/runs", "/api/store", "/api/results/overview"):
+            status, body = ask(address, path)
+            said = json.loads(body)["error"]
+            assert status == 400
+            assert said.endswith("nowhere.db: `moodmill label` makes one, DATABASE_URL names another")
 
 
 def test_an_application_can_be_mounted_by_others() -> None:
     from starlette.applications import Starlette
     from starlette.routing import Mount
 
-    inner = application(unused(), prefix="/moods")
+    inner = application_of(NOWHERE, prefix="/moods")
     with served(Starlette(routes=[Mount("/moods", inner)])) as address:
         page = ask(address, "/moods/model")[1].decode()
         assert 'src="/moods/static/model/page.js"' in page

@@ -8,13 +8,12 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.worker.inference.repository import BUNDLED
 from tests.support import make_model
-from tests.web.conftest import explorer_of, opened
+from tests.web.conftest import check_accessible, explorer_of, opened
 from tests.worker.architectures import FAMILIES, make_of
 from tests.worker.builders import plain_probabilities
 
@@ -43,12 +42,6 @@ def top_of(folder: Path, text: str, most: int = 5) -> dict[str, float]:
     [row] = plain_probabilities(folder, [text], segment=48 if folder == BUNDLED else 512)
     order = sorted(range(len(EMOTIONS)), key=lambda at: -row[at])[:most]
     return {EMOTIONS[at]: float(row[at]) for at in order}
-
-
-def check_accessible(page: Page) -> None:
-    found: Any = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
-    said = [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found.response["violations"]]
-    assert said == []
 
 
 @pytest.fixture
@@ -267,18 +260,6 @@ def test_the_five_steps_are_code_that_says_the_same(
     [wanted] = top_of(BUNDLED, MIXED, 1).items()
     assert name == wanted[0]
     assert float(number) == pytest.approx(wanted[1], abs=1e-3)
-
-
-def test_the_first_page_lists_the_last_runs(browser: Browser, tiny_model: Path) -> None:
-    run = {"run": "20240301-abc", "state": "done", "sources": ["<b>RC_x"], "began": "2024-03-01T00:00:00+00:00"}
-    counts = {"read": 1200, "classified": 1190, "skipped": 10, "dead": 0, "waiting": 0}
-    with explorer_of(tiny_model, lambda: [run | counts]) as address, opened(browser, 390) as page:
-        page.goto(address)
-        expect(page.locator("tbody tr")).to_contain_text("<b>RC_x")
-        expect(page.locator("tbody tr")).to_contain_text("1,190")
-        check_accessible(page)
-        page.get_by_role("link", name="Look into the model").click()
-        expect(page.locator(".ranking").first).to_be_visible()
 
 
 def test_an_error_of_the_server_is_said_and_the_page_goes_on(bundled: str, browser: Browser) -> None:

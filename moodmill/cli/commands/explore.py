@@ -1,4 +1,4 @@
-"""`moodmill explore`: how the model works, live, in a browser."""
+"""`moodmill explore`: the results, and how the model works, in a browser."""
 
 import os
 from concurrent.futures import Future
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from moodmill.worker.core.settings import WorkerSettings
 
 
-@click.command(short_help="Show in a browser how the model works.")
+@click.command(short_help="Show results and model in a browser.")
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=8027, show_default=True, metavar="N", help="0 is any free one."
 )
@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 @device_option
 @store_options
 def explore(port: int, host: str, no_browser: bool) -> None:
-    """Show how the model comes to its answer on a text: tokens, attention, the 27 outputs, and why.
+    """Show what people feel, by the results in the store, and how the model comes to its answer on a text.
 
-    A page in the browser, served from this machine until Ctrl-C. No text leaves it, nothing is fetched from elsewhere,
-    and only this machine can open it, unless you set --host. Needs the extra `web`.
+    Pages in the browser, served from this machine until Ctrl-C: emotions ranked, compared, over time, together, with
+    how sure each number is; comments to read; runs; and the model at work. The store is only read. No text leaves the
+    machine, nothing is fetched from elsewhere, and only this machine can open the pages, unless you set --host. Needs
+    the extra `web`.
     """
     from moodmill.db.core.settings import StoreSettings, read_settings
     from moodmill.worker.core.settings import WorkerSettings
@@ -45,7 +47,7 @@ def explore(port: int, host: str, no_browser: bool) -> None:
     settings, store = read_settings(WorkerSettings), read_settings(StoreSettings)
     from moodmill.web.application import Sources, application
     from moodmill.web.guard import LOOPBACK
-    from moodmill.web.runs import last_runs
+    from moodmill.web.results import Results
     from moodmill.web.server import listen, new_token, open_browser, reachable, serve
 
     find_model(settings)  # before anything else: what cannot be had is said at once
@@ -53,7 +55,7 @@ def explore(port: int, host: str, no_browser: bool) -> None:
     token = None if local else new_token()
     listener = listen(host, port)
     port = listener.getsockname()[1]
-    place = "/model" if token is None else f"/model?token={token}"
+    place = "/" if token is None else f"/?token={token}"
 
     def on_ready() -> None:
         OUTPUT.print(Text(f"{reachable(host, port)}{place}   Ctrl-C ends it"), soft_wrap=True)
@@ -62,7 +64,7 @@ def explore(port: int, host: str, no_browser: bool) -> None:
 
     loading: Future[Explorer] = Future()
     Thread(target=_load, args=[settings, loading], name="loading", daemon=True).start()
-    sources = Sources(explorer=loading, runs=lambda: last_runs(store))
+    sources = Sources(explorer=loading, results=Results(store))
     with stoppable():
         try:
             serve(application(sources, hosts=LOOPBACK if local else None, token=token), listener, loading, on_ready)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from moodmill.cli.options import json_option, store_options, subreddit_option, time_options
+from moodmill.cli.options import day_options, json_option, store_options, subreddit_option
 from moodmill.cli.output import output_file, translated_errors
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
 from moodmill.cli.session import opened_store
@@ -18,7 +18,7 @@ from moodmill.db.core.errors import SettingError, StoreError
 @click.argument("out", required=False, metavar="[OUT.html]", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--model", metavar="NAME", help="Of this model's rows; by default of the model that views show.")
 @subreddit_option
-@time_options
+@day_options
 @click.option(
     "--top-subreddits",
     "subreddits_shown",
@@ -42,8 +42,8 @@ def report(
     out: Path | None,
     model: str | None,
     subreddits: tuple[str, ...],
-    since: datetime | None,
-    until: datetime | None,
+    since: date | None,
+    until: date | None,
     subreddits_shown: int,
     examples: int,
     as_json: bool,
@@ -64,7 +64,7 @@ def report(
         raise click.UsageError("expected a file to write, OUT.html, or --json for the numbers alone")
     if out is not None:
         _check(out)
-    names, first, stop = names_asked(subreddit_key, subreddits), _day(since, "--since"), _day(until, "--until")
+    names = names_asked(subreddit_key, subreddits)
     check_period(since, until)
     with opened_store() as store, stoppable(), REMARKS.status("adding up") as shown:
         if store.is_read_only and stale(store):
@@ -75,7 +75,7 @@ def report(
         refresh(store, lambda period: shown.update(f"added up {period}"))
         summary = summarize(
             store,
-            Scope(model=choose_model(store, model), subreddits=names, since=first, until=stop),
+            Scope(model=choose_model(store, model), subreddits=names, since=since, until=until),
             subreddits=subreddits_shown,
             examples=examples if out else 0,
         )
@@ -102,15 +102,3 @@ def _check(out: Path) -> None:
             raise SettingError(f"cannot write {out}: the folder {out.parent} does not exist")
         if out.exists() and not is_page(out):
             raise SettingError(f"{out} is there already, and no report: name another one, or delete it")
-
-
-def _day(moment: datetime | None, option: str) -> date | None:
-    """Return the day that begins at a moment; raises BadParameter where none does."""
-    if moment is None:
-        return None
-    utc = moment.astimezone(UTC)
-    if utc != utc.replace(hour=0, minute=0, second=0, microsecond=0):
-        raise click.BadParameter(
-            f"expected a day as 2024-03-31, since counts are by day in UTC, got {moment.isoformat()}", param_hint=option
-        )
-    return utc.date()

@@ -27,7 +27,7 @@ export const saved = held ? JSON.parse(held) : null;
  * @param {object} [asked]
  * @param {AbortSignal} [signal]
  */
-async function answer(path, asked, signal) {
+export async function answer(path, asked, signal) {
   const sent = asked && { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(asked) };
   let response;
   try {
@@ -46,7 +46,7 @@ export async function askModel() {
   return saved ? saved.model : (await answer("model")).json();
 }
 
-/** @returns {Promise<{runs: any[]}>} */
+/** @returns {Promise<any>} */
 export async function askRuns() {
   return (await answer("runs")).json();
 }

@@ -44,7 +44,7 @@ function Theme() {
 
 /** @param {{page: string, children?: any}} props */
 export function Shell({ page, children }) {
-  const pages = [["/", "Runs"], ["/model", "How the model works"]];
+  const pages = [["/", "Emotions"], ["/compare", "Compare"], ["/examples", "Comments"], ["/runs", "Runs"], ["/model", "How the model works"]];
   return html`
     <a class="skip" href="#main">Skip to the content</a>
     <header class="bar">

@@ -1,0 +1,176 @@
+"""What a store's comments say, as pandas data frames: how often, where, when, and how sure each number is."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from moodmill.arguments import texts
+from moodmill.db.core.errors import SettingError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sqlalchemy import Connection
+
+    from moodmill.db.analytics.findings import Finding
+    from moodmill.db.analytics.scope import Scope
+    from moodmill.db.database.store import Store as Database
+
+#: A day in UTC, or the month or year that begins with it: "2024-03-31", "2024-03", "2024".
+Day = str | date
+Measure = Literal["share", "prevalence"]
+
+
+class Results:
+    """The results of a store, by its roll-ups: nothing is written. Of `Store.results`.
+
+    Frames have for each measure its value and the ends of its 95 % interval: `share`, `share_low`, `share_high` of the
+    comments in which an emotion is above the model's threshold, and likewise `prevalence`, the mean probability.
+    `frame.attrs` holds `remarks`, what is to be known beside the numbers, and `queries`, the SQL that they come from.
+
+    Methods take which comments are asked for: `subreddits`, however they are spelled; `since`, the first day wanted,
+    and `until`, the first no more wanted; `model`, one of `store.models()`, by default the one that views show. They
+    raise SettingError for an argument that is none, where nothing is of what is asked for, or where pandas is not
+    installed, and StoreError where there is no such store, or it cannot be read.
+    """
+
+    def __init__(self, opened: "Callable[[], AbstractContextManager[Database]]") -> None:
+        self._opened: Final = opened
+
+    def overview(
+        self,
+        *,
+        subreddits: str | Iterable[str] | None = None,
+        since: Day | None = None,
+        until: Day | None = None,
+        model: str | None = None,
+    ) -> "pd.DataFrame":
+        """Return the 27 emotions, the most frequent first."""
+        from moodmill.db.analytics.results import overview
+
+        with self._asking(subreddits, since, until, model) as (connection, scope):
+            return _framed(overview(connection, scope))
+
+    def rank(
+        self,
+        emotion: str,
+        *,
+        measure: Measure = "share",
+        min_comments: int = 100,
+        named: str = "",
+        limit: int | None = None,
+        since: Day | None = None,
+        until: Day | None = None,
+        model: str | None = None,
+    ) -> "pd.DataFrame":
+        """Return the subreddits of `min_comments` or more, those with most of an emotion first, by a measure.
+
+        `named` leaves those whose names hold it, with their ranks among all; `limit` the first of these.
+        """
+        from moodmill.db.analytics.results import rank
+
+        with self._asking(None, since, until, model) as (connection, scope):
+            finding = rank(connection, scope, emotion, measure=measure, least=min_comments, named=named, most=limit)
+            return _framed(finding)
+
+    def trend(
+        self,
+        emotions: str | Iterable[str],
+        *,
+        by: Literal["day", "week", "month"] | None = None,
+        subreddits: str | Iterable[str] | None = None,
+        since: Day | None = None,
+        until: Day | None = None,
+        model: str | None = None,
+    ) -> "pd.DataFrame":
+        """Return emotions over time, a row a period; of several subreddits, each by itself.
+
+        The column of the periods is named as `by`, which without it goes by the length of the time.
+        """
+        from moodmill.db.analytics.results import trend
+
+        with self._asking(subreddits, since, until, model) as (connection, scope):
+            return _framed(trend(connection, scope, texts(emotions), by=by))
+
+    def compare(
+        self,
+        a: str,
+        b: str,
+        *,
+        subreddits: str | Iterable[str] | None = None,
+        since: Day | None = None,
+        until: Day | None = None,
+        model: str | None = None,
+    ) -> "pd.DataFrame":
+        """Return the 27 emotions in `a`, in `b`, and how much more they are in `a`, the clearest differences first.
+
+        Both are subreddits, or times as "2024", "2024-03", "2024-03-31" or "2024-03..2024-06".
+        """
+        from moodmill.db.analytics.comparison import compare, sides_asked
+
+        with self._asking(subreddits, since, until, model) as (connection, scope):
+            return _framed(compare(connection, sides_asked(scope, a, b)))
+
+    def pairs(
+        self,
+        emotion: str | None = None,
+        *,
+        min_comments: int = 30,
+        subreddits: str | Iterable[str] | None = None,
+        since: Day | None = None,
+        until: Day | None = None,
+        model: str | None = None,
+    ) -> "pd.DataFrame":
+        """Return pairs of emotions: of the comments with the first, the share that has the other one too.
+
+        `lift` is how many times as often the other one is there as in all comments. Without emotions that are found in
+        fewer than `min_comments`.
+        """
+        from moodmill.db.analytics.pairs import pairs
+
+        with self._asking(subreddits, since, until, model) as (connection, scope):
+            return _framed(pairs(connection, scope, emotion, least=min_comments))
+
+    def examples(
+        self,
+        emotion: str,
+        *,
+        words: str = "",
+        order: Literal["clearest", "newest"] = "clearest",
+        limit: int = 20,
+        subreddits: str | Iterable[str] | None = None,
+        since: Day | None = None,
+        until: Day | None = None,
+        model: str | None = None,
+    ) -> "pd.DataFrame":
+        """Return comments in which an emotion is found, of equal texts one. Texts are there if the store keeps them.
+
+        `words` are looked for in these: several, "a phrase" in quotes, and -word for what is not to be there.
+        """
+        from moodmill.db.analytics.reading import read_comments
+
+        with self._asking(subreddits, since, until, model) as (connection, scope):
+            return _framed(read_comments(connection, scope, emotion, words=words, order=order, most=limit))
+
+    @contextmanager
+    def _asking(
+        self, subreddits: str | Iterable[str] | None, since: Day | None, until: Day | None, model: str | None
+    ) -> "Iterator[tuple[Connection, Scope]]":
+        from moodmill.db.analytics.scope import scope_asked
+
+        asked: Sequence[str] = texts(subreddits)
+        with self._opened() as database:
+            scope = scope_asked(database, model=model, subreddits=asked, since=since, until=until)
+            with database.reading() as connection:
+                yield connection, scope
+
+
+def _framed(finding: "Finding") -> "pd.DataFrame":
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise SettingError("store.results needs pandas: pip install pandas, or take `moodmill results`") from error
+    frame = pd.DataFrame(list(finding.rows), columns=list(finding.columns))
+    attributes: dict[str, Any] = {"remarks": list(finding.remarks), "queries": list(finding.queries)}
+    frame.attrs.update(attributes)
+    return frame

@@ -1,0 +1,199 @@
+"""What the pages ask of a store, and what it answers: findings, as JSON and as CSV."""
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import date
+from typing import Any, Final, Literal
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from moodmill.db.analytics.comparison import compare, sides_asked
+from moodmill.db.analytics.emotion_sets import count_together, sets_query
+from moodmill.db.analytics.findings import Finding
+from moodmill.db.analytics.pairs import pairs
+from moodmill.db.analytics.reading import Order, read_comments
+from moodmill.db.analytics.results import By, heatmap, overview, rank, remarks, subreddits, trend
+from moodmill.db.analytics.scope import Scope, scope_asked
+from moodmill.db.analytics.sums import LEAST, Measure
+from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
+from moodmill.db.core.errors import SettingError
+from moodmill.db.core.formulas import harmless
+from moodmill.db.core.settings import StoreSettings
+from moodmill.db.database.schema import rollup_day
+from moodmill.db.database.store import Store
+from moodmill.db.results.models import thresholds_of
+from moodmill.web.runs import look
+
+#: Rows of a finding that a page gets at most.
+MOST: Final = 5_000
+#: Digits of a number that a page gets: more than anybody sees.
+_DIGITS: Final = 5
+
+
+class Asked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A question's parameters, as an address has them. Each question takes those that it needs."""
+
+    emotion: str = ""
+    emotions: str = ""
+    subreddit: str = ""
+    since: str = ""
+    until: str = ""
+    measure: Measure = "share"
+    least: int = 0
+    named: str = ""
+    limit: int = 0
+    skip: int = 0
+    by: Literal["", "day", "week", "month"] = ""
+    sort: str = ""
+    order: Order = "clearest"
+    words: str = ""
+    a: str = ""
+    b: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The subreddits, which stand with commas between them."""
+        return tuple(filter(None, self.subreddit.split(",")))
+
+
+def _trend(connection: Connection, scope: Scope, asked: Asked) -> Finding:
+    by: By | None = asked.by or None
+    emotions = tuple(filter(None, asked.emotions.split(","))) or EMOTIONS
+    return trend(connection, scope, emotions, by=by)
+
+
+QUESTIONS: Final[Mapping[str, Callable[[Connection, Scope, Asked], Finding]]] = {
+    "overview": lambda connection, scope, _: overview(connection, scope),
+    "rank": lambda connection, scope, asked: rank(
+        connection,
+        scope,
+        asked.emotion,
+        measure=asked.measure,
+        least=max(asked.least, 1),
+        named=asked.named,
+        most=asked.limit or None,
+    ),
+    "trend": _trend,
+    "heatmap": lambda connection, scope, asked: heatmap(
+        connection,
+        scope,
+        by=asked.sort or None,
+        measure=asked.measure,
+        least=asked.least or LEAST,
+        most=asked.limit or 20,
+    ),
+    "compare": lambda connection, scope, asked: compare(connection, sides_asked(scope, asked.a, asked.b)),
+    "pairs": lambda connection, scope, asked: pairs(
+        connection, scope, asked.emotion or None, least=asked.least or LEAST
+    ),
+    "examples": lambda connection, scope, asked: read_comments(
+        connection,
+        scope,
+        asked.emotion,
+        words=asked.words,
+        order=asked.order,
+        most=min(asked.limit or 20, 200),
+        skip=max(asked.skip, 0),
+    ),
+    "subreddits": lambda connection, scope, asked: subreddits(
+        connection, scope, named=asked.named, most=asked.limit or 50
+    ),
+}
+
+
+class Results:
+    """A store to ask. May be used from several threads at once; holds nothing between questions."""
+
+    def __init__(self, settings: StoreSettings) -> None:
+        self._settings: Final = settings
+
+    def answer(self, question: str, given: Mapping[str, str]) -> Finding:
+        """Answer one of QUESTIONS. Raises SettingError for a parameter that is none, or where nothing is found."""
+        try:
+            asked = msgspec.convert(dict(given), Asked, strict=False)
+        except msgspec.ValidationError as error:
+            raise SettingError(f"the address asks for what there is not: {error}") from error
+        with self._opened() as store:
+            scope = scope_asked(store, subreddits=asked.names, since=asked.since or None, until=asked.until or None)
+            with store.reading() as connection:
+                return QUESTIONS[question](connection, scope, asked)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the store holds: its model, comments, time and emotions; how many show any of them."""
+        with self._opened() as store:
+            scope = scope_asked(store)
+            with store.reading() as connection:
+                return facts(connection, scope) | {"store": store.shown}
+
+    def runs(self) -> dict[str, Any]:
+        """Return the runs, what is left of them, dead letters and jobs."""
+        with self._opened() as store:
+            return look(store)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Store]:
+        with closing(Store(self._settings.database_url)) as store:
+            store.require()
+            store.require_schema()
+            yield store
+
+
+def facts(connection: Connection, scope: Scope) -> dict[str, Any]:
+    """Return what a scope holds."""
+    scope = scope.spelled(connection)
+    table, names = scope.days, scope.subreddit_sums
+    day = table.c.day
+    asked = select(func.sum(table.c.comments), func.min(day), func.max(day)).where(scope.sums(table))
+    comments, first, last = connection.execute(asked).one()
+    untimed = select(func.sum(table.c.comments)).where(scope.sums(table), day.is_(None))
+    known = select(func.count(names.c.subreddit.distinct())).where(scope.sums(names))
+    thresholds = thresholds_of(connection, scope.model)
+    together = count_together(connection, sets_query(scope, thresholds))
+    return {
+        "model": scope.model,
+        "models": list(connection.scalars(select(rollup_day.c.model).distinct().order_by(rollup_day.c.model))),
+        "comments": int(comments or 0),
+        "untimed": int(connection.scalar(untimed) or 0),
+        "first": first,
+        "last": last,
+        "subreddits": int(connection.scalar(known) or 0),
+        "emotions": [
+            {"name": name, "group": GROUP_OF[name], "threshold": round(thresholds[name], _DIGITS)} for name in EMOTIONS
+        ],
+        "counted": together.comments,
+        "groups": together.groups,
+        "none": together.none,
+        "remarks": remarks(connection, scope),
+    }
+
+
+def as_json(finding: Finding) -> dict[str, Any]:
+    """Return a finding as pages take it: columns, rows in their order, and what is to be known beside them."""
+    rows = [[_value(value) for value in row] for row in finding.rows[:MOST]]
+    left = len(finding.rows) - len(rows)
+    said = (f"{left:,} more rows are not shown",) if left else ()
+    return {
+        "columns": finding.columns,
+        "rows": rows,
+        "remarks": (*finding.remarks, *said),
+        "queries": finding.queries,
+    }
+
+
+def as_csv(finding: Finding) -> str:
+    """Return a finding for a spreadsheet, which shall take no text for a formula."""
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(finding.columns)
+    writer.writerows([harmless(value) if isinstance(value, str) else value for value in row] for row in finding.rows)
+    return written.getvalue()
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(f"{value:.{_DIGITS}g}")
+    return value.isoformat() if isinstance(value, date) else value
