@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from string import punctuation
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -23,7 +23,6 @@ from sqlalchemy import (
     table,
     text,
 )
-from sqlalchemy.dialects.postgresql import REGCONFIG
 
 from moodmill.db.core.errors import SettingError, StoreError
 from moodmill.db.core.lowered import lowered
@@ -45,6 +44,8 @@ _PHRASE: Final = re.compile(r'(-?)(?:"([^"]*)"?|([^\s"]+))')
 #: What no database takes.
 _UNWRITABLE: Final = re.compile("[\0\ud800-\udfff]")
 _BLANKS: Final = str.maketrans(dict.fromkeys(punctuation, " "))
+#: Of PostgreSQL: words as they stand, of any language.
+_CONFIGURATION: Final[ColumnElement[Any]] = literal_column("'simple'::regconfig")
 _text: Final = comment_emotion.c.text
 
 
@@ -166,7 +167,7 @@ def _by_postgres(phrases: Sequence[Phrase]) -> list[ColumnElement[bool]]:
     words = func.comment_words(_text)
     return [
         _negated(
-            words.bool_op("@@")(func.phraseto_tsquery(cast("simple", REGCONFIG), phrase.said.translate(_BLANKS))),
+            words.bool_op("@@")(func.phraseto_tsquery(_CONFIGURATION, phrase.said.translate(_BLANKS))),
             phrase,
         )
         for phrase in phrases

@@ -1,15 +1,16 @@
 """How PostgreSQL bears millions of rows: how fast they go in, what each takes, and how long dashboards wait.
 
-    python -m tests.bench.scale --rows 5000000 [--into URL]
+    python -m tests.bench.scale --rows 5000000 [--texts] [--into URL]
 
 The rows are made up. They go in as workers write them: a chunk a transaction, on all connections of a process; making
-them up is not timed. Then each query of the Grafana dashboards is asked some times.
+them up is not timed. Then each query of the Grafana dashboards is asked some times, and what each view of `moodmill
+explore` asks, from its address to its JSON; with --texts, words are looked for as well.
 """
 
 import argparse
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Final
 
+import msgspec
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -24,12 +26,15 @@ from sqlalchemy import text
 
 from moodmill.bench.machine import describe
 from moodmill.db.analytics.rollups import refresh
+from moodmill.db.analytics.words import index_texts
 from moodmill.db.core.classified import Classified
+from moodmill.db.core.settings import StoreSettings
 from moodmill.db.database.store import CONNECTIONS, Store
 from moodmill.db.ledger.entries import RecordRange, SourceFile
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.results.models import activate_model, register_model
 from moodmill.db.results.writer import store_chunk
+from moodmill.web.results import Results, as_json
 from tests.bench.dashboards import PanelQuery, panel_queries
 from tests.bench.synthetic import MODEL, START, THRESHOLDS, synthetic_rows
 
@@ -38,6 +43,37 @@ CHUNK: Final = 512
 AT_ONCE: Final = 200
 #: Times that each query is asked.
 ASKED: Final = 30
+#: What the views of `moodmill explore` ask. A middling subreddit, a quarter, and days in the middle of months.
+VIEWS: Final = {
+    "facts": {},
+    "overview": {},
+    "overview of a subreddit": {"subreddit": "subreddit_40"},
+    "overview of days": {"since": "2024-01-10", "until": "2024-02-20"},
+    "trend": {},
+    "trend of a subreddit": {"emotions": "joy", "subreddit": "subreddit_40"},
+    "trend of the largest subreddit": {"subreddit": "subreddit_0"},
+    "rank": {"emotion": "joy", "least": "100"},
+    "rank of a month": {"emotion": "joy", "least": "100", "since": "2024-02-01", "until": "2024-03-01"},
+    "rank of days": {"emotion": "joy", "least": "30", "since": "2024-01-10", "until": "2024-02-20"},
+    "heatmap": {},
+    "compare subreddits": {"a": "subreddit_1", "b": "subreddit_2"},
+    "compare months": {"a": "2024-01", "b": "2024-02"},
+    "pairs": {},
+    "pairs of a subreddit": {"subreddit": "subreddit_40"},
+    "pairs of the largest subreddit": {"subreddit": "subreddit_0"},
+    "subreddits named": {"named": "_40"},
+    "examples": {"emotion": "joy"},
+    "examples, the newest": {"emotion": "pride", "order": "newest"},
+    "examples of a subreddit": {"emotion": "joy", "subreddit": "subreddit_40"},
+    "examples of the largest subreddit": {"emotion": "joy", "subreddit": "subreddit_0"},
+    "examples of days": {"emotion": "joy", "since": "2024-01-10", "until": "2024-02-20"},
+}
+#: What is looked for besides, where there are texts: a frequent word, a rare one, and two.
+SEARCHES: Final = {
+    "examples with a frequent word": {"emotion": "joy", "words": "word3"},
+    "examples with a rare word": {"emotion": "joy", "words": "word9000"},
+    "examples with two words": {"emotion": "joy", "words": "word5 word17"},
+}
 #: Bytes of tables and of indexes of all parts of the result rows.
 SIZES: Final = text("""
     select sum(pg_table_size(relid)) as tables, sum(pg_indexes_size(relid)) as indexes
@@ -48,9 +84,9 @@ OUTPUT: Final = Console(highlight=False, width=110)
 
 @dataclass(frozen=True, kw_only=True)
 class Waits:
-    """How long a dashboard waits for an answer."""
+    """How long somebody waits for an answer."""
 
-    query: PanelQuery
+    title: str
     rows: int
     #: Milliseconds, one a time that it was asked.
     milliseconds: list[float]
@@ -59,14 +95,14 @@ class Waits:
         return float(np.percentile(self.milliseconds, share))
 
 
-def fill(store: Store, rows: int, days: int) -> float:
+def fill(store: Store, rows: int, days: int, *, texts: bool = False) -> float:
     """Put synthetic rows in; return the seconds that it took."""
     register_model(store, MODEL, THRESHOLDS)
     activate_model(store, MODEL)
     ledger = Ledger(store)
     file = SourceFile(number=0, path="/RC_made_up.zst", name="RC_made_up.zst", size=0, fingerprint="made up")
     run = ledger.create_run({}, [file])
-    chunks = enumerate(synthetic_rows(rows, days, CHUNK))
+    chunks = enumerate(synthetic_rows(rows, days, CHUNK, texts=texts))
 
     def write(numbered: tuple[int, Classified]) -> None:
         number, classified = numbered
@@ -95,7 +131,31 @@ def ask(store: Store, query: PanelQuery) -> Waits:
             begun = time.perf_counter()
             rows = len(connection.exec_driver_sql(query.sql).all())
             milliseconds.append(1000 * (time.perf_counter() - begun))
-    return Waits(query=query, rows=rows, milliseconds=milliseconds)
+    return Waits(title=query.title, rows=rows, milliseconds=milliseconds)
+
+
+def view(results: Results, title: str, asked: dict[str, str]) -> Waits:
+    """Ask what a view of `moodmill explore` asks, from its address to its JSON."""
+    question = title.split(",", maxsplit=1)[0].split(maxsplit=1)[0]
+    milliseconds = []
+    rows = 0
+    for _ in range(ASKED):
+        begun = time.perf_counter()
+        found = results.facts() if question == "facts" else as_json(results.answer(question, asked))
+        msgspec.json.encode(found)
+        milliseconds.append(1000 * (time.perf_counter() - begun))
+        rows = len(found.get("rows", ()))
+    return Waits(title=title, rows=rows, milliseconds=milliseconds)
+
+
+def _print(title: str, waits: Iterable[Waits]) -> None:
+    table = Table(title, box=None)
+    for name in ("rows", "median ms", "p95 ms", "longest ms"):
+        table.add_column(name, justify="right")
+    for one in waits:
+        shown = (one.percentile(50), one.percentile(95), max(one.milliseconds))
+        table.add_row(one.title, f"{one.rows:,}", *(f"{value:,.1f}" for value in shown))
+    OUTPUT.print(table)
 
 
 @contextmanager
@@ -114,14 +174,21 @@ def _store(url: str | None) -> Iterator[Store]:
         store.close()
 
 
-def measure(store: Store, rows: int, days: int) -> None:
+def measure(store: Store, rows: int, days: int, *, texts: bool = False) -> None:
     """Fill a store and print what was measured."""
     store.prepare()
-    seconds = fill(store, rows, days)
+    seconds = fill(store, rows, days, texts=texts)
     OUTPUT.print(f"{rows:,} rows of {days} days in {seconds:,.0f} s: {rows / seconds:,.0f} a second")
     begun = time.perf_counter()
     periods = refresh(store)
     OUTPUT.print(f"{periods} days and months added up in {time.perf_counter() - begun:,.0f} s")
+    if texts:
+        begun = time.perf_counter()
+        made = index_texts(store)
+        if made:
+            OUTPUT.print(
+                f"full-text index in {time.perf_counter() - begun:,.0f} s: {made.size / rows:,.0f} bytes a row"
+            )
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("vacuum analyze"))  # as autovacuum does in its time
         found = connection.execute(SIZES).one()
@@ -129,14 +196,10 @@ def measure(store: Store, rows: int, days: int) -> None:
         f"{(found.tables + found.indexes) / rows:,.0f} bytes a row: {found.tables / rows:,.0f} of the tables, "
         f"{found.indexes / rows:,.0f} of the indexes"
     )
-    table = Table("panel", box=None)
-    for title in ("rows", "median ms", "p95 ms", "longest ms"):
-        table.add_column(title, justify="right")
-    for query in panel_queries((START, START + timedelta(days=days))):
-        waits = ask(store, query)
-        shown = (waits.percentile(50), waits.percentile(95), max(waits.milliseconds))
-        table.add_row(query.title, f"{waits.rows:,}", *(f"{one:,.1f}" for one in shown))
-    OUTPUT.print(table)
+    _print("panel", (ask(store, query) for query in panel_queries((START, START + timedelta(days=days)))))
+    results = Results(StoreSettings(database_url=store.url.render_as_string(hide_password=False)))
+    asked = VIEWS | (SEARCHES if texts else {})
+    _print("view of moodmill explore", (view(results, title, parameters) for title, parameters in asked.items()))
 
 
 def main() -> None:
@@ -144,10 +207,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--days", type=int, default=90, help="days that they are spread over")
     parser.add_argument("--into", metavar="URL", help="an empty PostgreSQL database; an embedded one without it")
+    parser.add_argument("--texts", action="store_true", help="with made-up texts, and their full-text index")
     given = parser.parse_args()
     OUTPUT.print(", ".join(f"{name} {value}" for name, value in describe().items()), soft_wrap=True)
     with _store(given.into) as store:
-        measure(store, given.rows, given.days)
+        measure(store, given.rows, given.days, texts=given.texts)
 
 
 if __name__ == "__main__":

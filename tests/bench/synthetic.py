@@ -19,13 +19,17 @@ START: Final = datetime(2024, 1, 1, tzinfo=UTC)
 SUBREDDITS: Final = 5_000
 ZIPF: Final = 1.1
 AUTHORS: Final = 400_000
+#: Words of a text, of how many, and the exponent of Zipf's law by which they are drawn.
+WORDS: Final = 15
+VOCABULARY: Final = 20_000
+ZIPF_WORDS: Final = 1.2
 #: Parameters of the beta distribution that probabilities are drawn from: most are near 0, and some one of a comment's
 #: 27 are above the threshold.
 BETA: Final = (0.15, 3.0)
 
 
-def synthetic_rows(rows: int, days: int, chunk: int) -> Iterator[Classified]:
-    """Yield chunks of comments that are evenly spread over so many days from START on."""
+def synthetic_rows(rows: int, days: int, chunk: int, *, texts: bool = False) -> Iterator[Classified]:
+    """Yield chunks of comments that are evenly spread over so many days from START on; with texts, if asked for."""
     dice = np.random.default_rng(0)
     weights = np.arange(1, SUBREDDITS + 1) ** -ZIPF
     weights /= weights.sum()
@@ -34,11 +38,12 @@ def synthetic_rows(rows: int, days: int, chunk: int) -> Iterator[Classified]:
         n = min(chunk, rows - first)
         subreddits = dice.choice(SUBREDDITS, n, p=weights)
         authors = dice.integers(AUTHORS, size=n)
+        words = dice.zipf(ZIPF_WORDS, (n, WORDS)) % VOCABULARY if texts else np.zeros((n, 0), dtype=np.int64)
         yield Classified(
             comments=[
                 Comment(
                     id=f"k{first + row:09x}",
-                    text="",
+                    text=" ".join(f"word{word}" for word in words[row]),
                     position=first + row,
                     subreddit=f"subreddit_{subreddits[row]}",
                     author=f"author_{authors[row]}",
@@ -53,4 +58,5 @@ def synthetic_rows(rows: int, days: int, chunk: int) -> Iterator[Classified]:
             unsupported=[None] * n,
             model=MODEL,
             source="RC_made_up.zst",
+            keep_text=texts,
         )
