@@ -24,7 +24,7 @@ RUN pip wheel --no-deps --constraint constraints.txt --wheel-dir /compiled pycld
 # Wheels only, so that nothing has to be compiled; each in the version that the test suite passed with.
 FROM build AS build-producer
 COPY --from=wheel /wheels /wheels
-RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[traces,report]"
+RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*.whl)[traces]"
 # The model is the workers'.
 RUN rm -r /opt/moodmill/lib/python3.*/site-packages/moodmill/worker/bundled
 

@@ -29,8 +29,6 @@ ALONE = {
     "redis": {"worker/queue", "worker/core", "producers/runs", "producers/schedule", "moodmill/cli"},
     "torch": {"worker/inference", "worker/runtime", "worker/training", "moodmill/bench", "moodmill/cli"},
     "transformers": {"worker/inference", "worker/training", "moodmill/bench"},
-    "plotly": {"moodmill/cli"},
-    "jinja2": {"moodmill/cli"},
     "starlette": {"moodmill/web"},
     "uvicorn": {"moodmill/web"},
 }

@@ -11,9 +11,11 @@ from sqlalchemy import text as sql
 from moodmill.db.analytics.findings import Finding, as_sql
 from moodmill.db.analytics.results import remarks, require_emotion
 from moodmill.db.analytics.scope import Scope
+from moodmill.db.analytics.top_examples import Example
 from moodmill.db.analytics.words import has_index, matches, parse
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import SettingError
+from moodmill.db.core.text import shortened
 from moodmill.db.database.schema import comment_emotion, rollup_day
 from moodmill.db.results.models import is_above, thresholds_of
 
@@ -23,6 +25,8 @@ ORDERS: Final[tuple[Order, ...]] = ("clearest", "newest")
 SOUGHT: Final = 200_000
 #: Comments that are read for each that is shown: the texts of machines come again and again, and are shown once.
 _READ: Final = 5
+#: Characters of a text that an example shows.
+_SHOWN: Final = 400
 COLUMNS: Final = ("comment_id", "subreddit", "created_at", "probability", "emotions", "text", "link")
 #: What is said where no text is there.
 NO_TEXT: Final = "the store keeps no texts of these comments: `moodmill label --keep-text` on their source keeps them"
@@ -81,6 +85,24 @@ def read_comments(
     )
 
 
+def as_finding(examples: Sequence[Example]) -> Finding:
+    """Return examples of an emotion as `read_comments` has them; long texts are cut."""
+    rows = [
+        (
+            one.comment_id,
+            one.subreddit,
+            one.created_at,
+            one.probability,
+            "",
+            one.text and shortened(one.text, _SHOWN),
+            _link(one.comment_id),
+        )
+        for one in examples
+    ]
+    said = (NO_TEXT,) if rows and not any(one.text for one in examples) else ()
+    return Finding(columns=COLUMNS, rows=rows, queries=(), remarks=said)
+
+
 def _index_needed(connection: Connection, emotion: str, words: str, order: Order) -> str | None:
     """Return the command that makes the index without which all rows would be read; None where none is missing."""
     if words:
@@ -123,7 +145,6 @@ def _distinct(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
 def _as_row(row: Row[Any], emotion: str, thresholds: Mapping[str, float]) -> tuple[Any, ...]:
     values = {name: float(getattr(row, name)) for name in EMOTIONS}
     found = sorted((name for name in EMOTIONS if values[name] > thresholds[name]), key=lambda name: -values[name])
-    at_reddit = f"https://www.reddit.com/api/info?id=t1_{row.comment_id}"
     return (
         row.comment_id,
         row.subreddit,
@@ -131,5 +152,10 @@ def _as_row(row: Row[Any], emotion: str, thresholds: Mapping[str, float]) -> tup
         values[emotion],
         ", ".join(f"{name} {values[name]:.2f}" for name in found),
         row.text,
-        at_reddit if _REDDIT.fullmatch(row.comment_id) else None,
+        _link(row.comment_id),
     )
+
+
+def _link(comment_id: str) -> str | None:
+    """Return where Reddit shows a comment; None where the id is none of Reddit's."""
+    return f"https://www.reddit.com/api/info?id=t1_{comment_id}" if _REDDIT.fullmatch(comment_id) else None

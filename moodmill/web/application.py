@@ -194,7 +194,8 @@ def _saved(explorer: "Explorer", asked: Place) -> str:
         "effects": explorer.effects(asked.text, asked.segment) if few else None,
         "attention": {layer: base64.b64encode(_bytes(weights)).decode() for layer, weights in attention.items()},
     }
-    return saved_page("How the model works", data)
+    made_by = "moodmill explore"
+    return saved_page("How the model works", data, module="model/page.js", made_by=made_by, rooms=["model"])
 
 
 def _bytes(weights: NDArray[np.uint16]) -> bytes:

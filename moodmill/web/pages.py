@@ -4,10 +4,12 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 STATIC: Final = Path(__file__).parent / "static"
 _PAGES: Final = Path(__file__).parent / "pages"
@@ -47,14 +49,18 @@ def policy(prefix: str) -> str:
     )
 
 
-def saved_page(title: str, data: Mapping[str, Any]) -> str:
-    """Return the model's page with what it shows inside: one file that asks for nothing."""
+def saved_page(title: str, data: Mapping[str, Any], *, module: str, made_by: str, rooms: Collection[str]) -> str:
+    """Return a page with what it shows inside: one file that asks for nothing.
+
+    `module` is that of the page, `rooms` are the folders of what it imports besides those that all pages do.
+    """
     modules = {
         name: "data:text/javascript;base64," + base64.b64encode((STATIC / path).read_bytes()).decode()
         for path, name in _modules().items()
+        if "/" not in path or path.partition("/")[0] in {"vendor", *rooms}
     }
     imports = json.dumps({"imports": modules})
-    start = 'import "moodmill/model/page.js";'
+    start = f'import "moodmill/{module}";'
     directives = (
         "default-src 'none'",
         f"script-src data: {digest(imports)} {digest(start)}",
@@ -66,12 +72,13 @@ def saved_page(title: str, data: Mapping[str, Any]) -> str:
     escaped = title.replace("&", "&amp;").replace("<", "&lt;")
     return (
         _text(_PAGES / "saved.html")
+        .replace("{{made_by}}", made_by)
         .replace("{{policy}}", "; ".join(directives))
         .replace("{{title}}", escaped)
         .replace("{{style}}", _text(STATIC / "style.css"))
         .replace("{{importmap}}", imports)
         .replace("{{start}}", start)
-        .replace("{{data}}", _escaped(json.dumps(data, allow_nan=False)))
+        .replace("{{data}}", _escaped(msgspec.json.encode(data).decode()))
     )
 
 

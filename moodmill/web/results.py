@@ -5,27 +5,26 @@ import io
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from datetime import date
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from moodmill.db.analytics.comparison import compare, sides_asked
-from moodmill.db.analytics.emotion_sets import count_together, sets_query
+from moodmill.db.analytics.facts import Facts, facts
 from moodmill.db.analytics.findings import Finding
 from moodmill.db.analytics.pairs import pairs
 from moodmill.db.analytics.reading import Order, read_comments
-from moodmill.db.analytics.results import By, heatmap, overview, rank, remarks, subreddits, trend
+from moodmill.db.analytics.results import By, heatmap, overview, rank, subreddits, trend
 from moodmill.db.analytics.scope import Scope, scope_asked
 from moodmill.db.analytics.sums import LEAST, Measure
-from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
+from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import SettingError
 from moodmill.db.core.formulas import harmless
 from moodmill.db.core.settings import StoreSettings
-from moodmill.db.database.schema import rollup_day
 from moodmill.db.database.store import Store
-from moodmill.db.results.models import thresholds_of
 from moodmill.web.runs import look
 
 #: Rows of a finding that a page gets at most.
@@ -127,7 +126,7 @@ class Results:
         with self._opened() as store:
             scope = scope_asked(store)
             with store.reading() as connection:
-                return facts(connection, scope) | {"store": store.shown}
+                return facts_json(facts(connection, scope))
 
     def runs(self) -> dict[str, Any]:
         """Return the runs, what is left of them, dead letters and jobs."""
@@ -142,38 +141,9 @@ class Results:
             yield store
 
 
-def facts(connection: Connection, scope: Scope) -> dict[str, Any]:
-    """Return what a scope holds."""
-    scope = scope.spelled(connection)
-    table, names = scope.days, scope.subreddit_sums
-    day = table.c.day
-    asked = select(func.sum(table.c.comments), func.min(day), func.max(day)).where(scope.sums(table))
-    comments, first, last = connection.execute(asked).one()
-    untimed = select(func.sum(table.c.comments)).where(scope.sums(table), day.is_(None))
-    known = select(func.count(names.c.subreddit.distinct())).where(scope.sums(names))
-    thresholds = thresholds_of(connection, scope.model)
-    together = count_together(connection, sets_query(scope, thresholds))
-    return {
-        "model": scope.model,
-        "models": list(connection.scalars(select(rollup_day.c.model).distinct().order_by(rollup_day.c.model))),
-        "comments": int(comments or 0),
-        "untimed": int(connection.scalar(untimed) or 0),
-        "first": first,
-        "last": last,
-        "subreddits": int(connection.scalar(known) or 0),
-        "emotions": [
-            {"name": name, "group": GROUP_OF[name], "threshold": round(thresholds[name], _DIGITS)} for name in EMOTIONS
-        ],
-        "counted": together.comments,
-        "groups": together.groups,
-        "none": together.none,
-        "remarks": remarks(connection, scope),
-    }
-
-
-def as_json(finding: Finding) -> dict[str, Any]:
+def as_json(finding: Finding, *, digits: int = _DIGITS, most: int | None = MOST) -> dict[str, Any]:
     """Return a finding as pages take it: columns, rows in their order, and what is to be known beside them."""
-    rows = [[_value(value) for value in row] for row in finding.rows[:MOST]]
+    rows = [[_value(value, digits) for value in row] for row in finding.rows[:most]]
     left = len(finding.rows) - len(rows)
     said = (f"{left:,} more rows are not shown",) if left else ()
     return {
@@ -182,6 +152,12 @@ def as_json(finding: Finding) -> dict[str, Any]:
         "remarks": (*finding.remarks, *said),
         "queries": finding.queries,
     }
+
+
+def facts_json(found: Facts) -> dict[str, Any]:
+    """Return facts as pages take them."""
+    held = asdict(found)
+    return held | {"emotions": [one | {"threshold": _value(one["threshold"])} for one in held["emotions"]]}
 
 
 def as_csv(finding: Finding) -> str:
@@ -193,7 +169,7 @@ def as_csv(finding: Finding) -> str:
     return written.getvalue()
 
 
-def _value(value: Any) -> Any:
+def _value(value: Any, digits: int = _DIGITS) -> Any:
     if isinstance(value, float):
-        return None if math.isnan(value) else float(f"{value:.{_DIGITS}g}")
+        return None if math.isnan(value) else float(f"{value:.{digits}g}")
     return value.isoformat() if isinstance(value, date) else value

@@ -83,7 +83,7 @@ def test_its_packages_are_wheels_in_the_versions_of_the_constraints(image: str) 
         assert "--constraint constraints.txt" in install
         assert "--only-binary :all:" in install or "--no-deps" in install
     assert any("PIP_NO_CACHE_DIR=1" in rest for word, rest in steps_of("build") if word == "ENV")
-    extras = "traces,report" if image == "producer" else "worker,traces"
+    extras = "traces" if image == "producer" else "worker,traces"
     assert installs[-1].endswith(f'"$(ls /wheels/*.whl)[{extras}]"')
 
 

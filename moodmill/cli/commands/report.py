@@ -53,6 +53,7 @@ def report(
     The page is one file that loads nothing from elsewhere. Counts are by whole days in UTC: --since and --until take
     days. An older page of the same name is replaced. --json prints the numbers, with or without a page.
     """
+    from moodmill.db.analytics.results import comments_of
     from moodmill.db.analytics.rollups import refresh, stale
     from moodmill.db.analytics.scope import Scope
     from moodmill.db.analytics.summary import summarize
@@ -88,7 +89,7 @@ def report(
     if as_json:
         print_json(summary.as_json())
     else:
-        OUTPUT.print(Text(f"{out}: {summary.total.comments:,} comments"), soft_wrap=True)
+        OUTPUT.print(Text(f"{out}: {comments_of(summary.facts.comments)}"), soft_wrap=True)
 
 
 def _check(out: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,12 +14,12 @@ from moodmill.db.analytics import scope as scopes
 from moodmill.db.analytics import top_examples
 from moodmill.db.analytics.rollups import refresh
 from moodmill.db.analytics.scope import Scope
-from moodmill.db.analytics.summary import BY_DAY, Summary, Tally, summarize
+from moodmill.db.analytics.summary import Summary, summarize
 from moodmill.db.core.emotions import EMOTIONS, GROUPS
 from moodmill.db.core.errors import SettingError, StoreError
 from moodmill.db.database.store import Store
 from moodmill.db.results.models import activate_model, choose_model, register_model
-from tests.db.builders import NOON, classified, comments, matrix, one_line, rows, scattered, stored
+from tests.db.builders import classified, comments, matrix, one_line, rows, scattered, stored
 
 LIMITS = np.linspace(0.3, 0.95, len(EMOTIONS), dtype=np.float32)
 THRESHOLDS = dict(zip(EMOTIONS, LIMITS.tolist(), strict=True))
@@ -45,38 +44,52 @@ def values(found: list[Row]) -> NDArray[np.float32]:
     return np.array([[row[name] for name in EMOTIONS] for row in found], dtype=np.float32).reshape(-1, len(EMOTIONS))
 
 
-def assert_counted(tally: Tally, found: list[Row]) -> None:
-    assert tally.comments == len(found)
-    assert list(tally.above) == (values(found) > LIMITS).sum(axis=0).tolist()
-    assert tally.means == pytest.approx(values(found).mean(axis=0, dtype=np.float64))
+def assert_counted(record: dict[str, Any], emotion: str, found: list[Row]) -> None:
+    at = EMOTIONS.index(emotion)
+    assert record["comments"] == len(found)
+    assert record["found"] == int((values(found) > LIMITS)[:, at].sum())
+    assert record["share"] == record["found"] / len(found)
+    assert record["prevalence"] == pytest.approx(values(found).mean(axis=0, dtype=np.float64)[at])
 
 
 def assert_exact(summary: Summary, found: list[Row]) -> None:
-    """Compare every number of a summary with the rows that it is of."""
-    assert_counted(summary.total, found)
+    """Compare the numbers of a summary with the rows that it is of."""
+    facts = summary.facts
     days = [row["created_at"].date() for row in found if row["created_at"]]
-    assert summary.untimed == len(found) - len(days)
-    assert (summary.first, summary.last) == (min(days), max(days))
-    of_period: Callable[[date], date] = lambda day: day if summary.grain == "day" else day.replace(day=1)  # noqa: E731
-    assert list(summary.periods) == sorted({of_period(day) for day in days})
-    for start, tally in summary.periods.items():
-        timed = [row for row in found if row["created_at"]]
-        assert_counted(tally, [row for row in timed if of_period(row["created_at"].date()) == start])
+    assert (facts.comments, facts.counted, facts.untimed) == (len(found), len(found), len(found) - len(days))
+    assert (facts.first, facts.last) == (min(days), max(days))
     known = Counter(row["subreddit"] for row in found)
-    assert summary.subreddit_count == len(known.keys() - {None})
-    for subreddit, tally in summary.subreddits.items():
-        assert_counted(tally, [row for row in found if row["subreddit"] == subreddit])
-    assert [one.comments for one in summary.subreddits.values()] == [n for _, n in known.most_common()]
+    assert facts.subreddits == len(known.keys() - {None})
     above = (values(found) > LIMITS).astype(int)
-    together = summary.together
-    assert (together.comments, together.none) == (len(found), int((above.sum(axis=1) == 0).sum()))
-    assert together.pairs.tolist() == (above.T @ above).tolist()
+    assert facts.none == int((above.sum(axis=1) == 0).sum())
     for group, names in GROUPS.items():
         members = above[:, [EMOTIONS.index(name) for name in names]]
-        assert together.groups[group] == int(members.any(axis=1).sum())
+        assert facts.groups[group] == int(members.any(axis=1).sum())
+    for record in summary.overview.records():
+        assert_counted(record, record["emotion"], found)
+    assert summary.trend
+    grain = summary.trend.columns[2]
+    for record in summary.trend.records():
+        first = record[grain]
+        timed = [row for row in found if row["created_at"]]
+        assert_counted(record, record["emotion"], [row for row in timed if begin(row["created_at"], grain) == first])
+    for record in summary.heatmap.records():
+        mine = [row for row in found if row["subreddit"] == record["subreddit"]]
+        assert_counted(record, record["emotion"], mine)
+    counts = (above.T @ above).tolist()
+    for record in summary.pairs.records():
+        assert record["both"] == counts[EMOTIONS.index(record["emotion"])][EMOTIONS.index(record["other"])]
     for name in EMOTIONS:
         ranked = sorted((-float(np.float32(row[name])), row["comment_id"]) for row in found)
-        assert [(-one.probability, one.comment_id) for one in summary.examples[name]] == ranked[:3]
+        shown = zip(
+            summary.examples[name].column("probability"), summary.examples[name].column("comment_id"), strict=True
+        )
+        assert [(-probability, comment) for probability, comment in shown] == ranked[:3]
+
+
+def begin(moment: datetime, grain: str) -> date:
+    day = moment.date()
+    return {"day": day, "week": day - timedelta(days=day.weekday()), "month": day.replace(day=1)}[grain]
 
 
 def test_a_portrait_is_what_the_rows_of_its_model_come_to(filled: Store) -> None:
@@ -105,32 +118,26 @@ def test_subreddits_are_named_in_any_case(store: Store) -> None:
     stored(store, classified([replace(one, subreddit="AskReddit") for one in comments(range(5))]))
     refresh(store)
     summary = summarize(store, Scope(model="m", subreddits=frozenset({"askreddit"})))
-    assert (list(summary.subreddits), summary.together.comments) == (["AskReddit"], 5)
+    assert (set(summary.heatmap.column("subreddit")), summary.facts.counted) == ({"AskReddit"}, 5)
+    assert summary.subreddit_trend is None
 
 
-def test_a_long_time_is_shown_by_month(store: Store) -> None:
-    register_model(store, "m", THRESHOLDS)
-    moments = [NOON, NOON + timedelta(days=BY_DAY - 1), NOON + timedelta(days=20)]
-    of = [replace(one, created_at=moment) for one, moment in zip(comments(range(3)), moments, strict=True)]
-    stored(store, classified(of))
-    refresh(store)
-    assert summarize(store, Scope(model="m")).grain == "day"
-    stored(store, classified([replace(comments([3])[0], created_at=NOON + timedelta(days=BY_DAY))]))
-    refresh(store)
-    summary = summarize(store, Scope(model="m"))
-    assert summary.grain == "month"
-    assert [(start, one.comments) for start, one in summary.periods.items()] == [
-        (date(2024, 3, 1), 2),
-        (date(2024, 8, 1), 1),
-        (date(2024, 9, 1), 1),
-    ]
+def test_several_subreddits_that_are_asked_for_have_lines_of_their_own(filled: Store) -> None:
+    summary = summarize(filled, Scope(model="m", subreddits=frozenset({"cats", "dogs"})))
+    assert summary.trend
+    assert summary.subreddit_trend
+    assert set(summary.trend.column("subreddit")) == {None}
+    assert set(summary.subreddit_trend.column("subreddit")) == {"cats", "dogs"}
+    assert summary.subreddit_trend.columns == summary.trend.columns
+    counted = [sum(finding.column("comments")) for finding in (summary.trend, summary.subreddit_trend)]
+    assert counted[0] == counted[1]
 
 
 def test_only_the_largest_subreddits_are_shown_one_by_one(filled: Store) -> None:
     whole = summarize(filled, Scope(model="m"))
-    summary = summarize(filled, Scope(model="m"), subreddits=2)
-    assert list(summary.subreddits) == list(whole.subreddits)[:2]
-    assert summary.subreddit_count == whole.subreddit_count == 3
+    summary = summarize(filled, Scope(model="m"), subreddits=1)
+    assert summary.heatmap.rows == whole.heatmap.rows[: len(EMOTIONS)]
+    assert summary.facts.subreddits == whole.facts.subreddits == 3
 
 
 def test_comments_of_no_known_time_have_no_days(store: Store) -> None:
@@ -138,18 +145,8 @@ def test_comments_of_no_known_time_have_no_days(store: Store) -> None:
     stored(store, classified([replace(one, created_at=None, subreddit=None) for one in comments(range(5))]))
     refresh(store)
     summary = summarize(store, Scope(model="m"))
-    assert (summary.first, summary.last, summary.untimed, dict(summary.periods)) == (None, None, 5, {})
-    assert (summary.subreddit_count, list(summary.subreddits)) == (0, [None])
-
-
-def test_a_probability_that_is_the_threshold_is_in_no_pair(store: Store) -> None:
-    register_model(store, "m", dict.fromkeys(EMOTIONS, 0.3))
-    at_threshold = np.full((1, 27), 0.3, dtype=np.float32)
-    at_threshold[0, 1] = np.nextafter(at_threshold[0, 1], np.float32(1))
-    stored(store, classified(comments([0]), at_threshold))
-    refresh(store)
-    pairs = summarize(store, Scope(model="m")).together.pairs
-    assert np.argwhere(pairs).tolist() == [[1, 1]]
+    assert (summary.facts.first, summary.facts.untimed, summary.trend) == (None, 5, None)
+    assert (summary.facts.subreddits, summary.heatmap.rows) == (0, [])
 
 
 def test_of_equal_texts_one_is_an_example(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +161,8 @@ def test_of_equal_texts_one_is_an_example(store: Store, monkeypatch: pytest.Monk
     stored(store, classified(of, rising, keep_text=True))
     refresh(store)
     found = summarize(store, Scope(model="m")).examples["gratitude"]
-    assert [(one.comment_id, one.text) for one in found] == [("c4", "thank you"), ("c0", "thanks"), ("c8", "cheers")]
+    assert found.column("comment_id") == ["c4", "c0", "c8"]
+    assert found.column("text") == ["thank you", "thanks", "cheers"]
 
 
 def test_examples_are_sought_only_if_asked_for(filled: Store) -> None:
@@ -174,13 +172,11 @@ def test_examples_are_sought_only_if_asked_for(filled: Store) -> None:
 def test_the_numbers_go_into_json(filled: Store) -> None:
     summary = summarize(filled, Scope(model="m", since=date(2023, 12, 23)))
     found = json.loads(json.dumps(summary.as_json(), default=str))
-    assert found["comments"] == found["together"]["comments"] == summary.total.comments
+    assert found["comments"] == found["together"]["comments"] == summary.facts.comments
     assert found["filters"] == {"subreddits": [], "since": "2023-12-23", "until": None}
     joy = next(one for one in found["emotions"] if one["emotion"] == "joy")
-    assert joy["above"] == found["together"]["pairs"]["joy"]["joy"]
-    assert joy["above"] == sum(one["above"]["joy"] for one in found["over_time"])
-    assert joy["share"] == joy["above"] / found["comments"]
-    assert sum(one["comments"] for one in found["by_subreddit"]) == found["comments"]
+    assert joy["found"] == sum(one["found"] for one in found["over_time"] if one["emotion"] == "joy")
+    assert joy["share_low"] < joy["share"] == joy["found"] / found["comments"] < joy["share_high"]
 
 
 def test_a_scope_without_comments_is_told_in_a_line(filled: Store) -> None:
@@ -226,5 +222,5 @@ def test_a_comment_at_midnight_is_of_the_day_that_begins(store: Store) -> None:
         Scope(model="m", until=midnight.date()): "c0",
     }.items():
         summary = summarize(store, scope)
-        assert (summary.total.comments, summary.together.comments) == (1, 1)
-        assert summary.examples["joy"][0].comment_id == wanted
+        assert (summary.facts.comments, summary.facts.counted) == (1, 1)
+        assert summary.examples["joy"].column("comment_id") == [wanted]

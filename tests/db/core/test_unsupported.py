@@ -70,7 +70,7 @@ def test_a_view_of_comments_has_it_as_its_last_column(made: Made, view: str, eac
 
 def test_the_roll_ups_count_all_and_a_portrait_says_how_many_are_not_supported(made: Made) -> None:
     summary = summarize(made.store, Scope(model="m"))
-    assert (summary.total.comments, summary.together.comments) == (ROWS, ROWS)
+    assert (summary.facts.comments, summary.facts.counted) == (ROWS, ROWS)
     assert summary.unsupported == summary.as_json()["unsupported"] == COUNTED
     assert summarize(made.store, Scope(model="m", subreddits=frozenset({"test"}))).unsupported == COUNTED
     assert sum(one.found for one in emotion_shares(made.store, made.id)) == int((np.float32(0.25) < VALUES).sum())
@@ -80,10 +80,10 @@ def test_none_is_shown_as_an_example(made: Made) -> None:
     supported = [f"text {row}" for row, reason in enumerate(GIVEN) if reason is None]
     examples = summarize(made.store, Scope(model="m"), examples=ROWS).examples
     for emotion in EMOTIONS:
-        assert sorted(one.text or "" for one in examples[emotion]) == supported
+        assert sorted(examples[emotion].column("text")) == supported
         clearest = clearest_text(made.store, made.id, emotion)
         assert clearest is not None
-        assert clearest[0] == examples[emotion][0].text
+        assert clearest[0] == examples[emotion].column("text")[0]
 
 
 @pytest.mark.parametrize("supported_only", [False, True])

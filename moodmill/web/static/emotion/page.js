@@ -6,7 +6,7 @@ import { comments, interval, share } from "moodmill/results/numbers.js";
 import { ResultsPage } from "moodmill/results/page.js";
 import { Comments, PairsList, RankBars, TrendChart } from "moodmill/results/parts.js";
 import { Least, PickEmotion, PickSubreddit, Tools } from "moodmill/results/tools.js";
-import { emotionPath, linkTo, SHARED } from "moodmill/results/view.js";
+import { emotionPath, linkTo, open, SHARED } from "moodmill/results/view.js";
 import { Failure } from "moodmill/shell.js";
 
 const EMOTION = decodeURIComponent(location.pathname.split("/").pop() ?? "");
@@ -28,7 +28,7 @@ mount(html`<${ResultsPage} page="/emotion" title=${EMOTION} first=${FIRST} draw=
     const names = view.subreddit.split(",").filter(Boolean);
     return html`
     <${Asked} title="In all comments" question="overview" asked=${time} draw=${(/** @type {any} */ finding) => html`<${Headline} finding=${finding} />`}
-      tools=${html`<p class="tools"><${PickEmotion} emotions=${facts.emotions} value=${EMOTION} label="Another emotion" onPick=${(/** @type {string} */ name) => location.assign(linkTo(emotionPath(name), view))} /></p>`} />
+      tools=${html`<p class="tools"><${PickEmotion} emotions=${facts.emotions} value=${EMOTION} label="Another emotion" onPick=${(/** @type {string} */ name) => open(emotionPath(name), view)} /></p>`} />
     <${Tools} view=${view} go=${go} facts=${facts} />
     ${facts.first && html`<${Asked} title="Over time" question="trend" asked=${trend}
       tools=${html`<div class="tools"><${PickSubreddit} label="Of a subreddit" id="of" value="" hint="all comments" onPick=${(/** @type {string} */ name) => name && go({ subreddit: [...new Set([...names, name])].join(",") })} />

@@ -10,7 +10,7 @@ const HEAD = 22;
 const TALL = 44;
 
 /**
- * @typedef {{name: string, href?: string, value: number | null, low: number, high: number, color: string, mark?: number | null,
+ * @typedef {{name: string, href?: string, onPick?: () => void, value: number | null, low: number, high: number, color: string, mark?: number | null,
  *   hint?: string}} Bar
  */
 
@@ -37,14 +37,15 @@ export function Bars({ bars, width, label, named = 118 }) {
 
 /** @param {{bar: Bar, y: number, x: (value: number) => number, above: boolean, left: number, right: number, wide: boolean}} props */
 function Row({ bar, y, x, above, left, right, wide }) {
-  const { name, href, value, low, high, color, mark, hint } = bar;
+  const { name, href, onPick, value, low, high, color, mark, hint } = bar;
   const text = above ? html`<text class="name" x=${left} y=${y - 20} dominant-baseline="central">${name}</text>`
     : html`<text class="name" x=${left - 8} y=${y} text-anchor="end" dominant-baseline="central">${name}</text>`;
-  if (value == null) return html`<g>${href ? html`<a href=${href}>${text}</a>` : text}</g>`;
+  const named = href ? html`<a href=${href} onClick=${onPick}>${text}</a>` : text;
+  if (value == null) return html`<g>${named}</g>`;
   const said = `${name}: ${share(value)} (${interval(low, high)})${hint ? `, ${hint}` : ""}`;
   return html`<g>
     <title>${said}</title>
-    ${href ? html`<a href=${href}>${text}</a>` : text}
+    ${named}
     <rect x=${x(0)} y=${y - BAR / 2} width=${Math.max(1, x(value) - x(0))} height=${BAR} rx="3" style=${{ fill: color }} />
     <line class="whisker" x1=${x(low)} x2=${x(high)} y1=${y} y2=${y} />
     <line class="whisker" x1=${x(low)} x2=${x(low)} y1=${y - 3} y2=${y + 3} />

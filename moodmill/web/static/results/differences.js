@@ -6,7 +6,7 @@ import { points_, signedInterval, stepOf } from "moodmill/results/numbers.js";
 const ROW = 26;
 const HEAD = 40;
 
-/** @typedef {{name: string, href: string, value: number, low: number, high: number, color: string}} Difference */
+/** @typedef {{name: string, href: string | undefined, value: number, low: number, high: number, color: string}} Difference */
 
 /** @param {{rows: Difference[], width: number, label: string, a: string, b: string}} props */
 export function Differences({ rows, width, label, a, b }) {

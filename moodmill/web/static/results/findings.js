@@ -4,7 +4,7 @@ import { answer, saved } from "moodmill/api.js";
 /**
  * @typedef {{columns: string[], rows: any[][], remarks: string[], queries: string[]}} Finding
  * @typedef {{name: string, group: string, threshold: number}} Emotion
- * @typedef {{model: string, models: string[], store?: string, comments: number, untimed: number, first: string | null,
+ * @typedef {{model: string, comments: number, untimed: number, first: string | null,
  *   last: string | null, subreddits: number, emotions: Emotion[], counted: number, groups: Record<string, number>,
  *   none: number, remarks: string[]}} Facts
  * @typedef {Record<string, any>} Row

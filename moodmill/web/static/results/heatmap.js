@@ -15,7 +15,7 @@ const strength = (value, most) => (value == null || most <= 0 ? 0 : STRONGEST * 
 const short = (value) => (value == null ? "" : value === 0 ? "0" : value < 0.01 ? "<1" : (100 * value).toFixed(0));
 
 /**
- * @param {{rows: {name: string, href: string, note: string, cells: Cell[]}[], columns: Column[], sorted: string, onSort: ((name: string) => void) | null,
+ * @param {{rows: {name: string, href: string | undefined, note: string, cells: Cell[]}[], columns: Column[], sorted: string, onSort: ((name: string) => void) | null,
  *   label: string, of: string}} props `of`: what a row is.
  */
 export function HeatMap({ rows, columns, sorted, onSort, label, of }) {
@@ -26,7 +26,7 @@ export function HeatMap({ rows, columns, sorted, onSort, label, of }) {
       <th scope="col" class=${group} aria-sort=${sorted === name ? "descending" : null}>${onSort
         ? html`<button type="button" aria-label=${`Sort by ${name}`} onClick=${() => onSort(sorted === name ? "" : name)}>${name}${sorted === name ? " \u2193" : ""}</button>`
         : html`<span>${name}</span>`}</th>`)}</tr></thead>
-    <tbody>${rows.map((row) => html`<tr><th scope="row"><a href=${row.href}><bdi>${row.name}</bdi></a><small class="soft"> ${row.note}</small></th>
+    <tbody>${rows.map((row) => html`<tr><th scope="row">${row.href ? html`<a href=${row.href}><bdi>${row.name}</bdi></a>` : html`<bdi>${row.name}</bdi>`}<small class="soft"> ${row.note}</small></th>
       ${row.cells.map((cell, at) => html`<td title=${cell.hint} style=${{ "--strength": `${strength(cell.value, most)}%`, "--cell": columns[at].color }}>${short(cell.value)}</td>`)}
     </tr>`)}</tbody></table></div>`;
 }

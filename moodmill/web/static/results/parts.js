@@ -22,15 +22,16 @@ export const LEAST = 30;
 const estimate = (row, measure) => ({ value: row[measure], low: row[`${measure}_low`], high: row[`${measure}_high`] });
 
 /**
- * All emotions, the most frequent first; `beside`: another overview, whose values are marked.
- * @param {Props & {beside?: Finding | null, link?: (name: string) => string | undefined}} props
+ * All emotions, the most frequent first; `beside`: another overview, whose values are marked; `onPick`: what a name does.
+ * @param {Props & {beside?: Finding | null, onPick?: (name: string) => void}} props
  */
-export function EmotionBars({ finding, view, looks, asked, beside, link }) {
+export function EmotionBars({ finding, view, looks, asked, beside, onPick }) {
   const other = beside ? Object.fromEntries(rowsOf(beside).map((row) => [row.emotion, row[view.measure]])) : {};
   const bars = rowsOf(finding)
     .map((row) => ({
       name: row.emotion,
-      href: link ? link(row.emotion) : linkTo(emotionPath(row.emotion), view),
+      href: onPick ? "#time" : linkTo(emotionPath(row.emotion), view),
+      onPick: onPick && (() => onPick(row.emotion)),
       ...estimate(row, view.measure),
       color: looks[row.emotion].color,
       mark: other[row.emotion] ?? null,
@@ -94,7 +95,8 @@ export function TrendChart({ finding, view, looks, asked, shown, name = "trend" 
 export function HeatMapPart({ finding, view, looks, asked, onSort }) {
   /** @type {Map<string, any[]>} */
   const bySubreddit = new Map();
-  for (const row of rowsOf(finding)) bySubreddit.set(row.subreddit, [...(bySubreddit.get(row.subreddit) ?? []), row]);
+  const enough = rowsOf(finding).filter((row) => row.comments >= (asked?.least || LEAST));
+  for (const row of enough) bySubreddit.set(row.subreddit, [...(bySubreddit.get(row.subreddit) ?? []), row]);
   if (!bySubreddit.size) return html`<p>No subreddit has ${comments(asked?.least || LEAST)} or more.</p>`;
   const columns = Object.keys(looks).map((name) => ({ name, ...looks[name] }));
   const order = (/** @type {[string, any[]]} */ [, rows]) => rows.find((row) => row.emotion === view.sort)?.[view.measure] ?? 0;
@@ -166,15 +168,24 @@ export function DifferencesPart({ finding, view, looks, asked, a, b }) {
     picture=${(/** @type {number} */ width) => html`<${Differences} rows=${rows} width=${width} label=${title} a=${a} b=${b} />`} />`;
 }
 
-/** Comments to read. @param {{finding: Finding, emotion: string, looks: Looks, view?: any}} props */
-export function Comments({ finding, emotion, looks, view = {} }) {
+/** @param {{name: string, view: any}} props */
+function Named({ name, view }) {
+  const href = linkTo(subredditPath(name), view);
+  return href ? html`<a href=${href}><bdi>${subreddit(name)}</bdi></a>` : html`<bdi>${subreddit(name)}</bdi>`;
+}
+
+/**
+ * Comments to read. `threshold`: where some may be below it.
+ * @param {{finding: Finding, emotion: string, looks: Looks, view?: any, threshold?: number}} props
+ */
+export function Comments({ finding, emotion, looks, view = {}, threshold = 0 }) {
   const rows = rowsOf(finding);
   if (!rows.length) return html`<p>No comment with ${emotion} is of what is asked for.</p>`;
   return html`<ol class="comments">${rows.map((row) => html`<li class=${looks[emotion].group}>
     ${row.text && html`<blockquote dir="auto">${row.text}</blockquote>`}
     <p class="soft">
-      <b class="number">${probability(row.probability)}</b>
-      ${row.subreddit && html`<a href=${linkTo(subredditPath(row.subreddit), view)}><bdi>${subreddit(row.subreddit)}</bdi></a>`}
+      <b class="number">${probability(row.probability)}${row.probability <= threshold ? ", below the threshold" : ""}</b>
+      ${row.subreddit && html`<${Named} name=${row.subreddit} view=${view} />`}
       ${row.created_at && html`<span>${row.created_at.slice(0, 16).replace("T", " ")}</span>`}
       ${row.link ? html`<a href=${row.link} rel="noreferrer noopener" target="_blank"><bdi>${row.comment_id}</bdi> at Reddit</a>` : html`<bdi>${row.comment_id}</bdi>`}
       <span>${row.emotions}</span></p></li>`)}</ol>

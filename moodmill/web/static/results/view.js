@@ -59,10 +59,14 @@ export function useView(first) {
  * @param {string} path @param {View} view @param {View} [more]
  */
 export function linkTo(path, view, more = {}) {
+  if (saved) return undefined; // there is no server behind a file
   const shared = Object.fromEntries(Object.entries(SHARED).map(([name, none]) => [name, view[name] ?? none]));
   const query = queryOf({ ...said(shared, SHARED), ...more });
   return address(path + (query ? `?${query}` : ""));
 }
+
+/** Open another page. @type {(path: string, view: View, more?: View) => void} */
+export const open = (path, view, more) => location.assign(linkTo(path, view, more) ?? "#");
 
 /** @param {string} name */
 export const emotionPath = (name) => `/emotion/${name}`;

@@ -7,7 +7,7 @@ import { askFinding } from "moodmill/results/findings.js";
 import { ResultsPage } from "moodmill/results/page.js";
 import { Comments, EmotionBars, PairsList, TrendChart } from "moodmill/results/parts.js";
 import { PickEmotion, PickSubreddit, Picks, Tools } from "moodmill/results/tools.js";
-import { linkTo, SHARED } from "moodmill/results/view.js";
+import { linkTo, open, SHARED } from "moodmill/results/view.js";
 
 const prefix = address("/subreddit/");
 const NAME = decodeURIComponent(location.pathname.slice(prefix.length));
@@ -38,7 +38,7 @@ mount(html`<${ResultsPage} page="/subreddit" title=${html`<bdi>r/${NAME}</bdi>`}
   (/** @type {any} */ facts, /** @type {any} */ view, /** @type {any} */ go, /** @type {any} */ looks) => {
     const asked = { since: view.since, until: view.until, subreddit: NAME };
     return html`
-    <${PickSubreddit} label="Compare it with" id="other" value="" hint="another subreddit" onPick=${(/** @type {string} */ name) => name && location.assign(linkTo("/compare", view, { a: `r/${NAME}`, b: `r/${name}` }))} />
+    <${PickSubreddit} label="Compare it with" id="other" value="" hint="another subreddit" onPick=${(/** @type {string} */ name) => name && open("/compare", view, { a: `r/${NAME}`, b: `r/${name}` })} />
     <${Tools} view=${view} go=${go} facts=${facts} />
     <${Asked} title="How often each emotion is found" lead="The line across a bar is what it is in all comments." question="overview" asked=${asked}
       draw=${(/** @type {any} */ finding) => html`<${Emotions} finding=${finding} view=${view} looks=${looks} asked=${asked} go=${go} />`} />
