@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from moodmill.arguments import texts
 from moodmill.db.core.errors import SettingError
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: A day in UTC, or the month or year that begins with it: "2024-03-31", "2024-03", "2024".
 Day = str | date
 Measure = Literal["share", "prevalence"]
+By = Literal["day", "week", "month"]
+Order = Literal["clearest", "newest"]
 
 
 class Results:
@@ -69,6 +71,8 @@ class Results:
         """
         from moodmill.db.analytics.results import rank
 
+        _check_choice("measure", measure, Measure)
+        _check_limit(limit)
         with self._asking(None, since, until, model) as (connection, scope):
             finding = rank(connection, scope, emotion, measure=measure, least=min_comments, named=named, most=limit)
             return _framed(finding)
@@ -77,7 +81,7 @@ class Results:
         self,
         emotions: str | Iterable[str],
         *,
-        by: Literal["day", "week", "month"] | None = None,
+        by: By | None = None,
         subreddits: str | Iterable[str] | None = None,
         since: Day | None = None,
         until: Day | None = None,
@@ -89,6 +93,8 @@ class Results:
         """
         from moodmill.db.analytics.results import trend
 
+        if by is not None:
+            _check_choice("by", by, By)
         with self._asking(subreddits, since, until, model) as (connection, scope):
             return _framed(trend(connection, scope, texts(emotions), by=by))
 
@@ -136,7 +142,7 @@ class Results:
         emotion: str,
         *,
         words: str = "",
-        order: Literal["clearest", "newest"] = "clearest",
+        order: Order = "clearest",
         limit: int = 20,
         subreddits: str | Iterable[str] | None = None,
         since: Day | None = None,
@@ -149,6 +155,8 @@ class Results:
         """
         from moodmill.db.analytics.reading import read_comments
 
+        _check_choice("order", order, Order)
+        _check_limit(limit)
         with self._asking(subreddits, since, until, model) as (connection, scope):
             return _framed(read_comments(connection, scope, emotion, words=words, order=order, most=limit))
 
@@ -163,6 +171,16 @@ class Results:
             scope = scope_asked(database, model=model, subreddits=asked, since=since, until=until)
             with database.reading() as connection:
                 yield connection, scope
+
+
+def _check_choice(name: str, given: str, choices: Any) -> None:
+    if given not in get_args(choices):
+        raise SettingError(f"{name} is {given!r}: expected one of {', '.join(get_args(choices))}")
+
+
+def _check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise SettingError(f"limit is {limit}: expected 1 or more")
 
 
 def _framed(finding: "Finding") -> "pd.DataFrame":

@@ -31,4 +31,6 @@ class Finding:
 
 def as_sql(connection: Connection, query: Select[Any]) -> str:
     """Return a query as somebody would write it, for the store that it is asked of."""
-    return str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+    written = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+    # A driver that takes its parameters by % wants each other one twice.
+    return written.replace("%%", "%") if connection.dialect.paramstyle in ("format", "pyformat") else written

@@ -9,14 +9,14 @@ from sqlalchemy import Connection, Row, Select, Text, inspect, literal, select
 from sqlalchemy import text as sql
 
 from moodmill.db.analytics.findings import Finding, as_sql
-from moodmill.db.analytics.results import remarks, require_emotion
+from moodmill.db.analytics.results import remarks, require_comments, require_emotion
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.top_examples import Example
 from moodmill.db.analytics.words import has_index, matches, parse
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import SettingError
 from moodmill.db.core.text import shortened
-from moodmill.db.database.schema import comment_emotion, rollup_day
+from moodmill.db.database.schema import comment_emotion
 from moodmill.db.results.models import is_above, thresholds_of
 
 Order = Literal["clearest", "newest"]
@@ -30,6 +30,8 @@ _SHOWN: Final = 400
 COLUMNS: Final = ("comment_id", "subreddit", "created_at", "probability", "emotions", "text", "link")
 #: What is said where no text is there.
 NO_TEXT: Final = "the store keeps no texts of these comments: `moodmill label --keep-text` on their source keeps them"
+#: What is said where this role of the database is not to read them.
+NOT_ALLOWED: Final = "the role that the store is read as may not read texts"
 #: An id of Reddit's own, a number to the base of 36, of which Reddit shows the comment.
 _REDDIT: Final = re.compile(r"[0-9a-z]{5,13}")
 _MAY_READ: Final = sql("select has_column_privilege('comment_emotion', 'text', 'select')")
@@ -49,14 +51,14 @@ def read_comments(
 
     `words` are looked for in texts that the store keeps, as moodmill.db.analytics.words says. `emotions` has all that
     are found in a comment, the clearest first. Of large stores, comments are sought among the newest SOUGHT of the
-    scope, unless `moodmill db index` made an index of the emotion, or of the texts. Raises SettingError where words
-    are asked for of a role that may not read texts.
+    scope, unless `moodmill db index` made an index of the emotion, or of the texts. Raises SettingError where the scope
+    holds no comment, and where words are asked for of a role that may not read texts.
     """
     require_emotion(emotion)
     scope = scope.spelled(connection)
     rows, thresholds, with_text = comment_emotion.c, thresholds_of(connection, scope.model), _may_read(connection)
     if words and not with_text:
-        raise SettingError("words are looked for in texts, which this role of the store may not read")
+        raise SettingError(f"words are looked for in texts, and {NOT_ALLOWED}")
     text = rows.text if with_text else literal(None, Text).label("text")
     is_dated = _is_dated(connection, scope)
     held = [scope.rows(), rows.unsupported.is_(None), is_above(emotion, thresholds[emotion])]
@@ -75,8 +77,10 @@ def read_comments(
     query: Select[Any] = select(*columns)
     query = query.where(*held).order_by(*by, rows.comment_id).limit(_READ * (skip + most))
     shown = _distinct(connection.execute(query).all())[skip : skip + most]
-    if shown and not any(row.text for row in shown):
-        said.append(NO_TEXT if with_text else "this role of the store may not read texts")
+    if not shown:
+        require_comments(connection, scope)
+    elif not any(row.text for row in shown):
+        said.append(NO_TEXT if with_text else NOT_ALLOWED)
     return Finding(
         columns=COLUMNS,
         rows=[_as_row(row, emotion, thresholds) for row in shown],
@@ -117,8 +121,9 @@ def _may_read(connection: Connection) -> bool:
 
 
 def _is_dated(connection: Connection, scope: Scope) -> bool:
-    query = select(rollup_day.c.day).where(rollup_day.c.model == scope.model, rollup_day.c.day.is_not(None)).limit(1)
-    return connection.scalar(query) is not None
+    """Tell whether the time of any of these comments is known."""
+    day = scope.days.c.day
+    return connection.scalar(select(day).where(scope.sums(scope.days), day.is_not(None)).limit(1)) is not None
 
 
 def _is_indexed(connection: Connection, emotion: str) -> bool:

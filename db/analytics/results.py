@@ -65,6 +65,7 @@ def rank(
     """Return the subreddits of a scope, those with most of an emotion first, by a measure.
 
     Only those of `least` comments; their rank is among these. `named` leaves those whose names hold it, `most` so many.
+    Raises SettingError where the scope holds no comment.
     """
     require_emotion(emotion)
     scope = scope.spelled(connection)
@@ -73,6 +74,8 @@ def rank(
     query = select(name, *summed(table, [emotion])).where(scope.sums(table), name.is_not(None)).group_by(name)
     query = query.having(comments >= least).order_by(comments.desc(), name)
     found = connection.execute(query).all()
+    if not found:
+        require_comments(connection, scope)
     sums = as_sums(row[1:] for row in found)
     estimates = _estimates(sums, overall_spread(connection, scope.model, [emotion]))
     values = estimates[MEASURES.index(measure)].value[:, 0] if found else np.zeros(0)
@@ -97,8 +100,12 @@ def trend(
     """Return some emotions over time, in order; of several subreddits each by itself, unless `together`.
 
     Periods without comments are left out. Without `by`, days, weeks (from Monday on) or months, by how long it is from
-    the first comment to the last, and by how many there are.
+    the first comment to the last, and by how many there are. Raises SettingError where the scope holds no comment of a
+    known time.
     """
+    if not emotions:
+        raise SettingError(f"expected one or more emotions: there is {', '.join(EMOTIONS)}")
+    emotions = tuple(dict.fromkeys(emotions))
     for emotion in emotions:
         require_emotion(emotion)
     scope = scope.spelled(connection)
@@ -109,7 +116,8 @@ def trend(
     query = select(*keys, *summed(table, emotions)).where(scope.sums(table), table.c.day.is_not(None))
     found = connection.execute(query.group_by(*keys).order_by(*keys)).all()
     if not found:
-        raise SettingError(nothing_in(connection, scope))
+        require_comments(connection, scope)
+        raise SettingError(f"no comments of the model {scope.model!r} that are asked for are of a known time")
     grain = by or _grain([row[0] for row in found], int(sum(row[len(keys)] for row in found)))
     groups: dict[tuple[str | None, date], list[int]] = {}
     for at, row in enumerate(found):
@@ -141,19 +149,22 @@ def heatmap(
 ) -> Finding:
     """Return all emotions in each of the subreddits with most comments; `by` puts those with most of an emotion first.
 
-    Subreddits of fewer than `least` comments are left out.
+    Subreddits of fewer than `least` comments are left out. Raises SettingError where the scope holds no comment.
     """
+    if by is not None:
+        require_emotion(by)
     scope = scope.spelled(connection)
     table = scope.subreddit_sums
     name, comments = table.c.subreddit, func.sum(table.c.comments)
     query: Select[Any] = select(name, *summed(table)).where(scope.sums(table), name.is_not(None)).group_by(name)
     query = query.having(comments >= least).order_by(comments.desc(), name).limit(most)
     found = connection.execute(query).all()
+    if not found:
+        require_comments(connection, scope)
     sums = as_sums(row[1:] for row in found)
     estimates = _estimates(sums, overall_spread(connection, scope.model))
     order = list(range(len(found)))
     if by is not None:
-        require_emotion(by)
         values = estimates[MEASURES.index(measure)].value
         order.sort(key=lambda at: -values[at, EMOTIONS.index(by)])
     rows = [
@@ -189,18 +200,34 @@ def require_emotion(name: str) -> None:
         raise SettingError(f"expected one of the 27 emotions, got {name!r}: there is {', '.join(near)}")
 
 
+def how_many(connection: Connection, scope: Scope) -> int:
+    """Return how many comments a scope has."""
+    table = scope.days
+    return int(connection.scalar(select(func.sum(table.c.comments)).where(scope.sums(table))) or 0)
+
+
+def require_comments(connection: Connection, scope: Scope) -> None:
+    """Raise SettingError where a scope holds no comment."""
+    if not how_many(connection, scope):
+        raise SettingError(nothing_in(connection, scope))
+
+
 def nothing_in(connection: Connection, scope: Scope) -> str:
     """Return what to say where a scope holds no comment."""
-    return why_nothing(connection, models={scope.model}, subreddits=scope.subreddits, of_days=scope.is_of_days)
+    said = why_nothing(connection, models={scope.model}, subreddits=scope.subreddits, of_days=scope.is_of_days)
+    return "; ".join((said, *remarks(connection, scope)))  # that are behind, it may be
 
 
 def remarks(connection: Connection, scope: Scope) -> tuple[str, ...]:
     """Return what is to be known beside what the roll-ups say of a scope."""
-    days = sum(one.grain == "day" for one in stale_periods(connection) if one.model == scope.model)
-    if not days:
+    behind = [one.grain for one in stale_periods(connection) if one.model == scope.model]
+    if not behind:
         return ()
-    of_days = f"comments of {days:,} days" if days > 1 else "comments of a day"
-    return (f"{of_days} came in since the roll-ups were brought up to date: `moodmill db rollup` does it",)
+    # Months are added up from days: those of days that are behind are not known yet.
+    grain: By = "day" if "day" in behind else "month"
+    n = sum(one == grain for one in behind)
+    of_them = f"comments of {n:,} {grain}s" if n > 1 else f"comments of a {grain}"
+    return (f"{of_them} came in since the roll-ups were brought up to date: `moodmill db rollup` does it",)
 
 
 def comments_of(n: int) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
 from moodmill.db.core.errors import SettingError, StoreError
-from moodmill.db.database.schema import comment_emotion, model_threshold, rollup_day
+from moodmill.db.database.schema import comment_emotion, dirty_period, model_threshold, rollup_day
 from moodmill.db.database.schema import model as models
 from moodmill.db.database.store import Store
 
@@ -81,6 +81,9 @@ def choose_model(store: Store, named: str | None) -> str:
     wanted = named or active_model(store)
     with store.reading() as connection:
         there = list(connection.scalars(select(rollup_day.c.model).distinct().order_by(rollup_day.c.model)))
+        is_behind = connection.scalar(select(dirty_period.c.id).limit(1)) is not None
+    if not there and is_behind:
+        raise StoreError(f"no comments of the store {store.shown} are counted yet: `moodmill db rollup` does it")
     if not there:
         raise StoreError(f"the store {store.shown} holds no classified comments: `moodmill label` brings some")
     if wanted is None or wanted not in there:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from moodmill.cli.printing import MINUTE, OUTPUT, REMARKS, print_json
+from moodmill.cli.visible import visible
 from moodmill.db.analytics.findings import Finding
 from moodmill.db.core.text import shortened
 
@@ -17,6 +18,8 @@ _TEXT: Final = 200
 _LONG: Final = ("text", "emotions", "link", "subreddit")
 #: Columns that are shares, each with the ends of its interval.
 _SHARES: Final = ("share", "prevalence")
+#: How the columns of a comparison end, and what is said for that.
+_SIDES: Final = {"_a": "in A", "_b": "in B", "_difference": "A - B"}
 
 
 def print_finding(finding: Finding, columns: Sequence[str], *, as_json: bool, **about: Any) -> None:
@@ -32,7 +35,8 @@ def print_finding(finding: Finding, columns: Sequence[str], *, as_json: bool, **
             _title(name), justify="left" if is_text else "right", overflow="fold", no_wrap=name not in _LONG
         )
     for record in finding.records():
-        table.add_row(*(Text(_shown(name, record)) for name in columns))
+        # What the console shows for a character is wider than that: it would be cut off.
+        table.add_row(*(Text(visible(_shown(name, record))) for name in columns))
     if finding.rows:
         OUTPUT.print(table)
     elif not finding.remarks:
@@ -42,9 +46,10 @@ def print_finding(finding: Finding, columns: Sequence[str], *, as_json: bool, **
 
 
 def _title(name: str) -> str:
-    measure, _, side = name.rpartition("_")
-    sides = {"a": "in A", "b": "in B", "difference": "A - B"}
-    return f"{measure} {sides[side]}" if side in sides else name.replace("_", " ")
+    for end, said in _SIDES.items():
+        if name.endswith(end):
+            name = f"{name.removesuffix(end)} {said}"
+    return name.replace("_", " ")
 
 
 def _shown(name: str, record: Mapping[str, Any]) -> str:
