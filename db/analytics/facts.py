@@ -6,7 +6,7 @@ from datetime import date
 
 from sqlalchemy import Connection, func, select
 
-from moodmill.db.analytics.emotion_sets import count_together, sets_query
+from moodmill.db.analytics.cooccurrence import together_in
 from moodmill.db.analytics.results import remarks
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF, Group
@@ -53,7 +53,7 @@ def facts(connection: Connection, scope: Scope) -> Facts:
     untimed = select(func.sum(table.c.comments)).where(scope.sums(table), day.is_(None))
     known = select(func.count(named.c.subreddit.distinct())).where(scope.sums(named))
     thresholds = thresholds_of(connection, scope.model)
-    together = count_together(connection, sets_query(scope, thresholds))
+    together, _ = together_in(connection, scope, thresholds)
     return Facts(
         model=scope.model,
         comments=int(comments or 0),

@@ -3,7 +3,7 @@
 import numpy as np
 from sqlalchemy import Connection
 
-from moodmill.db.analytics.emotion_sets import CoOccurrence, count_together, sets_query
+from moodmill.db.analytics.cooccurrence import CoOccurrence, together_in
 from moodmill.db.analytics.findings import Finding, as_sql
 from moodmill.db.analytics.intervals import score_interval
 from moodmill.db.analytics.results import comments_of, nothing_in, remarks, require_emotion
@@ -28,8 +28,7 @@ def pairs(connection: Connection, scope: Scope, emotion: str | None = None, *, l
     if emotion is not None:
         require_emotion(emotion)
     scope = scope.spelled(connection)
-    query = sets_query(scope, thresholds_of(connection, scope.model))
-    together = count_together(connection, query)
+    together, query = together_in(connection, scope, thresholds_of(connection, scope.model))
     if not together.comments:
         raise SettingError(nothing_in(connection, scope))
     asked = EMOTIONS if emotion is None else (emotion,)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Row, Select, Text, inspect, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, func, inspect, literal, select
 from sqlalchemy import text as sql
 
 from moodmill.db.analytics.findings import Finding, as_sql
@@ -23,6 +23,11 @@ Order = Literal["clearest", "newest"]
 ORDERS: Final[tuple[Order, ...]] = ("clearest", "newest")
 #: Comments among which some are sought where there are more, and no index knows them: a second's work.
 SOUGHT: Final = 200_000
+#: Comments with some words among which the clearest are sought: the newest of them.
+MATCHED: Final = 2_000
+#: Of the newest comments, how many are looked at to tell whether words are frequent, and from which share on they are.
+_PROBED: Final = 1_000
+_FREQUENT: Final = 0.1
 #: Comments that are read for each that is shown: the texts of machines come again and again, and are shown once.
 _READ: Final = 5
 #: Characters of a text that an example shows.
@@ -60,23 +65,31 @@ def read_comments(
     if words and not with_text:
         raise SettingError(f"words are looked for in texts, and {NOT_ALLOWED}")
     text = rows.text if with_text else literal(None, Text).label("text")
-    is_dated = _is_dated(connection, scope)
+    newest = [rows.created_at.desc()] if _is_dated(connection, scope) else []
     held = [scope.rows(), rows.unsupported.is_(None), is_above(emotion, thresholds[emotion])]
-    held += [matches(connection, parse(words))] if words else []
+    held += [_with_words(connection, scope, words, newest)] if words else []
     said: list[str] = []
     # Those of an unknown time are the newest to PostgreSQL, and the oldest to SQLite.
-    held += [rows.created_at.is_not(None)] if is_dated and order == "newest" else []
+    held += [rows.created_at.is_not(None)] if newest and order == "newest" else []
     index = _index_needed(connection, emotion, words, order)
-    since = _newest(connection, scope) if is_dated and index else None
+    since = _newest(connection, scope) if newest and index else None
     if since is not None:
-        held.append(rows.created_at >= since)
-        said.append(f"of the newest {SOUGHT:,} comments, since {since:%Y-%m-%d %H:%M}: `{index}` finds those of all")
-    by = [rows.created_at.desc()] if is_dated else []
-    by = by if order == "newest" else [rows[emotion].desc()]
+        held.append(rows.created_at > since)
+        said.append(f"of the newest {SOUGHT:,} comments, after {since:%Y-%m-%d %H:%M}: `{index}` finds those of all")
     columns = [rows.comment_id, rows.subreddit, rows.created_at, *(rows[name] for name in EMOTIONS), text]
-    query: Select[Any] = select(*columns)
-    query = query.where(*held).order_by(*by, rows.comment_id).limit(_READ * (skip + most))
-    shown = _distinct(connection.execute(query).all())[skip : skip + most]
+    query: Select[Any] = select(*columns).where(*held)
+    if order == "newest":
+        query = query.order_by(*newest, rows.comment_id)
+    elif words and not index:
+        last = query.order_by(*newest, rows.comment_id).limit(MATCHED).subquery()
+        query = select(last, func.count().over().label("matched")).order_by(last.c[emotion].desc(), last.c.comment_id)
+    else:
+        query = query.order_by(rows[emotion].desc(), rows.comment_id)
+    query = query.limit(_READ * (skip + most))
+    found = connection.execute(query).all()
+    if found and getattr(found[0], "matched", 0) == MATCHED:
+        said.append(f"the clearest of the newest {MATCHED:,} with these words")
+    shown = _distinct(found)[skip : skip + most]
     if not shown:
         require_comments(connection, scope)
     elif not any(row.text for row in shown):
@@ -105,6 +118,21 @@ def as_finding(examples: Sequence[Example]) -> Finding:
     ]
     said = (NO_TEXT,) if rows and not any(one.text for one in examples) else ()
     return Finding(columns=COLUMNS, rows=rows, queries=(), remarks=said)
+
+
+def _with_words(
+    connection: Connection, scope: Scope, words: str, newest: Sequence[ColumnElement[Any]]
+) -> ColumnElement[bool]:
+    """Return the condition that texts hold some words, in the form that finds the newest of them fastest."""
+    phrases = parse(words)
+    if connection.dialect.name == "sqlite" or not has_index(connection) or not newest:
+        return matches(connection, phrases)
+    # Or it remembers pages in place of rows where these are many, and reads the words of each text on them again.
+    connection.execute(sql("set local work_mem = '64MB'"))
+    held = matches(connection, phrases, frequent=True)
+    probed = select(held.label("held")).where(scope.rows()).order_by(*newest).limit(_PROBED).subquery()
+    found = connection.scalar(select(func.count()).select_from(probed).where(probed.c.held)) or 0
+    return held if found >= _FREQUENT * _PROBED else matches(connection, phrases)
 
 
 def _index_needed(connection: Connection, emotion: str, words: str, order: Order) -> str | None:

@@ -26,6 +26,8 @@ ESTIMATES: Final = tuple(f"{measure}{end}" for measure in MEASURES for end in ("
 #: Days from the first to the last up to which time is shown by day, and by week: more are shown by month.
 BY_DAY: Final = 100
 BY_WEEK: Final = 700
+#: Periods that are too few to show time by.
+_SOME: Final = 3
 
 
 def overview(connection: Connection, scope: Scope) -> Finding:
@@ -236,11 +238,11 @@ def comments_of(n: int) -> str:
 
 
 def _grain(days: Sequence[date], comments: int) -> By:
-    """Return periods of which there are not too many, nor with too few comments each to say anything."""
+    """Return periods of which there are not too many, nor with too few comments each, where that leaves some."""
     span = (max(days) - min(days)).days + 1
-    if span <= BY_DAY and comments >= LEAST * span:
+    if span <= BY_DAY and (comments >= LEAST * span or span < _SOME * 7):
         return "day"
-    return "week" if span <= BY_WEEK and comments >= LEAST * span / 7 else "month"
+    return "week" if span <= BY_WEEK and (comments >= LEAST * span / 7 or span < _SOME * 30) else "month"
 
 
 def _begin(day: date, grain: By) -> date:

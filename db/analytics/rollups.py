@@ -32,7 +32,7 @@ from sqlalchemy import (
     union,
 )
 
-from moodmill.db.analytics.emotion_sets import emotion_set
+from moodmill.db.analytics.cooccurrence import count_sets, sets_query
 from moodmill.db.core.days import midnight
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import (
@@ -40,7 +40,7 @@ from moodmill.db.database.schema import (
     dirty_period,
     frozen_day,
     rollup_day,
-    rollup_emotion_set_day,
+    rollup_emotion_pair_day,
     rollup_subreddit_day,
     rollup_subreddit_month,
 )
@@ -167,9 +167,17 @@ def _aggregate_day(connection: Connection, model: str, day: date | None) -> None
     _replace(connection, rollup_subreddit_day, rollup_subreddit_day.c.day, model, day, fresh.group_by(rows.subreddit))
     every = _select(model, day, *sums_of(rollup_subreddit_day)).where(days.model == model, _is(days.day, day))
     _replace(connection, rollup_day, rollup_day.c.day, model, day, every.group_by(days.model))
-    sets, found = rollup_emotion_set_day, emotion_set(thresholds)
-    together = _select(model, day, found, func.count()).where(_of_day(model, day))
-    _replace(connection, sets, sets.c.day, model, day, together.group_by(found))
+    _count_together(connection, model, day, thresholds)
+
+
+def _count_together(connection: Connection, model: str, day: date | None, thresholds: Mapping[str, float]) -> None:
+    table = rollup_emotion_pair_day
+    connection.execute(delete(table).where(table.c.model == model, _is(table.c.day, day)))
+    together = count_sets(connection.execute(sets_query(thresholds, _of_day(model, day))))
+    if together.comments:
+        names = ("emotion", "other", "comments")
+        rows = [{"model": model, "day": day, **dict(zip(names, row, strict=True))} for row in together.rows()]
+        connection.execute(insert(table), rows)
 
 
 def _aggregate_month(connection: Connection, model: str, month: date | None) -> None:

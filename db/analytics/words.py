@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     cast,
     column,
+    false,
     func,
     literal_column,
     not_,
@@ -138,8 +139,11 @@ def _size(connection: Connection) -> int:
     return int(connection.scalar(text(parts), {"name": POSTGRES_INDEX}) or 0)
 
 
-def matches(connection: Connection, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
+def matches(connection: Connection, phrases: Sequence[Phrase], *, frequent: bool = False) -> ColumnElement[bool]:
     """Return the condition on rows of `comment_emotion` that their text is kept and holds these phrases.
+
+    `frequent`: so many texts hold them that PostgreSQL is to look at texts one by one until it has enough: it takes
+    them for rare, whatever they are, and would collect all from the index.
 
     Where the store has the full-text index, phrases are of whole words, and signs between them are passed over: `art`
     does not find `party`, and `"well done"` finds `well-done`. Without it, a phrase is found wherever it stands in a
@@ -150,7 +154,10 @@ def matches(connection: Connection, phrases: Sequence[Phrase]) -> ColumnElement[
     of_words = [phrase for phrase in phrases if phrase.has_words] if has_index(connection) else []
     holds = _by_postgres if connection.dialect.name == "postgresql" else _by_sqlite
     conditions = [_negated(_stands_in(connection, phrase), phrase) for phrase in phrases if phrase not in of_words]
-    return and_(_text.is_not(None), *conditions, *holds(of_words))
+    by_index = and_(*holds(of_words)) if of_words else None
+    if by_index is not None:
+        conditions.append(func.coalesce(by_index, false()) if frequent else by_index)
+    return and_(_text.is_not(None), *conditions)
 
 
 def _negated(condition: ColumnElement[bool], phrase: Phrase) -> ColumnElement[bool]:

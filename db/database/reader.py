@@ -13,7 +13,7 @@ from moodmill.db.database.schema import (
     model,
     model_threshold,
     rollup_day,
-    rollup_emotion_set_day,
+    rollup_emotion_pair_day,
     rollup_subreddit_day,
     rollup_subreddit_month,
 )
@@ -40,7 +40,7 @@ _STATEMENTS: Final = (
 )
 #: Tables that say nothing of anybody: what `moodmill results` and `moodmill explore` ask besides the views.
 _TABLES: Final = (
-    *(table.name for table in (rollup_day, rollup_subreddit_day, rollup_subreddit_month, rollup_emotion_set_day)),
+    *(table.name for table in (rollup_day, rollup_subreddit_day, rollup_subreddit_month, rollup_emotion_pair_day)),
     *(table.name for table in (dirty_period, frozen_day, model, model_threshold)),
     "alembic_version",
 )

@@ -256,16 +256,26 @@ Index(
     rollup_subreddit_day.c.day,
 )
 
-#: Which emotions occur together: comments by day, in UTC, and by the set of emotions that are above the model's
-#: thresholds in them. The set is a number: its bit i stands for EMOTIONS[i].
-rollup_emotion_set_day = Table(
-    "rollup_emotion_set_day",
+#: Which emotions occur together: comments by day, in UTC, with both of two emotions, or with one where both are the
+#: same. So are groups, of which any emotion is there, and `none` of the 27; `all` is all comments.
+rollup_emotion_pair_day = Table(
+    "rollup_emotion_pair_day",
     metadata,
     Column("model", Text, nullable=False),
     Column("day", Date),
-    Column("emotion_set", Integer, nullable=False),
+    Column("emotion", Text, nullable=False),
+    #: In the order of EMOTIONS behind the other.
+    Column("other", Text, nullable=False),
     Column("comments", BigInteger, nullable=False),
-    Index("rollup_emotion_set_day_key", "model", "day", "emotion_set", unique=True, postgresql_nulls_not_distinct=True),
+    Index(
+        "rollup_emotion_pair_day_key",
+        "model",
+        "day",
+        "emotion",
+        "other",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
 )
 
 #: A row for rows of a day, or days of a month, that were added since the roll-ups were brought up to date. It comes in

@@ -21,7 +21,6 @@ from typing import Final
 import msgspec
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 from sqlalchemy import text
 
 from moodmill.bench.machine import describe
@@ -149,13 +148,10 @@ def view(results: Results, title: str, asked: dict[str, str]) -> Waits:
 
 
 def _print(title: str, waits: Iterable[Waits]) -> None:
-    table = Table(title, box=None)
-    for name in ("rows", "median ms", "p95 ms", "longest ms"):
-        table.add_column(name, justify="right")
+    OUTPUT.print(f"{title:<42}{'rows':>8}{'median ms':>12}{'p95 ms':>12}{'longest ms':>12}")
     for one in waits:
         shown = (one.percentile(50), one.percentile(95), max(one.milliseconds))
-        table.add_row(one.title, f"{one.rows:,}", *(f"{value:,.1f}" for value in shown))
-    OUTPUT.print(table)
+        OUTPUT.print(f"{one.title:<42}{one.rows:>8,}" + "".join(f"{value:>12,.1f}" for value in shown))
 
 
 @contextmanager

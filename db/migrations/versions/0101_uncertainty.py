@@ -26,16 +26,17 @@ def upgrade() -> None:
         op.execute(f"update {table} set {known}")  # noqa: S608 - constant names
     op.create_index("rollup_subreddit_day_by_subreddit", "rollup_subreddit_day", ["model", "subreddit", "day"])
     op.create_table(
-        "rollup_emotion_set_day",
+        "rollup_emotion_pair_day",
         sa.Column("model", sa.Text, nullable=False),
         sa.Column("day", sa.Date),
-        sa.Column("emotion_set", sa.Integer, nullable=False),
+        sa.Column("emotion", sa.Text, nullable=False),
+        sa.Column("other", sa.Text, nullable=False),
         sa.Column("comments", sa.BigInteger, nullable=False),
     )
     op.create_index(
-        "rollup_emotion_set_day_key",
-        "rollup_emotion_set_day",
-        ["model", "day", "emotion_set"],
+        "rollup_emotion_pair_day_key",
+        "rollup_emotion_pair_day",
+        ["model", "day", "emotion", "other"],
         unique=True,
         postgresql_nulls_not_distinct=True,
     )

@@ -19,6 +19,7 @@ from moodmill.db.analytics.pairs import pairs
 from moodmill.db.analytics.reading import NO_TEXT, NOT_ALLOWED, Order, read_comments
 from moodmill.db.analytics.results import heatmap, overview, rank, subreddits, trend
 from moodmill.db.analytics.scope import Scope
+from moodmill.db.analytics.words import index_texts
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import SettingError
@@ -130,7 +131,10 @@ def test_of_many_comments_the_newest_are_looked_at_unless_an_index_knows_them(
     finding = ask(store, read_comments, ALL, "joy")
     assert ids(finding) == ["c3", "c4", "c2"]
     [remark, no_text] = finding.remarks
-    assert "of the newest 4 of 6 comments: `moodmill db index joy`" in remark
+    after = NOON + timedelta(hours=1)
+    assert (
+        remark == f"of the newest 4 comments, after {after:%Y-%m-%d %H:%M}: `moodmill db index joy` finds those of all"
+    )
     assert no_text == NO_TEXT
     assert [row[0] for row in run_as_written(store, finding.queries[0])] == ids(finding)
     few = Scope(model=MODEL, until=NOON.date() + timedelta(days=1))
@@ -154,10 +158,22 @@ def test_comments_of_an_unknown_time_are_no_newest_where_others_have_one(
     assert ids(ask(store, read_comments, ALL, "joy", order="newest")) == ["c3", "c2"]
     undated = Scope(model=MODEL, subreddits=frozenset({"quotes"}))
     assert ids(ask(store, read_comments, undated, "joy", order="newest")) == ["c0", "c1"]
-    monkeypatch.setattr(reading, "SOUGHT", 3)
-    assert ids(ask(store, read_comments, ALL, "joy")) == ["c3", "c2"]
     monkeypatch.setattr(reading, "SOUGHT", 1)
-    assert len(ids(ask(store, read_comments, undated, "joy"))) == 1
+    assert ids(ask(store, read_comments, ALL, "joy")) == ["c3"]
+    assert ids(ask(store, read_comments, undated, "joy")) == ["c0", "c1"]
+
+
+def test_of_many_comments_with_a_word_the_clearest_are_sought_among_the_newest(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(store, hourly(6), showing([0.99, 0.98, 0.7, 0.9, 0.8, 0.1]), keep_text=True)
+    monkeypatch.setattr(reading, "MATCHED", 3)
+    assert ids(ask(store, read_comments, ALL, "joy", words="text")) == ["c0", "c1", "c3", "c4", "c2"]
+    index_texts(store)
+    finding = ask(store, read_comments, ALL, "joy", words="text")
+    assert (ids(finding), finding.remarks) == (["c3", "c4", "c2"], ("the clearest of the newest 3 with these words",))
+    rare = ask(store, read_comments, ALL, "joy", words="text 1")
+    assert (ids(rare), rare.remarks) == (["c1"], ())
 
 
 def test_ids_of_reddit_have_a_link(sqlite_store: Store) -> None:

@@ -9,15 +9,16 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, insert
 
+from moodmill.db.analytics import results
 from moodmill.db.analytics.comparison import compare, sides_asked
 from moodmill.db.analytics.findings import Finding
 from moodmill.db.analytics.pairs import pairs
 from moodmill.db.analytics.reading import read_comments
-from moodmill.db.analytics.results import BY_DAY, BY_WEEK, By, heatmap, overview, rank, subreddits, trend
+from moodmill.db.analytics.results import By, heatmap, overview, rank, subreddits, trend
 from moodmill.db.analytics.retention import prune
 from moodmill.db.analytics.rollups import refresh
 from moodmill.db.analytics.scope import Scope, scope_asked
-from moodmill.db.analytics.sums import Measure
+from moodmill.db.analytics.sums import LEAST, Measure
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
 from moodmill.db.core.errors import SettingError, StoreError
@@ -190,17 +191,28 @@ def test_a_trend_within_some_days_holds_these_days(settled: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "grain"),
-    [(0, "day"), (BY_DAY, "day"), (BY_DAY + 1, "week"), (BY_WEEK, "week"), (BY_WEEK + 1, "month")],
+    ("days", "each", "grain"),
+    [
+        (30, LEAST, "day"),
+        (31, LEAST, "week"),
+        (20, 1, "day"),
+        (21, LEAST - 1, "week"),
+        (40, 1, "week"),
+        (41, 5, "month"),
+    ],
 )
-def test_the_longer_the_time_the_longer_the_periods(sqlite_store: Store, days: int, grain: str) -> None:
-    undated = [replace(one, created_at=None) for one in comments([9])]
-    add(sqlite_store, [*dated([0, days]), *undated])
+def test_periods_are_the_longer_the_longer_the_time_and_the_fewer_the_comments(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, days: int, each: int, grain: str
+) -> None:
+    monkeypatch.setattr(results, "BY_DAY", 30)
+    monkeypatch.setattr(results, "BY_WEEK", 40)
+    undated = [replace(one, created_at=None) for one in comments([9_999_999])]
+    add(sqlite_store, [*dated([day for day in range(days) for _ in range(each)]), *undated])
     finding = ask(sqlite_store, trend, ALL, ["joy"])
     assert finding.columns[2] == grain
-    wanted = {begin((NOON + timedelta(days=n)).date(), grain) for n in (0, days)}
+    wanted = {begin((NOON + timedelta(days=n)).date(), grain) for n in range(days)}
     assert finding.column(grain) == sorted(wanted)
-    assert sum(finding.column("comments")) == 2
+    assert sum(finding.column("comments")) == days * each
 
 
 def test_comments_of_an_unknown_time_have_no_trend(sqlite_store: Store) -> None:

@@ -16,11 +16,11 @@ from sqlalchemy import Table, delete, select, text
 
 from moodmill.db.analytics.rollups import invalidate_all, refresh, stale
 from moodmill.db.core.comment import Comment
-from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
 from moodmill.db.database.schema import (
     comment_emotion,
     rollup_day,
-    rollup_emotion_set_day,
+    rollup_emotion_pair_day,
     rollup_subreddit_day,
     rollup_subreddit_month,
 )
@@ -96,13 +96,16 @@ def recounted(store: Store, table: Table) -> dict[Any, NDArray[np.float64]]:
     return found
 
 
-def recounted_sets(store: Store) -> Counter[Any]:
-    """Return how many comments a model and day have of each set of emotions, counted in the rows."""
+def recounted_pairs(store: Store) -> Counter[Any]:
+    """Return how many comments a model and day have with both of two emotions, or any of a group, by the rows."""
     found = Counter[Any]()
     for row in everything(store, comment_emotion):
         limits = {name: np.float32(limit) for name, limit in THRESHOLDS[row["model"]].items()}
-        above = (1 << at for at, name in enumerate(EMOTIONS) if np.float32(row[name]) > limits[name])
-        found[row["model"], day(row), sum(above)] += 1
+        above = [name for name in EMOTIONS if np.float32(row[name]) > limits[name]]
+        names = {(one, other) for at, one in enumerate(above) for other in above[at:]}
+        names |= {(GROUP_OF[name], GROUP_OF[name]) for name in above} | {("all", "all")}
+        names |= set() if above else {("none", "none")}
+        found.update((row["model"], day(row), *pair) for pair in names)
     return found
 
 
@@ -119,8 +122,10 @@ def assert_exact(store: Store) -> None:
             assert values[1:28] == pytest.approx(wanted[one][1:28], rel=1e-12)  # no two orders of addition round alike
             assert values[28:55] == wanted[one][28:55].tolist()
             assert values[55:] == pytest.approx(wanted[one][55:], rel=1e-12)
-    sets = everything(store, rollup_emotion_set_day)
-    assert {(row["model"], row["day"], row["emotion_set"]): row["comments"] for row in sets} == recounted_sets(store)
+    pairs = everything(store, rollup_emotion_pair_day)
+    counted = {(row["model"], row["day"], row["emotion"], row["other"]): row["comments"] for row in pairs}
+    assert len(counted) == len(pairs)
+    assert {key: comments for key, comments in counted.items() if comments} == recounted_pairs(store)
 
 
 def test_the_roll_ups_are_what_the_rows_add_up_to(labelled: Store) -> None:

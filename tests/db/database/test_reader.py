@@ -37,7 +37,7 @@ def test_a_reader_reads_results_and_no_texts_and_no_dead_letters(postgres_store:
         for view in VIEWS:
             connection.execute(text(f"select * from {view}"))
         assert connection.scalar(text("show statement_timeout")) == "1min"
-        for table in ("rollup_subreddit_day", "rollup_emotion_set_day", "model", "alembic_version"):
+        for table in ("rollup_subreddit_day", "rollup_emotion_pair_day", "model", "alembic_version"):
             connection.execute(text(f"select * from {table}"))
         connection.execute(text("select comment_id, subreddit, created_at, joy from comment_emotion"))
     for forbidden in ("select text from comment_emotion", "select text_hash from comment_emotion", "select * from run"):

@@ -12,7 +12,7 @@ from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.sums import as_sums, overall_spread, summed
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import StoreError
-from moodmill.db.database.schema import comment_emotion, frozen_day, rollup_day, rollup_emotion_set_day
+from moodmill.db.database.schema import comment_emotion, frozen_day, rollup_day, rollup_emotion_pair_day
 from moodmill.db.database.store import Store
 from moodmill.db.results.dirty_periods import invalidate_days
 from tests.db.builders import add_older_rows, classified, comments, matrix, rows
@@ -60,7 +60,8 @@ def test_an_upgraded_store_keeps_its_sums_and_adds_up_what_it_can(of_0100: Store
     assert [gone[name] for name in NEW] == [50.0] * len(NEW)
     squares = (matrix(40).astype(np.float64) ** 2).sum(axis=0)
     assert [there[name] for name in NEW] == pytest.approx(squares)
-    assert sum(row["comments"] for row in rows(of_0100, rollup_emotion_set_day)) == 40
+    pairs = rows(of_0100, rollup_emotion_pair_day)
+    assert [row["comments"] for row in pairs if row["emotion"] == "all"] == [40]
     with of_0100.reading() as connection:
         scope = Scope(model="m", until=date(2021, 1, 1))
         sums = as_sums([connection.execute(select(*summed(rollup_day)).where(scope.sums(rollup_day))).one()])
@@ -76,4 +77,4 @@ def test_comments_that_come_late_into_an_upgraded_store_are_added_up(of_0100: St
         invalidate_days(connection, "m", [datetime(2024, 3, 1, tzinfo=UTC)])
     refresh(of_0100)
     assert [row["day"] for row in rows(of_0100, rollup_day)] == [date(2020, 1, 1)]
-    assert rows(of_0100, rollup_emotion_set_day) == []
+    assert rows(of_0100, rollup_emotion_pair_day) == []
