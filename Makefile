@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## Label a bundled sample of comments, and show the emotions found
 	@$(BIN)/moodmill demo
 
-explore: $(READY) ## Show in a browser how the model works
+explore: $(READY) ## Show results and model in a browser
 	@$(BIN)/moodmill explore
 
 # Tests wait half of their time: four at once fill two cores, with a thread of torch each. One Redis serves four.

@@ -29,5 +29,5 @@ def missing_extra(error: ImportError) -> str | None:
     if module in _TRAIN:
         return f"{module} is missing: pip install 'moodmill[worker,train]' brings what trains and judges models"
     if module in _WEB:
-        return f"{module} is missing: pip install 'moodmill[worker,web]' brings what shows pages in a browser"
+        return f"{module} is missing: pip install 'moodmill[web]' brings what shows pages in a browser"
     return None

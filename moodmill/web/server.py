@@ -70,10 +70,13 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: ASGIApp, listener: socket.socket, loading: "Future[Explorer]", on_ready: Callable[[], None]) -> None:
+def serve(
+    app: ASGIApp, listener: socket.socket, loading: "Future[Explorer]", on_ready: Callable[[], None], *, has_model: bool
+) -> None:
     """Serve until SIGINT or SIGTERM, or until the model fails to load, whose error is raised. Addresses are not logged.
 
-    `on_ready` is called once the server answers.
+    `on_ready` is called once the server answers. Without `has_model` there is none to load: the pages of results are
+    served all the same.
     """
 
     def end() -> None:
@@ -86,10 +89,11 @@ def serve(app: ASGIApp, listener: socket.socket, loading: "Future[Explorer]", on
         if done.exception() is not None:
             server.should_exit = True
 
-    loading.add_done_callback(failed)
+    if has_model:
+        loading.add_done_callback(failed)
     with closing(listener):
         server.run([listener])
-    if loading.done() and (error := loading.exception()) is not None:
+    if has_model and loading.done() and (error := loading.exception()) is not None:
         raise error
 
 

@@ -6,27 +6,35 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.support import clean_environment, moodmill, moodmill_here, wait_until
+from tests.web.stores import fill, in_file, talk
 
 SECRET = "a text that nobody else is to see"
 
 
 @contextmanager
-def exploring(folder: Path, model: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def exploring(
+    folder: Path, model: Path, *options: str, settings: dict[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the command: its process, and the address that it gives to the browser."""
     browser, shown = folder / "browser", folder / "shown"
     browser.write_text(f'#!/bin/sh\nprintf "%s" "$1" > {shown}\n')
     browser.chmod(0o755)
-    quick = {"MOODMILL_PRECISION": "fp32", "MOODMILL_BATCH_TOKENS": "2048", "BROWSER": f"{browser} %s"}
+    quick = {"MOODMILL_PRECISION": "fp32", "MOODMILL_BATCH_TOKENS": "2048", "BROWSER": f"{browser} %s"} | (
+        settings or {}
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "moodmill.cli.main", "explore", "--port", "0", "--model", str(model), *options],
         cwd=folder,
-        env=clean_environment(**quick),
+        env=clean_environment(**quick, **(settings or {})),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -64,6 +72,29 @@ def test_others_may_look_with_a_token_only(tiny_model: Path, tmp_path: Path) -> 
         assert process.stdout
         # others know this machine by its name
         assert process.stdout.readline() == f"http://{socket.gethostname()}{own[1]}   Ctrl-C ends it\n"
+
+
+def test_the_results_of_the_demo_are_shown_where_nothing_else_is_there(tiny_model: Path, tmp_path: Path) -> None:
+    fill(f"sqlite:///{tmp_path}/moodmill-demo.db", talk(40))
+    with exploring(tmp_path, tiny_model) as (process, address), urllib.request.urlopen(f"{address}api/store") as answer:
+        assert json.load(answer)["comments"] == 40
+        process.send_signal(signal.SIGINT)
+        assert "these are the results of moodmill-demo.db" in process.communicate(timeout=30)[1]
+
+
+def test_results_are_shown_where_nothing_is_installed_that_loads_a_model(tiny_model: Path, tmp_path: Path) -> None:
+    in_file(tmp_path, talk(40))
+    without = tmp_path / "without"
+    without.mkdir()
+    (without / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")
+    with exploring(tmp_path, tiny_model, settings={"PYTHONPATH": str(without)}) as (process, address):
+        with urllib.request.urlopen(f"{address}api/results/overview") as answer:
+            assert len(json.load(answer)["rows"]) == 27
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{address}api/model")
+        assert "pip install 'moodmill[worker]'" in json.load(refused.value)["error"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
 
 
 def test_a_model_that_fails_to_load_ends_it_with_its_error(tiny_model: Path, tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ def alike(row: Sequence[Any], other: Sequence[Any]) -> bool:
 
 def settle(page: Page) -> None:
     """Wait until everything that was asked for is there."""
-    expect(page.locator("section").first).to_be_visible()
-    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    expect(page.locator("form, section").first).to_be_visible()
+    expect(page.locator("[aria-busy=true], .waiting")).to_have_count(0)
 
 
 def show(page: Page, address: str) -> None:

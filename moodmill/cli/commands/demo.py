@@ -3,7 +3,7 @@
 import sys
 from contextlib import closing
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.table import Table
@@ -19,9 +19,12 @@ from moodmill.progress import shown_progress
 if TYPE_CHECKING:
     from moodmill.db.database.store import Store
 
+#: Where the rows go, unless something else is asked for.
+DEMO_STORE: Final = "moodmill-demo.db"
+
 
 @click.command(short_help="Label a bundled sample.")
-@click.option("--store", "named", default="moodmill-demo.db", metavar="FILE|URL", help="Where the rows go.")
+@click.option("--store", "named", default=DEMO_STORE, metavar="FILE|URL", help="Where the rows go.")
 @json_option
 def demo(named: str, as_json: bool) -> None:
     """Label a bundled sample of comments with the bundled model, and show the emotions found.
@@ -62,7 +65,7 @@ def _print_next_steps(named: str) -> None:
         "What next:",
         "  moodmill label YOUR_DUMP.zst      label a dump of your own, into moodmill.db",
         "  moodmill classify 'What a day!'   see all 27 probabilities of a text",
-        "  moodmill explore                  see in a browser how the model comes to them",
+        "  moodmill explore                  see in a browser what people feel, and how the model comes to it",
         f"  sqlite3 {named} 'select * from comment_top_emotion limit 10'",  # noqa: S608 - shown, not run
     ):
         OUTPUT.print(line, soft_wrap=True)

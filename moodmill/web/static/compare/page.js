@@ -18,7 +18,8 @@ function Clearest({ finding, view, a, b }) {
   const sure = rows.filter((row) => of(row, "_low") > 0 || of(row, "_high") < 0);
   const [first] = sure;
   return html`<p>${a} has ${comments(rows[0].comments_a)}, ${b} ${comments(rows[0].comments_b)}. ${first
-    ? html`<b>${first.emotion}</b> differs most clearly: ${points_(of(first, ""))} points (${signedInterval(of(first, "_low"), of(first, "_high"))}) in ${a}.${` ${sure.length}`} of 27 emotions differ by more than chance explains one at a time.`
+    ? html`<b>${first.emotion}</b> differs most clearly: ${points_(of(first, ""))} points (${signedInterval(of(first, "_low"), of(first, "_high"))}) in ${a}.${sure.length === 1
+      ? " No other does by more than chance explains." : ` ${sure.length} of 27 emotions differ by more than chance explains, each by itself.`}`
     : "No emotion differs by more than chance explains."}</p>`;
 }
 
@@ -28,7 +29,7 @@ mount(html`<${ResultsPage} page="/compare" title="Compare" first=${FIRST} draw=$
     const asked = { a: view.a, b: view.b, ...(times ? { subreddit: view.subreddit } : { since: view.since, until: view.until }) };
     const ready = view.a && view.b;
     return html`
-    <p class="lead">Two subreddits, or two times: 2024, 2024-03, 2024-03-31, or from one to another, 2024-03..2024-06.</p>
+    <p class="lead">Two subreddits, or two times: ${["2024", "2024-03", "2024-03-31"].map((time) => html`<code>${time}</code>, `)}or from one to before another, <code>2024-03..2024-06</code>.</p>
     <div class="row entries">
       <${PickSubreddit} label="A" id="a" value=${view.a} hint="a subreddit, or 2024-03" onPick=${(/** @type {string} */ a) => go({ a })} />
       <${PickSubreddit} label="B" id="b" value=${view.b} hint="another one" onPick=${(/** @type {string} */ b) => go({ b })} />

@@ -37,7 +37,7 @@ mount(html`<${ResultsPage} page="/emotion" title=${EMOTION} first=${FIRST} draw=
     ${facts.subreddits > 0 && html`<${Asked} title="Subreddits with most of it" question="rank" asked=${rank}
       tools=${html`<div class="tools"><${Least} value=${view.least} go=${go} />
         <label>Named <input type="search" value=${view.named} placeholder="part of a name" onChange=${(/** @type {any} */ event) => go({ named: event.target.value })} /></label></div>`}
-      draw=${(/** @type {any} */ finding) => html`<${RankBars} finding=${finding} view=${view} looks=${looks} asked=${rank} emotion=${EMOTION} most=${view.limit} />
+      draw=${(/** @type {any} */ finding) => html`<${RankBars} finding=${finding} view=${view} looks=${looks} asked=${rank} emotion=${EMOTION} most=${view.limit} onLeast=${(/** @type {number} */ least) => go({ least })} />
         ${finding.rows.length >= view.limit && html`<button type="button" onClick=${() => go({ limit: view.limit + 30 })}>Show more</button>`}`} />`}
     <${Asked} title="What goes with it" question="pairs" asked=${{ ...time, emotion: EMOTION }}
       lead="Of the comments with it, the share that has another emotion too."

@@ -31,7 +31,7 @@ mount(html`<${ResultsPage} page="/" title="What people feel" first=${FIRST} draw
         <label>Show <select value=${String(view.limit)} onChange=${(/** @type {any} */ event) => go({ limit: Number(event.target.value) })}>
           ${[10, 20, 50, 100].map((n) => html`<option value=${String(n)}>${n}</option>`)}</select></label></p>`}
       draw=${(/** @type {any} */ finding) => html`<${HeatMapPart} finding=${finding} view=${view} looks=${looks} asked=${{ ...time, least: view.least, limit: view.limit }}
-        onSort=${(/** @type {string} */ sort) => go({ sort })} />`} />`}
+        onSort=${(/** @type {string} */ sort) => go({ sort })} onLeast=${(/** @type {number} */ least) => go({ least })} />`} />`}
     <${Asked} title="Which go together" question="pairs" asked=${time} lead="Of the comments with one emotion, the share that has another one too."
       draw=${(/** @type {any} */ finding) => html`<${PairsList} finding=${finding} view=${view} looks=${looks} asked=${time} />
         <${Opened} title="All pairs" draw=${() => html`<${PairsMatrix} finding=${finding} view=${view} looks=${looks} asked=${time} />`} />`} />

@@ -43,10 +43,14 @@ export function EmotionBars({ finding, view, looks, asked, beside, onPick }) {
     picture=${(/** @type {number} */ width) => html`<${Bars} bars=${bars} width=${width} label=${title} />`} />`;
 }
 
-/** Subreddits by an emotion. @param {Props & {emotion: string, most: number}} props */
-export function RankBars({ finding, view, looks, asked, emotion, most }) {
+/** What is shown where no subreddit has enough comments. @param {{least: number, onLeast?: (least: number) => void}} props */
+const TooFew = ({ least, onLeast }) => html`<p>No subreddit has ${comments(least)} or more.${" "}
+  ${onLeast && least > 1 && html`<button type="button" onClick=${() => onLeast(1)}>Show those with fewer</button>`}</p>`;
+
+/** Subreddits by an emotion. @param {Props & {emotion: string, most: number, onLeast: (least: number) => void}} props */
+export function RankBars({ finding, view, looks, asked, emotion, most, onLeast }) {
   const rows = rowsOf(finding);
-  if (!rows.length) return html`<p>No subreddit is of what is asked for. ${finding.remarks.join("; ")}</p>`;
+  if (!rows.length) return asked.named ? html`<p>No subreddit of these has a name with ${asked.named} in it.</p>` : html`<${TooFew} least=${asked.least} onLeast=${onLeast} />`;
   const bars = rows.slice(0, most).map((row) => ({
     name: `${row.rank}. ${row.subreddit.length > 22 ? `${row.subreddit.slice(0, 21)}\u2026` : row.subreddit}`,
     href: linkTo(subredditPath(row.subreddit), view),
@@ -91,13 +95,13 @@ export function TrendChart({ finding, view, looks, asked, shown, name = "trend" 
     picture=${(/** @type {number} */ width) => html`<${Lines} series=${series} grain=${grain} width=${width} label=${title} least=${LEAST} />`} />`;
 }
 
-/** @param {Props & {onSort: ((name: string) => void) | null}} props */
-export function HeatMapPart({ finding, view, looks, asked, onSort }) {
+/** @param {Props & {onSort: ((name: string) => void) | null, onLeast?: (least: number) => void}} props */
+export function HeatMapPart({ finding, view, looks, asked, onSort, onLeast }) {
   /** @type {Map<string, any[]>} */
   const bySubreddit = new Map();
   const enough = rowsOf(finding).filter((row) => row.comments >= (asked?.least || LEAST));
   for (const row of enough) bySubreddit.set(row.subreddit, [...(bySubreddit.get(row.subreddit) ?? []), row]);
-  if (!bySubreddit.size) return html`<p>No subreddit has ${comments(asked?.least || LEAST)} or more.</p>`;
+  if (!bySubreddit.size) return html`<${TooFew} least=${asked?.least || LEAST} onLeast=${onLeast} />`;
   const columns = Object.keys(looks).map((name) => ({ name, ...looks[name] }));
   const order = (/** @type {[string, any[]]} */ [, rows]) => rows.find((row) => row.emotion === view.sort)?.[view.measure] ?? 0;
   const sorted = [...bySubreddit].sort((one, other) => (view.sort ? order(other) - order(one) : 0));
