@@ -26,7 +26,7 @@ def read(*pages: Path) -> str:
 README = read(
     ROOT / "README.md",
     ROOT / "docs" / "tutorial.md",
-    *(HOW_TO / f"{name}.md" for name in ("label-files", "read-results", "look-into-the-model")),
+    *(HOW_TO / f"{name}.md" for name in ("label-files", "ask-the-results", "read-results", "look-into-the-model")),
 )
 BLOCKS = re.findall(r"```(bash|sql)\n(.*?)```", README, re.DOTALL)
 PYTHON = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
@@ -120,8 +120,8 @@ def test_every_command_for_a_fleet_runs(folder: Path, tiny_model: Path, own_redi
     run(f"{block}\nkill %1\nwait", folder, tiny_model)
 
 
-def test_the_page_is_there_until_it_is_ended(folder: Path, tiny_model: Path) -> None:
-    (block,) = EXPLORE
+@pytest.mark.parametrize("block", EXPLORE)
+def test_the_page_is_there_until_it_is_ended(block: str, folder: Path, tiny_model: Path) -> None:
     block = block.replace("moodmill explore", "moodmill explore --port 0 --no-browser > said &")
     run(f"{block}\nuntil grep -q http said; do sleep 0.1; done\nkill %1\nwait %1", folder, tiny_model)
 
