@@ -7,6 +7,7 @@ from datetime import date
 from sqlalchemy import Connection, func, select
 
 from moodmill.db.analytics.cooccurrence import together_in
+from moodmill.db.analytics.findings import as_sql
 from moodmill.db.analytics.results import remarks
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF, Group
@@ -41,6 +42,8 @@ class Facts:
     groups: Mapping[Group, int]
     none: int
     remarks: tuple[str, ...]
+    #: As they were asked: of comments and days, of subreddits, of what is together.
+    queries: tuple[str, ...]
 
 
 def facts(connection: Connection, scope: Scope) -> Facts:
@@ -53,7 +56,7 @@ def facts(connection: Connection, scope: Scope) -> Facts:
     untimed = select(func.sum(table.c.comments)).where(scope.sums(table), day.is_(None))
     known = select(func.count(named.c.subreddit.distinct())).where(scope.sums(named))
     thresholds = thresholds_of(connection, scope.model)
-    together, _ = together_in(connection, scope, thresholds)
+    together, pairs = together_in(connection, scope, thresholds)
     return Facts(
         model=scope.model,
         comments=int(comments or 0),
@@ -66,4 +69,5 @@ def facts(connection: Connection, scope: Scope) -> Facts:
         groups=together.groups,
         none=together.none,
         remarks=remarks(connection, scope),
+        queries=tuple(as_sql(connection, query) for query in (asked, untimed, known, pairs)),
     )

@@ -1,5 +1,6 @@
 """The emotions of a store's comments: how often, where, when, and how sure that is, from the roll-ups alone."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 from difflib import get_close_matches
@@ -120,7 +121,10 @@ def trend(
     if not found:
         require_comments(connection, scope)
         raise SettingError(f"no comments of the model {scope.model!r} that are asked for are of a known time")
-    grain = by or _grain([row[0] for row in found], int(sum(row[len(keys)] for row in found)))
+    sizes = Counter[str | None]()
+    for row in found:
+        sizes[row[1] if apart else None] += int(row[len(keys)])
+    grain = by or _grain([row[0] for row in found], min(sizes.values()))
     groups: dict[tuple[str | None, date], list[int]] = {}
     for at, row in enumerate(found):
         groups.setdefault((row[1] if apart else None, _begin(row[0], grain)), []).append(at)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
@@ -11,7 +11,7 @@ from moodmill.db.analytics.facts import Facts, facts
 from moodmill.db.analytics.findings import Finding
 from moodmill.db.analytics.pairs import pairs
 from moodmill.db.analytics.reading import as_finding
-from moodmill.db.analytics.results import By, heatmap, overview, trend
+from moodmill.db.analytics.results import heatmap, overview, trend
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.top_examples import top_examples
 from moodmill.db.core.emotions import EMOTIONS
@@ -101,10 +101,9 @@ def _by_subreddit(connection: Connection, scope: Scope, over_time: Finding, larg
     names: Sequence[str] = list(dict.fromkeys(largest.column("subreddit")))
     if len(scope.subreddits) < 2 or len(names) < 2:
         return None
-    grain = cast(By, over_time.columns[2])
-    periods = len(set(over_time.column(grain)))
+    periods = len(set(over_time.column(over_time.columns[2])))
     shown = names[: max(2, min(LINES, POINTS // periods))]
-    finding = trend(connection, replace(scope, names=tuple(shown)), EMOTIONS, by=grain)
+    finding = trend(connection, replace(scope, names=tuple(shown)), EMOTIONS)
     left = len(names) - len(shown)
     said = (f"the {len(shown)} with most comments; {left} more have no line of their own",) if left else ()
     return replace(finding, remarks=(*said, *finding.remarks))

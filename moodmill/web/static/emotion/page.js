@@ -1,6 +1,6 @@
 // One emotion: how often, when, where, with which others, and comments that show it.
 import { html, mount } from "moodmill/dom.js";
-import { Asked } from "moodmill/results/chart.js";
+import { Asked, Chart } from "moodmill/results/chart.js";
 import { rowsOf } from "moodmill/results/findings.js";
 import { comments, interval, share } from "moodmill/results/numbers.js";
 import { ResultsPage } from "moodmill/results/page.js";
@@ -15,8 +15,9 @@ const FIRST = { ...SHARED, subreddit: "", by: "", least: 100, named: "", limit: 
 /** @param {any} finding */
 function Headline({ finding }) {
   const row = rowsOf(finding).find((one) => one.emotion === EMOTION);
-  return row && html`<p class="lead">Found in ${share(row.share)} (${interval(row.share_low, row.share_high)}) of ${comments(row.comments)};
-    calibrated prevalence ${share(row.prevalence)} (${interval(row.prevalence_low, row.prevalence_high)}).</p>`;
+  return row && html`<${Chart} title=${`${EMOTION} in all comments`} name=${EMOTION} finding=${{ ...finding, rows: finding.rows.filter((/** @type {any[]} */ one) => one[0] === EMOTION) }}>
+    <p class="lead">Found in ${share(row.share)} (${interval(row.share_low, row.share_high)}) of ${comments(row.comments)};
+    calibrated prevalence ${share(row.prevalence)} (${interval(row.prevalence_low, row.prevalence_high)}).</p><//>`;
 }
 
 mount(html`<${ResultsPage} page="/emotion" title=${EMOTION} first=${FIRST} draw=${

@@ -84,6 +84,9 @@ export function Table({ finding, label }) {
   ${rows.length < finding.rows.length && html`<button type="button" onClick=${() => setAll(true)}>Show all ${count(finding.rows.length)} rows</button>`}`;
 }
 
+/** The SQL that numbers come from. @param {{queries: string[]}} props */
+export const Queries = ({ queries }) => queries.map((query) => html`<pre class="code query" tabindex="0"><code>${query}</code></pre>`);
+
 /**
  * A chart, and the ways to its numbers. `picture`: what draws it in a width, in pixels, where it can be saved as SVG.
  * @param {{title: string, name: string, finding: Finding, question?: string, asked?: any, picture?: (width: number) => any, children?: any}} props
@@ -106,7 +109,7 @@ export function Chart({ title, name, finding, question, asked, picture, children
       ${finding.queries.length > 0 && html`<button type="button" aria-expanded=${open === "query"} aria-label=${`Query of ${title}`} onClick=${toggle("query")}>Query</button>`}
     </p>
     ${open === "table" && html`<${Table} finding=${finding} label=${title} />`}
-    ${open === "query" && finding.queries.map((query) => html`<pre class="code query" tabindex="0"><code>${query}</code></pre>`)}
+    ${open === "query" && html`<${Queries} queries=${finding.queries} />`}
   </figure>`;
 }
 

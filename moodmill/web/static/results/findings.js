@@ -6,7 +6,7 @@ import { answer, saved } from "moodmill/api.js";
  * @typedef {{name: string, group: string, threshold: number}} Emotion
  * @typedef {{model: string, comments: number, untimed: number, first: string | null,
  *   last: string | null, subreddits: number, emotions: Emotion[], counted: number, groups: Record<string, number>,
- *   none: number, remarks: string[]}} Facts
+ *   none: number, remarks: string[], queries: string[]}} Facts
  * @typedef {Record<string, any>} Row
  */
 

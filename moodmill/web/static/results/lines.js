@@ -9,6 +9,7 @@ const BELOW = 62;
 const LEFT = 46;
 const TOP = 12;
 const LABEL = 13;
+const LETTER = 7;
 const DAY = 86_400_000;
 /** How long a period is at most, in days: lines are broken where the next is later. */
 const LONGEST = /** @type {Record<string, number>} */ ({ day: 1, week: 7, month: 31 });
@@ -78,7 +79,8 @@ function spread(labels, bottom) {
 export function Lines({ series, grain, width, label, least }) {
   const [pointed, setPointed] = useState(/** @type {string | null} */ (null));
   const starts = useMemo(() => [...new Set(series.flatMap((one) => one.points.map((point) => point.start)))].sort(), [series]);
-  const right = Math.min(130, width * 0.28);
+  const longest = Math.max(...series.map((one) => one.name.length));
+  const right = Math.min(12 + LETTER * longest, width * 0.4);
   const room = Math.max(60, width - LEFT - right);
   const [first, last] = [timeOf(starts[0]), timeOf(starts[starts.length - 1])];
   const shown = series.flatMap((one) => one.points.filter((point) => point.comments >= least));

@@ -1,6 +1,7 @@
 // What all comments of a store, or of a report, come to.
 import { html } from "moodmill/dom.js";
 import { count } from "moodmill/format.js";
+import { Opened, Queries } from "moodmill/results/chart.js";
 import { share } from "moodmill/results/numbers.js";
 import { TrendChart } from "moodmill/results/parts.js";
 import { Picks } from "moodmill/results/tools.js";
@@ -13,7 +14,8 @@ export function Tiles({ facts }) {
   const { groups, none, counted } = facts;
   return counted > 0 && html`<div class="tiles">
     ${Object.entries(groups).map(([group, n]) => html`<div class=${`tile ${group}`}><b>${share(n / counted)}</b><span>of comments show ${group === "ambiguous" ? "an" : "a"} ${group} emotion</span></div>`)}
-    <div class="tile"><b>${share(none / counted)}</b><span>show none of the 27</span></div></div>`;
+    <div class="tile"><b>${share(none / counted)}</b><span>show none of the 27</span></div></div>
+    <${Opened} title="The queries of these numbers" draw=${() => html`<${Queries} queries=${facts.queries} />`} />`;
 }
 
 /** @param {{facts: import("moodmill/results/findings.js").Facts}} props */
