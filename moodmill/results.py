@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from moodmill.arguments import texts
 from moodmill.db.core.errors import SettingError
+from moodmill.db.core.text import is_utf8
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 #: A day in UTC, or the month or year that begins with it: "2024-03-31", "2024-03", "2024".
 Day = str | date
 Measure = Literal["share", "prevalence"]
+#: Comments and rows that may be asked for.
+_MOST: Final = 1_000_000_000
 By = Literal["day", "week", "month"]
 Order = Literal["clearest", "newest"]
 
 
 class Results:
-    """The results of a store, by its roll-ups: nothing is written. Of `Store.results`.
+    """The results of a store, by its roll-ups, and by rows where these do not say: nothing is written. `Store.results`.
 
     Frames have for each measure its value and the ends of its 95 % interval: `share`, `share_low`, `share_high` of the
     comments in which an emotion is above the model's threshold, and likewise `prevalence`, the mean probability.
@@ -71,8 +74,10 @@ class Results:
         """
         from moodmill.db.analytics.results import rank
 
+        _check_texts(optional=False, emotion=emotion, named=named)
+        _check_count("min_comments", min_comments)
         _check_choice("measure", measure, Measure)
-        _check_limit(limit)
+        _check_count("limit", limit)
         with self._asking(None, since, until, model) as (connection, scope):
             finding = rank(connection, scope, emotion, measure=measure, least=min_comments, named=named, most=limit)
             return _framed(finding)
@@ -110,10 +115,11 @@ class Results:
     ) -> "pd.DataFrame":
         """Return the 27 emotions in `a`, in `b`, and how much more they are in `a`, the clearest differences first.
 
-        Both are subreddits, or times as "2024", "2024-03", "2024-03-31" or "2024-03..2024-06".
+        Both are subreddits, or times as "2024", "2024-03", "2024-03-31" or "2024-03..2024-06", which ends before June.
         """
         from moodmill.db.analytics.comparison import compare, sides_asked
 
+        _check_texts(optional=False, a=a, b=b)
         with self._asking(subreddits, since, until, model) as (connection, scope):
             return _framed(compare(connection, sides_asked(scope, a, b)))
 
@@ -134,6 +140,8 @@ class Results:
         """
         from moodmill.db.analytics.pairs import pairs
 
+        _check_texts(emotion=emotion)
+        _check_count("min_comments", min_comments)
         with self._asking(subreddits, since, until, model) as (connection, scope):
             return _framed(pairs(connection, scope, emotion, least=min_comments))
 
@@ -155,8 +163,9 @@ class Results:
         """
         from moodmill.db.analytics.reading import read_comments
 
+        _check_texts(optional=False, emotion=emotion, words=words)
         _check_choice("order", order, Order)
-        _check_limit(limit)
+        _check_count("limit", limit)
         with self._asking(subreddits, since, until, model) as (connection, scope):
             return _framed(read_comments(connection, scope, emotion, words=words, order=order, most=limit))
 
@@ -166,7 +175,13 @@ class Results:
     ) -> "Iterator[tuple[Connection, Scope]]":
         from moodmill.db.analytics.scope import scope_asked
 
-        asked: Sequence[str] = texts(subreddits)
+        try:
+            asked: Sequence[str] = texts(subreddits)
+        except TypeError as error:
+            raise SettingError(f"subreddits is {subreddits!r}: expected names") from error
+        for name in asked:
+            _check_texts(subreddits=name, optional=False)
+        _check_texts(model=model)
         with self._opened() as database:
             scope = scope_asked(database, model=model, subreddits=asked, since=since, until=until)
             with database.reading() as connection:
@@ -178,9 +193,15 @@ def _check_choice(name: str, given: str, choices: Any) -> None:
         raise SettingError(f"{name} is {given!r}: expected one of {', '.join(get_args(choices))}")
 
 
-def _check_limit(limit: int | None) -> None:
-    if limit is not None and limit < 1:
-        raise SettingError(f"limit is {limit}: expected 1 or more")
+def _check_count(name: str, given: int | None) -> None:
+    if given is not None and (not isinstance(given, int) or not 1 <= given <= _MOST):
+        raise SettingError(f"{name} is {given!r}: expected a number from 1 to {_MOST:,}")
+
+
+def _check_texts(*, optional: bool = True, **given: str | None) -> None:
+    for name, value in given.items():
+        if not (optional and value is None) and not (isinstance(value, str) and is_utf8(value)):
+            raise SettingError(f"{name} is {value!r}: expected a text")
 
 
 def _framed(finding: "Finding") -> "pd.DataFrame":

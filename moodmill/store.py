@@ -116,7 +116,7 @@ class Store:
         """What the comments say: ranked, compared, over time, with intervals, as data frames."""
         from moodmill.results import Results
 
-        return Results(self._opened)
+        return Results(self._reading)
 
     def models(self) -> Mapping[str, bool]:
         """Return the models that have labelled into the store, each with whether its views show it."""
@@ -177,6 +177,14 @@ class Store:
     def _batches(self, selection: "Selection") -> "Iterator[pa.RecordBatch]":
         with self._rows(selection) as rows:
             yield from rows
+
+    @contextmanager
+    def _reading(self) -> Iterator[Database]:
+        """Open the database, and write nothing, not even the schema into an empty one."""
+        with closing(Database(self._url)) as database:
+            database.require()
+            database.require_schema()
+            yield database
 
     @contextmanager
     def _opened(self) -> Iterator[Database]:

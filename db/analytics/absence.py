@@ -55,7 +55,7 @@ class _Known:
         first, last = connection.execute(query).one()
         if first is None:
             return "an unknown time"
-        months = dict.fromkeys(f"{moment:%Y-%m}" for moment in (first, last))
+        months = dict.fromkeys(moment.isoformat()[:7] for moment in (first, last))
         return " to ".join(months)
 
 

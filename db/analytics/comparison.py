@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from moodmill.db.analytics.findings import Finding, as_sql
-from moodmill.db.analytics.intervals import Estimates, difference_interval
+from moodmill.db.analytics.intervals import Estimates, clearness, difference_interval
 from moodmill.db.analytics.results import nothing_in, remarks
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.sums import MEASURES, Sums, as_sums, overall_spread, summed
@@ -63,10 +63,10 @@ def _side(within: Scope, asked: str) -> Scope:
     if not _TIME.fullmatch(asked):
         keys = names_asked(subreddit_key, [asked])
         if within.subreddits:
-            raise SettingError("expected a time on each side where --subreddit says of which subreddit")
+            raise SettingError("expected a time on each side, since it is already said of which subreddits")
         return replace(within, subreddits=keys)
     if within.is_of_days:
-        raise SettingError("expected subreddits on each side where --since or --until says of which time")
+        raise SettingError("expected a subreddit on each side, since it is already said of which time")
     begin, dots, end = asked.partition("..")
     try:
         first = day_of(moment_asked(begin))
@@ -79,11 +79,14 @@ def _side(within: Scope, asked: str) -> Scope:
     return replace(within, since=first, until=until)
 
 
-def _after(written: str, first: date) -> date:
-    """Return the first day after a year, a month or a day."""
-    if len(written) == len("2024"):
-        return first.replace(year=first.year + 1)
-    return next_month(first) if len(written) == len("2024-03") else first + timedelta(days=1)
+def _after(written: str, first: date) -> date | None:
+    """Return the first day after a year, a month or a day; None where there is none."""
+    try:
+        if len(written) == len("2024"):
+            return first.replace(year=first.year + 1)
+        return next_month(first) if len(written) == len("2024-03") else first + timedelta(days=1)
+    except (ValueError, OverflowError):  # there is none after the year 9999
+        return None
 
 
 def _ends_before(one: Scope, other: Scope) -> bool:
@@ -121,11 +124,10 @@ def compare(connection: Connection, sides: Sides) -> Finding:
         )
         for at, name in enumerate(EMOTIONS)
     ]
-    shares = differences[0]
-    sure = abs(shares.value[0]) / (shares.high[0] - shares.low[0])
+    clear = clearness(differences[0])[0]
     return Finding(
         columns=COLUMNS,
-        rows=[rows[at] for at in (-sure).argsort(kind="stable").tolist()],
+        rows=[rows[at] for at in (-clear).argsort(kind="stable").tolist()],
         queries=tuple(queries),
         remarks=remarks(connection, sides.one),
     )

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from moodmill.db.analytics.cooccurrence import together_in
 from moodmill.db.analytics.findings import as_sql
-from moodmill.db.analytics.results import remarks
+from moodmill.db.analytics.results import only_some, remarks
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF, Group
 from moodmill.db.results.models import thresholds_of
@@ -54,7 +54,7 @@ def facts(connection: Connection, scope: Scope) -> Facts:
     asked = select(func.sum(table.c.comments), func.min(day), func.max(day)).where(scope.sums(table))
     comments, first, last = connection.execute(asked).one()
     untimed = select(func.sum(table.c.comments)).where(scope.sums(table), day.is_(None))
-    known = select(func.count(named.c.subreddit.distinct())).where(scope.sums(named))
+    known = select(func.count(func.lower(named.c.subreddit).distinct())).where(scope.sums(named))
     thresholds = thresholds_of(connection, scope.model)
     together, pairs = together_in(connection, scope, thresholds)
     return Facts(
@@ -68,6 +68,6 @@ def facts(connection: Connection, scope: Scope) -> Facts:
         counted=together.comments,
         groups=together.groups,
         none=together.none,
-        remarks=remarks(connection, scope),
+        remarks=(*only_some(connection, scope, together.comments), *remarks(connection, scope)),
         queries=tuple(as_sql(connection, query) for query in (asked, untimed, known, pairs)),
     )

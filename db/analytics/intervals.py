@@ -40,6 +40,15 @@ def score_interval(share: Array, n: Array) -> Estimates:
     return Estimates(share, np.clip(centre - half, 0, share), np.clip(centre + half, share, 1))
 
 
+def clearness(difference: Estimates) -> Array:
+    """Return how far differences are from 0, in distances to the end of the interval on that side: above 1 is clear."""
+    value = difference.value
+    near = np.where(value > 0, value - difference.low, difference.high - value)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio: Array = np.nan_to_num(np.abs(value) / near, nan=0.0)
+    return ratio
+
+
 def difference_interval(one: Estimates, other: Estimates) -> Estimates:
     """Return how much more one is than the other, both estimated from comments of their own.
 

@@ -1,16 +1,17 @@
 """Which emotions go together: of the comments with one, how many have another one too."""
 
+from typing import Any
+
 import numpy as np
 from sqlalchemy import Connection
 
 from moodmill.db.analytics.cooccurrence import CoOccurrence, together_in
 from moodmill.db.analytics.findings import Finding, as_sql
 from moodmill.db.analytics.intervals import score_interval
-from moodmill.db.analytics.results import comments_of, nothing_in, remarks, require_emotion
+from moodmill.db.analytics.results import comments_of, only_some, remarks, require_comments, require_emotion
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.sums import LEAST
 from moodmill.db.core.emotions import EMOTIONS
-from moodmill.db.core.errors import SettingError
 from moodmill.db.results.models import thresholds_of
 
 #: Emotions that are named one by one where they are left out.
@@ -30,7 +31,7 @@ def pairs(connection: Connection, scope: Scope, emotion: str | None = None, *, l
     scope = scope.spelled(connection)
     together, query = together_in(connection, scope, thresholds_of(connection, scope.model))
     if not together.comments:
-        raise SettingError(nothing_in(connection, scope))
+        require_comments(connection, scope)
     asked = EMOTIONS if emotion is None else (emotion,)
     few = [name for name in asked if together.pairs[EMOTIONS.index(name), EMOTIONS.index(name)] < least]
     names = ", ".join(few) if len(few) <= _NAMED else f"{len(few)} emotions"
@@ -39,14 +40,14 @@ def pairs(connection: Connection, scope: Scope, emotion: str | None = None, *, l
         columns=COLUMNS,
         rows=rows_of(together, least, emotion),
         queries=(as_sql(connection, query),),
-        remarks=(*said, *remarks(connection, scope)),
+        remarks=(*said, *only_some(connection, scope, together.comments), *remarks(connection, scope)),
     )
 
 
-def rows_of(together: CoOccurrence, least: int, emotion: str | None = None) -> list[tuple[object, ...]]:
+def rows_of(together: CoOccurrence, least: int, emotion: str | None = None) -> list[tuple[Any, ...]]:
     """Return the rows of `pairs`."""
     counts = np.diag(together.pairs)
-    rows: list[tuple[object, ...]] = []
+    rows: list[tuple[Any, ...]] = []
     for at, name in enumerate(EMOTIONS):
         if counts[at] < max(least, 1) or (emotion is not None and name != emotion):
             continue
@@ -58,4 +59,4 @@ def rows_of(together: CoOccurrence, least: int, emotion: str | None = None) -> l
             lift = float(share.value[of] / expected) if expected else None
             ends = (float(one[of]) for one in share)
             rows.append((name, other, int(counts[at]), int(together.pairs[at, of]), *ends, lift))
-    return sorted(rows, key=lambda row: (-float(str(row[4])), row[0], row[1]))
+    return sorted(rows, key=lambda row: (-row[4], row[0], row[1]))

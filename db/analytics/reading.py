@@ -16,7 +16,7 @@ from moodmill.db.analytics.words import has_index, matches, parse
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import SettingError
 from moodmill.db.core.text import shortened
-from moodmill.db.database.schema import comment_emotion
+from moodmill.db.database.schema import comment_emotion, frozen_day
 from moodmill.db.results.models import is_above, thresholds_of
 
 Order = Literal["clearest", "newest"]
@@ -30,6 +30,8 @@ _PROBED: Final = 1_000
 _FREQUENT: Final = 0.1
 #: Comments that are read for each that is shown: the texts of machines come again and again, and are shown once.
 _READ: Final = 5
+#: Comments that are read at most: some 10 MB.
+_MOST_READ: Final = 10_000
 #: Characters of a text that an example shows.
 _SHOWN: Final = 400
 COLUMNS: Final = ("comment_id", "subreddit", "created_at", "probability", "emotions", "text", "link")
@@ -37,8 +39,8 @@ COLUMNS: Final = ("comment_id", "subreddit", "created_at", "probability", "emoti
 NO_TEXT: Final = "the store keeps no texts of these comments: `moodmill label --keep-text` on their source keeps them"
 #: What is said where this role of the database is not to read them.
 NOT_ALLOWED: Final = "the role that the store is read as may not read texts"
-#: An id of Reddit's own, a number to the base of 36, of which Reddit shows the comment.
-_REDDIT: Final = re.compile(r"[0-9a-z]{5,13}")
+#: What an id of Reddit's own looks like, a number to the base of 36: there it shows the comment.
+_REDDIT: Final = re.compile(r"[a-z][0-9a-z]{1,9}")
 _MAY_READ: Final = sql("select has_column_privilege('comment_emotion', 'text', 'select')")
 
 
@@ -85,11 +87,13 @@ def read_comments(
         query = select(last, func.count().over().label("matched")).order_by(last.c[emotion].desc(), last.c.comment_id)
     else:
         query = query.order_by(rows[emotion].desc(), rows.comment_id)
-    query = query.limit(_READ * (skip + most))
-    found = connection.execute(query).all()
+    query, found = _read_distinct(connection, query, skip + most)
+    if len(found) == _MOST_READ:
+        said.append(f"of the first {_MOST_READ:,} comments: most have equal texts, which are shown once")
     if found and getattr(found[0], "matched", 0) == MATCHED:
         said.append(f"the clearest of the newest {MATCHED:,} with these words")
     shown = _distinct(found)[skip : skip + most]
+    said += _deleted(connection, scope)
     if not shown:
         require_comments(connection, scope)
     elif not any(row.text for row in shown):
@@ -120,6 +124,17 @@ def as_finding(examples: Sequence[Example]) -> Finding:
     return Finding(columns=COLUMNS, rows=rows, queries=(), remarks=said)
 
 
+def _read_distinct(connection: Connection, query: Select[Any], wanted: int) -> tuple[Select[Any], Sequence[Row[Any]]]:
+    """Read comments until so many have different texts, or there are no more, or too many are read already."""
+    limit = _READ * wanted
+    while True:
+        limit = min(limit, _MOST_READ)
+        found = connection.execute(query.limit(limit)).all()
+        if len(found) < limit or limit == _MOST_READ or len(_distinct(found)) >= wanted:
+            return query.limit(limit), found
+        limit *= _READ
+
+
 def _with_words(
     connection: Connection, scope: Scope, words: str, newest: Sequence[ColumnElement[Any]]
 ) -> ColumnElement[bool]:
@@ -141,6 +156,17 @@ def _index_needed(connection: Connection, emotion: str, words: str, order: Order
         return None if has_index(connection) else "moodmill db index --text"
     is_there = order == "newest" or _is_indexed(connection, emotion)
     return None if is_there else f"moodmill db index {emotion}"
+
+
+def _deleted(connection: Connection, scope: Scope) -> list[str]:
+    """Return what to say where comments of a scope were deleted, whose sums are still there."""
+    day = frozen_day.c.day
+    held = [frozen_day.c.model == scope.model]
+    held += [day >= scope.since] if scope.since else []
+    held += [day < scope.until] if scope.until else []
+    days = int(connection.scalar(select(func.count()).select_from(frozen_day).where(*held)) or 0)
+    named = "a day" if days == 1 else f"{days:,} days"
+    return [f"the comments of {named} were deleted, by `moodmill db prune`"] if days else []
 
 
 def _may_read(connection: Connection) -> bool:

@@ -7,14 +7,15 @@ from difflib import get_close_matches
 from typing import Any, Final, Literal
 
 import numpy as np
-from sqlalchemy import Column, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from moodmill.db.analytics.absence import why_nothing
 from moodmill.db.analytics.findings import Finding, as_sql
 from moodmill.db.analytics.intervals import Array, Estimates
-from moodmill.db.analytics.rollups import stale_periods
+from moodmill.db.analytics.rollups import Period, stale_periods
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.sums import LEAST, MEASURES, Measure, Sums, as_sums, overall_spread, summed
+from moodmill.db.core.days import next_month
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
 from moodmill.db.core.errors import SettingError
 from moodmill.db.core.lowered import lowered
@@ -27,6 +28,8 @@ ESTIMATES: Final = tuple(f"{measure}{end}" for measure in MEASURES for end in ("
 #: Days from the first to the last up to which time is shown by day, and by week: more are shown by month.
 BY_DAY: Final = 100
 BY_WEEK: Final = 700
+#: Characters of what is none that a message repeats.
+_SAID: Final = 50
 #: Periods that are too few to show time by.
 _SOME: Final = 3
 
@@ -72,10 +75,7 @@ def rank(
     """
     require_emotion(emotion)
     scope = scope.spelled(connection)
-    table = scope.subreddit_sums
-    name, comments = table.c.subreddit, func.sum(table.c.comments)
-    query = select(name, *summed(table, [emotion])).where(scope.sums(table), name.is_not(None)).group_by(name)
-    query = query.having(comments >= least).order_by(comments.desc(), name)
+    query = _by_subreddit(scope, least, [emotion])
     found = connection.execute(query).all()
     if not found:
         require_comments(connection, scope)
@@ -88,12 +88,12 @@ def rank(
         for rank, at in enumerate(order.tolist(), start=1)
         if named.lower() in found[at][0].lower()
     ]
-    left = f"{len(found):,} subreddits have {comments_of(least)} or more"
+    left = "1 subreddit has" if len(found) == 1 else f"{len(found):,} subreddits have"
     return Finding(
         columns=("rank", "subreddit", "comments", "found", *ESTIMATES),
         rows=rows[:most],
         queries=(as_sql(connection, query),),
-        remarks=(left, *remarks(connection, scope)),
+        remarks=(f"{left} {comments_of(least)} or more", *remarks(connection, scope)),
     )
 
 
@@ -114,20 +114,24 @@ def trend(
     scope = scope.spelled(connection)
     table = scope.days
     apart = bool(scope.subreddits) and not together
-    keys: list[Column[Any]] = [table.c.day]
-    keys += [table.c.subreddit] if apart else []
-    query = select(*keys, *summed(table, emotions)).where(scope.sums(table), table.c.day.is_not(None))
-    found = connection.execute(query.group_by(*keys).order_by(*keys)).all()
+    keys: list[ColumnElement[Any]] = [table.c.day, *([func.lower(table.c.subreddit)] if apart else [])]
+    shown = [table.c.day, *([func.min(table.c.subreddit).label("subreddit")] if apart else [])]
+    query: Select[Any] = select(*shown, *summed(table, emotions))
+    query = query.where(scope.sums(table), table.c.day.is_not(None)).group_by(*keys).order_by(*keys)
+    found = connection.execute(query).all()
     if not found:
         require_comments(connection, scope)
         raise SettingError(f"no comments of the model {scope.model!r} that are asked for are of a known time")
     sizes = Counter[str | None]()
-    for row in found:
-        sizes[row[1] if apart else None] += int(row[len(keys)])
+    # Days may know a subreddit by several spellings: the first stands for all.
+    named: dict[str, str] = {}
+    names = [named.setdefault(row[1].lower(), row[1]) if apart else None for row in found]
+    for name, row in zip(names, found, strict=True):
+        sizes[name] += int(row[len(keys)])
     grain = by or _grain([row[0] for row in found], min(sizes.values()))
     groups: dict[tuple[str | None, date], list[int]] = {}
     for at, row in enumerate(found):
-        groups.setdefault((row[1] if apart else None, _begin(row[0], grain)), []).append(at)
+        groups.setdefault((names[at], _begin(row[0], grain)), []).append(at)
     values = np.array([[float(one) for one in row[len(keys) :]] for row in found])
     sums = as_sums(values[rows].sum(axis=0) for rows in groups.values())
     estimates = _estimates(sums, overall_spread(connection, scope.model, emotions))
@@ -139,43 +143,26 @@ def trend(
     return Finding(
         columns=("emotion", "subreddit", grain, "comments", "found", *ESTIMATES),
         rows=sorted(rows, key=lambda row: (emotions.index(row[0]), row[1] or "", row[2])),
-        queries=(as_sql(connection, query.group_by(*keys).order_by(*keys)),),
-        remarks=remarks(connection, scope),
+        queries=(as_sql(connection, query),),
+        remarks=(*_undated(connection, scope), *remarks(connection, scope)),
     )
 
 
-def heatmap(
-    connection: Connection,
-    scope: Scope,
-    *,
-    by: str | None = None,
-    measure: Measure = "share",
-    least: int = LEAST,
-    most: int = 20,
-) -> Finding:
-    """Return all emotions in each of the subreddits with most comments; `by` puts those with most of an emotion first.
+def heatmap(connection: Connection, scope: Scope, *, least: int = LEAST, most: int = 20) -> Finding:
+    """Return all emotions in each of the subreddits with most comments, the most first.
 
     Subreddits of fewer than `least` comments are left out. Raises SettingError where the scope holds no comment.
     """
-    if by is not None:
-        require_emotion(by)
     scope = scope.spelled(connection)
-    table = scope.subreddit_sums
-    name, comments = table.c.subreddit, func.sum(table.c.comments)
-    query: Select[Any] = select(name, *summed(table)).where(scope.sums(table), name.is_not(None)).group_by(name)
-    query = query.having(comments >= least).order_by(comments.desc(), name).limit(most)
+    query = _by_subreddit(scope, least, EMOTIONS).limit(most)
     found = connection.execute(query).all()
     if not found:
         require_comments(connection, scope)
     sums = as_sums(row[1:] for row in found)
     estimates = _estimates(sums, overall_spread(connection, scope.model))
-    order = list(range(len(found)))
-    if by is not None:
-        values = estimates[MEASURES.index(measure)].value
-        order.sort(key=lambda at: -values[at, EMOTIONS.index(by)])
     rows = [
-        (found[at][0], emotion, int(sums.comments[at]), int(sums.above[at, of]), *_at(estimates, at, of))
-        for at in order
+        (row[0], emotion, int(sums.comments[at]), int(sums.above[at, of]), *_at(estimates, at, of))
+        for at, row in enumerate(found)
         for of, emotion in enumerate(EMOTIONS)
     ]
     return Finding(
@@ -186,15 +173,25 @@ def heatmap(
     )
 
 
+def _by_subreddit(scope: Scope, least: int, emotions: Sequence[str]) -> Select[Any]:
+    """Ask for the sums of each subreddit of `least` comments; however it is spelled, it is one."""
+    table = scope.subreddit_sums
+    name, comments = table.c.subreddit, func.sum(table.c.comments)
+    query: Select[Any] = select(func.min(name).label("subreddit"), *summed(table, emotions))
+    query = query.where(scope.sums(table), name.is_not(None)).group_by(func.lower(name))
+    return query.having(comments >= least).order_by(comments.desc(), func.min(name))
+
+
 def subreddits(connection: Connection, scope: Scope, *, named: str = "", most: int = 50) -> Finding:
     """Return the subreddits whose names hold a text, those with most comments first."""
     table = rollup_subreddit_month
     name, comments = table.c.subreddit, func.sum(table.c.comments)
-    query = select(name, comments.label("comments")).where(table.c.model == scope.model, name.is_not(None))
+    query = select(func.min(name).label("subreddit"), comments.label("comments"))
+    query = query.where(table.c.model == scope.model, name.is_not(None)).group_by(func.lower(name))
     if named:
         pattern = named.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         query = query.where(lowered(name).like(f"%{pattern}%", escape="\\"))
-    query = query.group_by(name).order_by(comments.desc(), name).limit(most)
+    query = query.order_by(comments.desc(), func.min(name)).limit(most)
     rows = [(row[0], int(row[1])) for row in connection.execute(query)]
     return Finding(columns=("subreddit", "comments"), rows=rows, queries=(as_sql(connection, query),))
 
@@ -202,8 +199,9 @@ def subreddits(connection: Connection, scope: Scope, *, named: str = "", most: i
 def require_emotion(name: str) -> None:
     """Raise SettingError for what is no emotion."""
     if name not in EMOTIONS:
-        near = get_close_matches(name.lower(), EMOTIONS, 3) or EMOTIONS
-        raise SettingError(f"expected one of the 27 emotions, got {name!r}: there is {', '.join(near)}")
+        said = str(name)[:_SAID]
+        near = get_close_matches(said.lower(), EMOTIONS, 3) or EMOTIONS
+        raise SettingError(f"expected one of the 27 emotions, got {said!r}: there is {', '.join(near)}")
 
 
 def how_many(connection: Connection, scope: Scope) -> int:
@@ -226,7 +224,7 @@ def nothing_in(connection: Connection, scope: Scope) -> str:
 
 def remarks(connection: Connection, scope: Scope) -> tuple[str, ...]:
     """Return what is to be known beside what the roll-ups say of a scope."""
-    behind = [one.grain for one in stale_periods(connection) if one.model == scope.model]
+    behind = [one.grain for one in stale_periods(connection) if one.model == scope.model and _is_of(scope, one)]
     if not behind:
         return ()
     # Months are added up from days: those of days that are behind are not known yet.
@@ -234,6 +232,31 @@ def remarks(connection: Connection, scope: Scope) -> tuple[str, ...]:
     n = sum(one == grain for one in behind)
     of_them = f"comments of {n:,} {grain}s" if n > 1 else f"comments of a {grain}"
     return (f"{of_them} came in since the roll-ups were brought up to date: `moodmill db rollup` does it",)
+
+
+def _is_of(scope: Scope, period: Period) -> bool:
+    """Tell whether comments of a period may be of a scope."""
+    if period.start is None:
+        return not scope.is_of_days
+    after = next_month(period.start) if period.grain == "month" else period.start + timedelta(days=1)
+    begins, ends = scope.since or date.min, scope.until or date.max
+    return begins < after and period.start < ends
+
+
+def _undated(connection: Connection, scope: Scope) -> tuple[str, ...]:
+    """Return what to say of the comments of an unknown time in a scope."""
+    table = scope.days
+    query = select(func.sum(table.c.comments)).where(scope.sums(table), table.c.day.is_(None))
+    n = 0 if scope.is_of_days else int(connection.scalar(query) or 0)
+    return (f"without {comments_of(n)} of an unknown time",) if n else ()
+
+
+def only_some(connection: Connection, scope: Scope, counted: int) -> tuple[str, ...]:
+    """Return what to say where comments of a scope are counted by day alone: their rows or pairs are not there."""
+    total = how_many(connection, scope)
+    if counted >= total:
+        return ()
+    return (f"of {counted:,} of {comments_of(total)}: of the others only the sums by day are there",)
 
 
 def comments_of(n: int) -> str:

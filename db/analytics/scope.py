@@ -15,6 +15,8 @@ from moodmill.db.database.schema import comment_emotion, rollup_day, rollup_subr
 from moodmill.db.database.store import Store
 from moodmill.db.results.models import choose_model
 
+#: Subreddits that may be asked for at once: databases take so many values, and some thousands more.
+_NAMES: Final = 1_000
 #: Rows read at once: some 20 MB.
 BATCH: Final = 20_000
 
@@ -85,11 +87,13 @@ def scope_asked(
     *,
     model: str | None = None,
     subreddits: Sequence[str] = (),
+    names: Sequence[str] = (),
     since: str | date | None = None,
     until: str | date | None = None,
 ) -> Scope:
     """Return what is asked for as people write it; without a model, of the one that views show.
 
+    In `subreddits` commas stand between names, in `names` each is one, whatever it holds.
     `since` is a day, or a month or year, which stands for its first day; likewise `until`, the first no more wanted.
     Raises SettingError for what is no name and no day, and StoreError where there are no comments.
     """
@@ -98,7 +102,9 @@ def scope_asked(
     except ValueError as error:
         raise SettingError(str(error)) from error
     check_period(first, end)
-    keys = names_asked(subreddit_key, subreddits)
+    keys = names_asked(subreddit_key, subreddits) | frozenset(map(subreddit_key, names))
+    if len(keys) > _NAMES:
+        raise SettingError(f"expected at most {_NAMES:,} subreddits, got {len(keys):,}")
     return Scope(model=choose_model(store, model), subreddits=keys, since=first, until=end)
 
 

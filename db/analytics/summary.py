@@ -1,6 +1,6 @@
 """The emotions of a store's comments in one: how often, when, where, which together, and the clearest examples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.top_examples import top_examples
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import SettingError
+from moodmill.db.core.names import subreddit_key
 from moodmill.db.core.unsupported import REASONS, Reason
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
@@ -88,7 +89,7 @@ def summarize(store: Store, scope: Scope, *, subreddits: int = 20, examples: int
             facts=held,
             overview=overview(connection, scope),
             trend=over_time,
-            subreddit_trend=over_time and _by_subreddit(connection, scope, over_time, largest),
+            subreddit_trend=over_time and _by_subreddit(connection, scope, over_time),
             heatmap=largest,
             pairs=pairs(connection, scope),
             unsupported=_count_unsupported(connection, scope),
@@ -96,14 +97,15 @@ def summarize(store: Store, scope: Scope, *, subreddits: int = 20, examples: int
         )
 
 
-def _by_subreddit(connection: Connection, scope: Scope, over_time: Finding, largest: Finding) -> Finding | None:
+def _by_subreddit(connection: Connection, scope: Scope, over_time: Finding) -> Finding | None:
     """Return the subreddits that were asked for over time, each by itself: those with most comments."""
-    names: Sequence[str] = list(dict.fromkeys(largest.column("subreddit")))
-    if len(scope.subreddits) < 2 or len(names) < 2:
+    names = {name.lower() for name in scope.names or ()}
+    if len(names) < 2:
         return None
     periods = len(set(over_time.column(over_time.columns[2])))
-    shown = names[: max(2, min(LINES, POINTS // periods))]
-    finding = trend(connection, replace(scope, names=tuple(shown)), EMOTIONS)
+    most = max(2, min(LINES, POINTS // periods))
+    shown = list(dict.fromkeys(heatmap(connection, scope, least=1, most=most).column("subreddit")))
+    finding = trend(connection, replace(scope, subreddits=frozenset(map(subreddit_key, shown)), names=None), EMOTIONS)
     left = len(names) - len(shown)
     said = (f"the {len(shown)} with most comments; {left} more have no line of their own",) if left else ()
     return replace(finding, remarks=(*said, *finding.remarks))

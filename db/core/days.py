@@ -10,7 +10,10 @@ def midnight(day: date) -> datetime:
 
 def day_of(moment: datetime) -> date:
     """Return the day that begins at a moment. Raises ValueError where none does."""
-    utc = moment.astimezone(UTC)
+    try:
+        utc = moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"expected a day of the years 1 to 9999 in UTC, got {moment.isoformat()}") from error
     if utc != midnight(utc.date()):
         raise ValueError(f"expected a day as 2024-03-31, since counts are by day in UTC, got {moment.isoformat()}")
     return utc.date()

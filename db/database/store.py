@@ -100,6 +100,8 @@ class Store:
         """Raise StoreError where there is no store to read: to open an SQLite file would make it."""
         if not self.exists():
             raise StoreError(f"no store at {self.shown}: `moodmill label` makes one, DATABASE_URL names another")
+        if self.is_sqlite and Path(self.url.database or "").stat().st_size == 0:  # which to connect to would fill
+            raise StoreError(self._empty())
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -176,10 +178,13 @@ class Store:
         """Raise StoreError where the schema is not this version's: for who only reads, and creates none."""
         found, wanted = self.current(), self.newest()
         if found is None:
-            raise StoreError(f"the store {self.shown} is empty: `moodmill label` fills one, DATABASE_URL names another")
+            raise StoreError(self._empty())
         if found != wanted:
             self._refuse_unknown(found)
             raise StoreError(f"the store {self.shown} has schema {found}, expected {wanted}: run `moodmill db upgrade`")
+
+    def _empty(self) -> str:
+        return f"the store {self.shown} is empty: `moodmill label` fills one, DATABASE_URL names another"
 
     def _refuse_unknown(self, found: str | None) -> None:
         if found is None or found in {script.revision for script in _revisions().walk_revisions()}:

@@ -78,7 +78,7 @@ def choose_model(store: Store, named: str | None) -> str:
 
     Raises StoreError where there are no rows, and SettingError where that model has none.
     """
-    wanted = named or active_model(store)
+    wanted = active_model(store) if named is None else named
     with store.reading() as connection:
         there = list(connection.scalars(select(rollup_day.c.model).distinct().order_by(rollup_day.c.model)))
         is_behind = connection.scalar(select(dirty_period.c.id).limit(1)) is not None

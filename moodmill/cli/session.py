@@ -9,9 +9,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened_store(*, create: bool = False, retries: bool = False) -> Iterator["Store"]:
+def opened_store(*, create: bool = False, retries: bool = False, reads: bool = False) -> Iterator["Store"]:
     """Yield the store, its schema ready. Raises SettingError or StoreError, also where there is none to read.
 
+    With `reads` nothing is written, not even the schema into an empty database.
     With `retries`, for a command that tries again what failed, a connection that does not answer is given up in time.
     """
     from moodmill.db.core.settings import StoreSettings, read_settings
@@ -21,7 +22,7 @@ def opened_store(*, create: bool = False, retries: bool = False) -> Iterator["St
     if not create:
         store.require()
     try:
-        store.prepare()
+        store.require_schema() if reads else store.prepare()
         yield store
     finally:
         store.close()

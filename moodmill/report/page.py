@@ -30,7 +30,7 @@ def render(summary: Summary, made_at: datetime) -> str:
         "subreddit_trend": _json(summary.subreddit_trend),
         "heatmap": _json(summary.heatmap),
         "pairs": _json(summary.pairs),
-        "examples": {emotion: _json(finding) for emotion, finding in summary.examples.items()},
+        "examples": {emotion: _json(finding, digits=None) for emotion, finding in summary.examples.items()},
     }
     title = f"Emotions in {comments:,} comment{'' if comments == 1 else 's'}"
     return saved_page(title, data, module="report/page.js", made_by=_MADE_BY, rooms=["report", "results"])
@@ -42,11 +42,11 @@ def is_page(path: Path) -> bool:
         return file.read(len(MARK)) == MARK.encode()
 
 
-def _json(finding: Finding | None) -> dict[str, Any] | None:
+def _json(finding: Finding | None, digits: int | None = _DIGITS) -> dict[str, Any] | None:
     """Return a finding whose texts are written once: `words` has them by columns, and rows have their numbers."""
     if finding is None:
         return None
-    packed = as_json(finding, digits=_DIGITS, most=None)
+    packed = as_json(finding, most=None, **({} if digits is None else {"digits": digits}))
     columns = [list(column) for column in zip(*packed["rows"], strict=True)]
     words: dict[str, list[str]] = {}
     for at, column in enumerate(columns):

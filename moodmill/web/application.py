@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from moodmill.db.core.errors import MoodmillError, StoreAwayError
+from moodmill.db.core.text import shortened
 from moodmill.web.guard import LOOPBACK, Guard
 from moodmill.web.pages import STATIC, page, policy, saved_page
 from moodmill.web.results import QUESTIONS, Results, as_csv, as_json
@@ -43,6 +44,8 @@ PAGES: Final = (
     ("/runs", "runs", "Runs - moodmill"),
     ("/model", "model", "How the model works - moodmill"),
 )
+#: Characters of an error: it may repeat what was asked.
+MAX_ERROR: Final = 500
 #: Seconds between two looks whether a page still waits for its answer.
 LOOK_S: Final = 0.1
 
@@ -123,12 +126,12 @@ class Api:
 
     async def results(self, question: str, request: Request) -> Response:
         """The answer to a question: columns, rows, remarks, and the SQL that they come from."""
-        finding = await run_in_threadpool(self._sources.results.answer, question, request.query_params)
+        finding = await run_in_threadpool(self._sources.results.answer, question, request.query_params.multi_items())
         return _json(as_json(finding))
 
     async def csv(self, question: str, request: Request) -> Response:
         """The same for a spreadsheet."""
-        finding = await run_in_threadpool(self._sources.results.answer, question, request.query_params)
+        finding = await run_in_threadpool(self._sources.results.answer, question, request.query_params.multi_items())
         named = {"content-disposition": f'attachment; filename="{question}.csv"'}
         return Response(as_csv(finding), media_type="text/csv", headers=named)
 
@@ -219,7 +222,7 @@ async def _asked(request: Request, form: type[Form]) -> Form:
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    return _json({"error": str(error)}, 503 if isinstance(error, StoreAwayError) else 400)
+    return _json({"error": shortened(str(error), MAX_ERROR)}, 503 if isinstance(error, StoreAwayError) else 400)
 
 
 def _json(content: Mapping[str, Any], status: int = 200) -> Response:

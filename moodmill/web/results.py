@@ -3,11 +3,11 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import date
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from sqlalchemy import Connection
@@ -28,9 +28,13 @@ from moodmill.db.database.store import Store
 from moodmill.web.runs import look
 
 #: Rows of a finding that a page gets at most.
-MOST: Final = 5_000
+MOST: Final = 50_000
 #: Digits of a number that a page gets: more than anybody sees.
 _DIGITS: Final = 5
+
+
+#: How many of something an address may ask for.
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 
 class Asked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -38,25 +42,19 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     emotion: str = ""
     emotions: str = ""
-    subreddit: str = ""
+    subreddit: tuple[str, ...] = ()
     since: str = ""
     until: str = ""
     measure: Measure = "share"
-    least: int = 0
+    least: Count = 0
     named: str = ""
-    limit: int = 0
-    skip: int = 0
+    limit: Count = 0
+    skip: Count = 0
     by: Literal["", "day", "week", "month"] = ""
-    sort: str = ""
     order: Order = "clearest"
     words: str = ""
     a: str = ""
     b: str = ""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The subreddits, which stand with commas between them."""
-        return tuple(filter(None, self.subreddit.split(",")))
 
 
 def _trend(connection: Connection, scope: Scope, asked: Asked) -> Finding:
@@ -78,12 +76,7 @@ QUESTIONS: Final[Mapping[str, Callable[[Connection, Scope, Asked], Finding]]] = 
     ),
     "trend": _trend,
     "heatmap": lambda connection, scope, asked: heatmap(
-        connection,
-        scope,
-        by=asked.sort or None,
-        measure=asked.measure,
-        least=asked.least or LEAST,
-        most=asked.limit or 20,
+        connection, scope, least=asked.least or LEAST, most=asked.limit or 20
     ),
     "compare": lambda connection, scope, asked: compare(connection, sides_asked(scope, asked.a, asked.b)),
     "pairs": lambda connection, scope, asked: pairs(
@@ -96,7 +89,7 @@ QUESTIONS: Final[Mapping[str, Callable[[Connection, Scope, Asked], Finding]]] = 
         words=asked.words,
         order=asked.order,
         most=min(asked.limit or 20, 200),
-        skip=max(asked.skip, 0),
+        skip=asked.skip,
     ),
     "subreddits": lambda connection, scope, asked: subreddits(
         connection, scope, named=asked.named, most=asked.limit or 50
@@ -110,14 +103,20 @@ class Results:
     def __init__(self, settings: StoreSettings) -> None:
         self._settings: Final = settings
 
-    def answer(self, question: str, given: Mapping[str, str]) -> Finding:
-        """Answer one of QUESTIONS. Raises SettingError for a parameter that is none, or where nothing is found."""
+    def answer(self, question: str, given: Sequence[tuple[str, str]]) -> Finding:
+        """Answer one of QUESTIONS, asked by an address's names and values.
+
+        Raises SettingError for a parameter that is none, or where nothing is found.
+        """
+        named: dict[str, Any] = dict(given)
+        if names := [value for name, value in given if name == "subreddit" and value]:
+            named["subreddit"] = names
         try:
-            asked = msgspec.convert(dict(given), Asked, strict=False)
+            asked = msgspec.convert({name: value for name, value in named.items() if value != ""}, Asked, strict=False)
         except msgspec.ValidationError as error:
             raise SettingError(f"the address asks for what there is not: {error}") from error
         with self._opened() as store:
-            scope = scope_asked(store, subreddits=asked.names, since=asked.since or None, until=asked.until or None)
+            scope = scope_asked(store, names=asked.subreddit, since=asked.since or None, until=asked.until or None)
             with store.reading() as connection:
                 return QUESTIONS[question](connection, scope, asked)
 

@@ -161,11 +161,11 @@ def test_the_comments_are_those_that_are_asked_for(results: moodmill.Results, as
     [
         (lambda of: of.rank("joyy"), "there is joy"),
         (lambda of: of.rank("joy", measure="mean"), "measure is 'mean': expected one of share, prevalence"),
-        (lambda of: of.rank("joy", limit=0), "limit is 0: expected 1 or more"),
+        (lambda of: of.rank("joy", limit=0), "limit is 0: expected a number from 1"),
         (lambda of: of.trend("joy", by="year"), "by is 'year': expected one of day, week, month"),
         (lambda of: of.trend([]), "expected one or more emotions"),
         (lambda of: of.examples("joy", order="oldest"), "order is 'oldest': expected one of clearest, newest"),
-        (lambda of: of.examples("joy", limit=-1), "limit is -1: expected 1 or more"),
+        (lambda of: of.examples("joy", limit=-1), "limit is -1: expected a number from 1"),
         (lambda of: of.overview(since="yesterday"), "got 'yesterday'"),
         (lambda of: of.overview(since="2024-03-01T12:00"), "expected a day"),
         (lambda of: of.overview(since="2024-02", until="2024-01"), "expected since before until"),
@@ -197,3 +197,33 @@ def test_without_pandas_the_command_line_is_named(results: moodmill.Results, mon
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(moodmill.SettingError, match="pip install pandas"):
         results.overview()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda results: results.compare(2024, 2023),
+        lambda results: results.rank(None),
+        lambda results: results.rank("joy", named=3),
+        lambda results: results.rank("joy", limit=1.5),
+        lambda results: results.rank("joy", min_comments=-5),
+        lambda results: results.rank("joy", min_comments=10**30),
+        lambda results: results.overview(subreddits=[None]),
+        lambda results: results.overview(subreddits=5),
+        lambda results: results.overview(subreddits="\ud800"),
+        lambda results: results.overview(subreddits=[str(number) for number in range(50_000)]),
+        lambda results: results.overview(since="0001-01-01T00:00+05:00"),
+        lambda results: results.overview(model=""),
+    ],
+)
+def test_arguments_that_are_none_are_told_in_a_line(file: Path, ask: Callable[[Any], Any]) -> None:
+    with pytest.raises(moodmill.SettingError) as refused:
+        ask(moodmill.Store(file).results)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_empty_file_stays_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(moodmill.StoreError, match=r"is empty: `moodmill label` fills one"):
+        moodmill.Store(tmp_path / "empty.db").results.overview()
+    assert (tmp_path / "empty.db").stat().st_size == 0

@@ -140,7 +140,7 @@ def view(results: Results, title: str, asked: dict[str, str]) -> Waits:
     rows = 0
     for _ in range(ASKED):
         begun = time.perf_counter()
-        found = results.facts() if question == "facts" else as_json(results.answer(question, asked))
+        found = results.facts() if question == "facts" else as_json(results.answer(question, list(asked.items())))
         msgspec.json.encode(found)
         milliseconds.append(1000 * (time.perf_counter() - begun))
         rows = len(found.get("rows", ()))

@@ -21,20 +21,16 @@ SECRET = "a text that nobody else is to see"
 
 
 @contextmanager
-def exploring(
-    folder: Path, model: Path, *options: str, settings: dict[str, str] | None = None
-) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def exploring(folder: Path, model: Path, *options: str, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the command: its process, and the address that it gives to the browser."""
     browser, shown = folder / "browser", folder / "shown"
     browser.write_text(f'#!/bin/sh\nprintf "%s" "$1" > {shown}\n')
     browser.chmod(0o755)
-    quick = {"MOODMILL_PRECISION": "fp32", "MOODMILL_BATCH_TOKENS": "2048", "BROWSER": f"{browser} %s"} | (
-        settings or {}
-    )
+    quick = {"MOODMILL_PRECISION": "fp32", "MOODMILL_BATCH_TOKENS": "2048", "BROWSER": f"{browser} %s"}
     process = subprocess.Popen(
         [sys.executable, "-m", "moodmill.cli.main", "explore", "--port", "0", "--model", str(model), *options],
         cwd=folder,
-        env=clean_environment(**quick, **(settings or {})),
+        env=clean_environment(**quick, **settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -87,7 +83,7 @@ def test_results_are_shown_where_nothing_is_installed_that_loads_a_model(tiny_mo
     without = tmp_path / "without"
     without.mkdir()
     (without / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")
-    with exploring(tmp_path, tiny_model, settings={"PYTHONPATH": str(without)}) as (process, address):
+    with exploring(tmp_path, tiny_model, PYTHONPATH=str(without)) as (process, address):
         with urllib.request.urlopen(f"{address}api/results/overview") as answer:
             assert len(json.load(answer)["rows"]) == 27
         with pytest.raises(urllib.error.HTTPError) as refused:

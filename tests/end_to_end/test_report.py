@@ -1,6 +1,7 @@
 """`moodmill report` as its users run it; what its page shows is in tests/web/test_report_page.py."""
 
 import json
+import os
 import shutil
 from contextlib import closing
 from datetime import timedelta
@@ -69,6 +70,7 @@ def test_an_older_page_is_replaced(folder: Path) -> None:
         (["moodmill.db"], ".html"),
         (["mine.html"], "is there already"),
         (["nowhere/out.html"], "does not exist"),
+        (["pipe.html"], "is there already"),
         (["out.html", "--since", "2024-03-02T12:00"], "expected a day"),
         (["out.html", "--until", "2024-03-02T00:00+02:00"], "expected a day"),
         (["out.html", "--subreddit", "birds"], "no comments"),
@@ -79,10 +81,11 @@ def test_an_older_page_is_replaced(folder: Path) -> None:
 )
 def test_what_cannot_be_reported_is_told_and_leaves_nothing(folder: Path, arguments: list[str], said: str) -> None:
     (folder / "mine.html").write_text("<!doctype html><p>mine")
+    os.mkfifo(folder / "pipe.html")
     done = report(folder, *arguments)
     assert done.returncode == 2
     assert said in done.stderr.splitlines()[-1]
-    assert {one.name for one in folder.iterdir() if "moodmill.db" not in one.name} == {"mine.html"}
+    assert {one.name for one in folder.iterdir() if "moodmill.db" not in one.name} == {"mine.html", "pipe.html"}
     assert (folder / "mine.html").read_text() == "<!doctype html><p>mine"
 
 

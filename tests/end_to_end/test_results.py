@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from moodmill.cli.printing import OUTPUT
 from moodmill.db.analytics.rollups import refresh
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.store import Store
@@ -50,6 +51,12 @@ def fill(folder: Path, model: str = "m", *, keep_text: bool = True, rolled_up: b
     if rolled_up:
         refresh(store)
     store.close()
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print as for a wide terminal, whatever this process had when it first printed."""
+    monkeypatch.setattr(OUTPUT, "_width", 200)
 
 
 @pytest.fixture(scope="module")

@@ -52,8 +52,12 @@ def fill(url: str, of: Sequence[Comment], *, keep_text: bool = True) -> str:
 
 
 def talk(count: int, days: int = 150, subreddits: Sequence[str] = ("cats", "dogs", "birds")) -> list[Comment]:
-    """Return comments of some subreddits, spread over some days; some texts and one subreddit are hostile."""
+    """Return comments of some subreddits, spread over some days; some texts and one subreddit are hostile.
+
+    Of many days, there are comments on thirty: a store adds up each by itself.
+    """
     names = [*subreddits, HOSTILE_NAME]
+    apart = timedelta(days=max(1, days // 30))
     step = timedelta(days=days) / count
     return [
         replace(
@@ -62,7 +66,7 @@ def talk(count: int, days: int = 150, subreddits: Sequence[str] = ("cats", "dogs
             text=f"{HOSTILE[number % 4]} the bus number {number}" if number % 5 == 0 else f"the bus number {number}",
             subreddit=names[number % len(names)],
             author="<i>somebody</i>",
-            created_at=START + number * step,
+            created_at=START + number * step // apart * apart + timedelta(seconds=number),
         )
         for number, one in enumerate(comments(range(count)))
     ]

@@ -92,7 +92,7 @@ def apart(reader: Reader) -> None:
     reader.subreddit("Look at a subreddit", "cats")
     reader.subreddit("Compare it with", "dogs")
     expect(reader.page.get_by_text("differs most clearly")).to_be_visible()
-    chart(reader, "r.cats less r.dogs")
+    chart(reader, "cats less dogs")
 
 
 def changed(reader: Reader) -> None:

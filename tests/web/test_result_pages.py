@@ -12,7 +12,9 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import text
 
+from moodmill.db.analytics.rollups import invalidate_all, refresh
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.store import Store
 from tests.web.conftest import application_of, check_accessible, opened, served
@@ -139,6 +141,37 @@ def test_a_view_is_an_address_and_back_takes_a_change_back(filled: str, browser:
         expect(page.get_by_label("Measure")).to_have_value("prevalence")
 
 
+def test_an_emotion_that_is_in_no_comment_breaks_no_part(tmp_path: Path, browser: Browser) -> None:
+    url = in_file(tmp_path, talk(300))
+    with closing(Store(url)) as store:
+        with store.writing() as connection:
+            connection.execute(text("update comment_emotion set grief = 0"))
+        invalidate_all(store)
+        refresh(store)
+    with served(application_of(url)) as address, opened(browser) as page:
+        show(page, address)
+        page.get_by_text("All pairs").click()
+        expect(page.locator(".heat").last).to_be_visible()
+        assert page.get_by_role("alert").count() == 0
+
+
+def test_an_address_of_no_emotion_or_of_no_text_is_said(filled: str, browser: Browser) -> None:
+    with opened(browser, 390, complaining=True) as page:
+        for path, said in (
+            ("/emotion/constructor", "There is no emotion constructor"),
+            ("/emotion/%ff", "There is no emotion"),
+            ("/subreddit/%E0%A4%A", "no comments of the model m"),
+            ("/subreddit/" + "x" * 300, "no comments of the model m"),
+            ("/compare?a=cats&b=" + "x" * 300, "no comments of the model m"),
+            ("/examples?emotion=anger&since=0001-01-01T00:00%2B05:00", "expected a day"),
+        ):
+            page.goto(filled + path)
+            expect(page.get_by_role("alert").first).to_contain_text(said)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        show(page, f"{filled}/?measure=toString&emotions=constructor")
+        assert "NaN" not in page.locator("main").inner_text()
+
+
 def test_columns_of_the_heat_map_put_subreddits_in_order_by_keyboard(filled: str, browser: Browser) -> None:
     with opened(browser) as page:
         show(page, filled)
@@ -191,7 +224,7 @@ def test_of_200_subreddits_as_many_are_shown_as_asked_for_and_each_is_found_by_n
         expect(page.get_by_role("heading", level=1)).to_have_text("r/SUBREDDIT_173")
         settle(page)
         expect(page.locator(".remark").first).to_have_text("of 10 comments")
-        expect(page.get_by_text("No month has 30 comments or more")).to_be_visible()
+        expect(page.get_by_text("No week has 30 comments or more")).to_be_visible()
 
 
 def test_an_empty_store_and_one_of_another_version_are_said(tmp_path: Path, browser: Browser) -> None:
@@ -248,6 +281,8 @@ def test_what_an_address_asks_wrongly_is_said_in_a_line(filled: str) -> None:
     for path, said in (
         ("rank?emotion=angr", "expected one of the 27 emotions"),
         ("rank?emotion=joy&least=many", "the address asks for what there is not"),
+        ("rank?emotion=joy&limit=-1", "the address asks for what there is not"),
+        ("examples?emotion=joy&skip=99999999999999999999", "the address asks for what there is not"),
         ("rank?emotion=joy&colour=red", "unknown field `colour`"),
         ("overview?since=2024-13", "expected a month, day or time"),
         ("overview?subreddit=catz", "near it"),

@@ -101,5 +101,5 @@ def _check(out: Path) -> None:
     with translated_errors(out):
         if not out.parent.is_dir():
             raise SettingError(f"cannot write {out}: the folder {out.parent} does not exist")
-        if out.exists() and not is_page(out):
+        if out.exists() and not (out.is_file() and is_page(out)):
             raise SettingError(f"{out} is there already, and no report: name another one, or delete it")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from moodmill.db.analytics.scope import Scope
 
+#: Of how many comments something has to be at least.
+_COMMENTS = click.IntRange(1, 1_000_000_000)
 _model = click.option("--model", metavar="NAME", help="Of this model's rows; by default of the model that views show.")
 _subreddits = subreddit_option
 _measure = click.option(
@@ -39,7 +41,7 @@ def results() -> None:
 
     Two measures: the share is of comments in which the emotion is above the model's threshold; the prevalence is the
     mean probability, which says how many comments show it as far as the model is calibrated. In brackets is the 95 %
-    interval of each. Numbers come from the roll-ups, and nothing is written.
+    interval of each. Numbers come from the roll-ups, but for pairs in subreddits and examples, and nothing is written.
     """
 
 
@@ -59,7 +61,7 @@ def overview(as_json: bool, **asked: Any) -> None:
 @results.command()
 @click.argument("emotion")
 @_measure
-@click.option("--min-comments", "least", type=click.IntRange(1), default=100, show_default=True, metavar="N")
+@click.option("--min-comments", "least", type=_COMMENTS, default=100, show_default=True, metavar="N")
 @click.option("--named", default="", metavar="TEXT", help="Show those whose names hold this; ranks stay.")
 @_limit(20, "Show the first N.")
 @_all
@@ -97,7 +99,7 @@ def trend(emotions: tuple[str, ...], by: Any, as_json: bool, **asked: Any) -> No
 @_limit(None, "Show the N clearest differences; by default all 27 emotions.")
 @_all
 def compare(one: str, other: str, limit: int | None, as_json: bool, **asked: Any) -> None:
-    """Compare A with B: two subreddits, or two times as 2024, 2024-03, 2024-03-31 or 2024-03..2024-06.
+    """Compare A with B: two subreddits, or two times as 2024, 2024-03, 2024-03-31 or 2024-03..2024-06 (June is out).
 
     The clearest differences come first; one whose interval holds 0 may be chance. A subreddit whose name looks like a
     time is r/NAME.
@@ -117,7 +119,7 @@ def compare(one: str, other: str, limit: int | None, as_json: bool, **asked: Any
 
 @results.command()
 @click.argument("emotion", required=False)
-@click.option("--min-comments", "least", type=click.IntRange(1), default=30, show_default=True, metavar="N")
+@click.option("--min-comments", "least", type=_COMMENTS, default=30, show_default=True, metavar="N")
 @_limit(20, "Show the first N.")
 @_all
 def pairs(emotion: str | None, least: int, limit: int | None, as_json: bool, **asked: Any) -> None:
@@ -165,7 +167,7 @@ def _asking(
     """Yield a transaction that reads the store, and which comments are asked for."""
     from moodmill.db.analytics.scope import scope_asked
 
-    with opened_store() as store:
+    with opened_store(reads=True) as store:
         scope = scope_asked(store, model=model, subreddits=subreddits, since=since, until=until)
         with store.reading() as connection:
             yield connection, scope

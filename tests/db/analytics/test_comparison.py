@@ -99,12 +99,13 @@ def test_times_are_compared_within_a_subreddit(settled: Store) -> None:
 
 def test_the_clearest_difference_of_shares_comes_first(settled: Store) -> None:
     finding = ask(settled, compare, sides_asked(ALL, "cats", "dogs"))
-    sure = [
-        abs(row["share_difference"]) / (row["share_difference_high"] - row["share_difference_low"])
-        for row in finding.records()
-    ]
-    assert sure == sorted(sure, reverse=True)
-    assert sure[0] > sure[-1]
+    clear = []
+    for row in finding.records():
+        value, low, high = (row[f"share_difference{end}"] for end in ("", "_low", "_high"))
+        clear.append(abs(value) / (value - low if value > 0 else high - value))
+        assert (clear[-1] > 1) == (low > 0 or high < 0)
+    assert clear == sorted(clear, reverse=True)
+    assert clear[0] > clear[-1]
 
 
 def test_sides_in_which_nothing_or_all_is_found_are_compared(sqlite_store: Store) -> None:
@@ -164,8 +165,6 @@ def test_sides_without_an_end_or_a_name_are_refused() -> None:
         ("2024-13", "got '2024-13'"),
         ("2024-02-30", "got '2024-02-30'"),
         ("0000", "got '0000'"),
-        ("9999", "got '9999'"),
-        ("9999-12-31", "got '9999-12-31'"),
         ("2024..2023", "since before until"),
         ("2024-03..2024-03", "since before until"),
         ("", "expected a name"),
@@ -183,7 +182,7 @@ def test_what_is_neither_a_name_nor_a_time_is_told_in_a_line(asked: str, said: s
 def test_what_is_given_for_both_sides_is_not_given_again_for_one() -> None:
     with pytest.raises(SettingError, match="expected a time on each side"):
         sides_asked(Scope(model=MODEL, subreddits=frozenset({"cats"})), "dogs", "2024")
-    with pytest.raises(SettingError, match="expected subreddits on each side"):
+    with pytest.raises(SettingError, match="expected a subreddit on each side"):
         sides_asked(Scope(model=MODEL, until=date(2024, 1, 1)), "2022", "2023")
 
 

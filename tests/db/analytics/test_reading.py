@@ -18,6 +18,7 @@ from moodmill.db.analytics.indexes import index_emotions
 from moodmill.db.analytics.pairs import pairs
 from moodmill.db.analytics.reading import NO_TEXT, NOT_ALLOWED, Order, read_comments
 from moodmill.db.analytics.results import heatmap, overview, rank, subreddits, trend
+from moodmill.db.analytics.retention import prune
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.words import index_texts
 from moodmill.db.core.comment import Comment
@@ -256,3 +257,20 @@ def test_who_may_not_read_texts_reads_comments_without(
         assert ids(without) == ids(with_texts)
         assert without.remarks[-1] == NOT_ALLOWED
         assert [row[0] for row in run_as_written(reader, without.queries[0])] == ids(without)
+
+
+def test_a_text_that_comes_again_and_again_hides_no_other(store: Store) -> None:
+    of = [replace(one, text="I am a bot") for one in hourly(200)] + hourly(203)[200:]
+    add(store, of, showing([0.9] * 200 + [0.8, 0.82, 0.84]), keep_text=True)
+    finding = ask(store, read_comments, ALL, "joy", most=4)
+    assert ids(finding) == ["c0", "c202", "c201", "c200"]
+
+
+def test_that_comments_were_deleted_is_said(store: Store) -> None:
+    add(store, hourly(4), showing([0.9, 0.8, 0.7, 0.6]))
+    prune(store, NOON.date().replace(day=1) + timedelta(days=40))
+    finding = ask(store, read_comments, ALL, "joy")
+    assert (finding.rows, finding.remarks) == ([], ("the comments of a day were deleted, by `moodmill db prune`",))
+    together = ask(store, pairs, ALL, least=1)
+    assert together.rows
+    assert ask(store, pairs, Scope(model=MODEL, subreddits=frozenset({"test"})), least=1).rows == []

@@ -24,6 +24,7 @@ from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
 from moodmill.db.core.errors import SettingError, StoreError
 from moodmill.db.database.schema import dirty_period
 from moodmill.db.database.store import Store
+from moodmill.db.results.dirty_periods import invalidate_days
 from moodmill.db.results.models import choose_model, register_model
 from tests.db.analytics.recounting import (
     MODEL,
@@ -242,22 +243,6 @@ def test_a_heatmap_has_all_emotions_of_the_largest_subreddits(settled: Store) ->
     assert len(ask(settled, heatmap, ALL, least=20).rows) == len(sizes) * len(EMOTIONS)
 
 
-@pytest.mark.parametrize("measure", ["share", "prevalence"])
-def test_a_heatmap_may_be_ordered_by_an_emotion(settled: Store, measure: Measure) -> None:
-    plain = ask(settled, heatmap, ALL, measure=measure, most=5)
-    by = ask(settled, heatmap, ALL, by="love", measure=measure, most=5)
-    assert sorted(by.rows) == sorted(plain.rows)
-    at = by.columns.index(measure)
-    ordered = [row[at] for row in by.rows if row[1] == "love"]
-    assert ordered == sorted(ordered, reverse=True)
-    assert by.rows != plain.rows
-
-
-def test_a_heatmap_by_what_is_no_emotion_is_refused(settled: Store) -> None:
-    with pytest.raises(SettingError, match="there is joy"):
-        ask(settled, heatmap, ALL, by="jo")
-
-
 @pytest.mark.parametrize(
     ("named", "wanted"),
     [("CAT", {"cats"}), ("%", {"100%"}), ("_", {"a_b"}), ("a_b", {"a_b"}), ("\\", {"o'brien\\"}), ("birds", set())],
@@ -334,7 +319,7 @@ def test_other_queries_that_are_copied_give_the_same_too(settled: Store) -> None
 def test_what_came_in_since_the_roll_ups_is_remarked(store: Store) -> None:
     add(store, dated([0, 1]))
     register_model(store, "other", THRESHOLDS)
-    assert ask(store, rank, ALL, "joy", least=1).remarks == ("1 subreddits have 1 comment or more",)
+    assert ask(store, rank, ALL, "joy", least=1).remarks == ("1 subreddit has 1 comment or more",)
     stored(store, classified([replace(one, created_at=NOON) for one in comments([10])], model=MODEL))
     stored(store, classified(dated([5, 6, 7]), model="other"))
     [remark] = ask(store, trend, ALL, ["joy"]).remarks
@@ -417,3 +402,29 @@ def test_the_sums_of_months_whose_comments_were_let_go_still_count(store: Store)
     assert len(rows_of(store)) == 2
     after = [ask(store, overview, ALL), ask(store, rank, ALL, "joy", least=1), ask(store, trend, ALL, ["joy"])]
     assert after == before
+
+
+def test_a_subreddit_of_several_spellings_is_one(store: Store) -> None:
+    names = ("Cats", "cats", "CATS")
+    add(store, [replace(one, subreddit=names[at % 3]) for at, one in enumerate(dated([0, 0, 1, 1, 2, 2]))])
+    ranked = ask(store, rank, ALL, "joy", least=6)
+    assert [(row[0], row[1].lower(), row[2]) for row in ranked.rows] == [(1, "cats", 6)]
+    assert set(ask(store, heatmap, ALL, least=6).column("comments")) == {6}
+    scope = Scope(model=MODEL, subreddits=frozenset({"cats"}))
+    over_time = ask(store, trend, scope, ["joy"], by="month")
+    assert over_time.column("comments") == [6]
+    assert ask(store, subreddits, ALL).column("comments") == [6]
+
+
+def test_roll_ups_that_are_behind_elsewhere_are_not_remarked(store: Store) -> None:
+    add(store, dated([0, 40]))
+    with store.writing() as connection:
+        invalidate_days(connection, MODEL, [NOON + timedelta(days=40)])
+    early = Scope(model=MODEL, until=(NOON + timedelta(days=10)).date())
+    assert not any("db rollup" in remark for remark in ask(store, overview, early).remarks)
+    assert any("db rollup" in remark for remark in ask(store, overview, ALL).remarks)
+
+
+def test_comments_of_an_unknown_time_are_told_beside_a_trend(store: Store) -> None:
+    add(store, [*dated([0, 1]), replace(comments([7])[0], created_at=None)])
+    assert ask(store, trend, ALL, ["joy"]).remarks == ("without 1 comment of an unknown time",)

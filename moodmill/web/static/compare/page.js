@@ -2,7 +2,7 @@
 import { html, mount } from "moodmill/dom.js";
 import { Asked } from "moodmill/results/chart.js";
 import { rowsOf } from "moodmill/results/findings.js";
-import { comments, points_, signedInterval } from "moodmill/results/numbers.js";
+import { comments, signedPoints, signedInterval } from "moodmill/results/numbers.js";
 import { ResultsPage } from "moodmill/results/page.js";
 import { DifferencesPart } from "moodmill/results/parts.js";
 import { PickSubreddit, Tools } from "moodmill/results/tools.js";
@@ -15,10 +15,14 @@ const TIME = /^\d{4}(-\d\d(-\d\d)?)?(\.\.\d{4}(-\d\d(-\d\d)?)?)?$/;
 function Clearest({ finding, view, a, b }) {
   const rows = rowsOf(finding);
   const of = (/** @type {any} */ row, /** @type {string} */ end) => row[`${view.measure}_difference${end}`];
-  const sure = rows.filter((row) => of(row, "_low") > 0 || of(row, "_high") < 0);
+  const clearness = (/** @type {any} */ row) => {
+    const value = of(row, "");
+    return Math.abs(value) / (value > 0 ? value - of(row, "_low") : of(row, "_high") - value);
+  };
+  const sure = rows.filter((row) => clearness(row) > 1).sort((one, other) => clearness(other) - clearness(one));
   const [first] = sure;
   return html`<p>${a} has ${comments(rows[0].comments_a)}, ${b} ${comments(rows[0].comments_b)}. ${first
-    ? html`<b>${first.emotion}</b> differs most clearly: ${points_(of(first, ""))} points (${signedInterval(of(first, "_low"), of(first, "_high"))}) in ${a}.${sure.length === 1
+    ? html`<b>${first.emotion}</b> differs most clearly: ${signedPoints(of(first, ""))} points (${signedInterval(of(first, "_low"), of(first, "_high"))}) in ${a}.${sure.length === 1
       ? " No other does by more than chance explains." : ` ${sure.length} of 27 emotions differ by more than chance explains, each by itself.`}`
     : "No emotion differs by more than chance explains."}</p>`;
 }

@@ -5,12 +5,12 @@ import { rowsOf } from "moodmill/results/findings.js";
 import { comments, interval, share } from "moodmill/results/numbers.js";
 import { ResultsPage } from "moodmill/results/page.js";
 import { Comments, PairsList, RankBars, TrendChart } from "moodmill/results/parts.js";
-import { Least, PickEmotion, PickSubreddit, Tools } from "moodmill/results/tools.js";
-import { emotionPath, linkTo, open, SHARED } from "moodmill/results/view.js";
+import { Least, PickBy, PickEmotion, PickSubreddit, Tools } from "moodmill/results/tools.js";
+import { behind, emotionPath, linkTo, open, SHARED } from "moodmill/results/view.js";
 import { Failure } from "moodmill/shell.js";
 
-const EMOTION = decodeURIComponent(location.pathname.split("/").pop() ?? "");
-const FIRST = { ...SHARED, subreddit: "", by: "", least: 100, named: "", limit: 20 };
+const EMOTION = behind("/emotion/");
+const FIRST = { ...SHARED, subreddit: /** @type {string[]} */ ([]), by: "", least: 100, named: "", limit: 20 };
 
 /** @param {any} finding */
 function Headline({ finding }) {
@@ -26,19 +26,19 @@ mount(html`<${ResultsPage} page="/emotion" title=${EMOTION} first=${FIRST} draw=
     const time = { since: view.since, until: view.until };
     const trend = { ...time, emotions: EMOTION, subreddit: view.subreddit, by: view.by };
     const rank = { ...time, emotion: EMOTION, measure: view.measure, least: view.least, named: view.named, limit: view.limit };
-    const names = view.subreddit.split(",").filter(Boolean);
+    const names = view.subreddit;
     return html`
     <${Asked} title="In all comments" question="overview" asked=${time} draw=${(/** @type {any} */ finding) => html`<${Headline} finding=${finding} />`}
       tools=${html`<p class="tools"><${PickEmotion} emotions=${facts.emotions} value=${EMOTION} label="Another emotion" onPick=${(/** @type {string} */ name) => open(emotionPath(name), view)} /></p>`} />
     <${Tools} view=${view} go=${go} facts=${facts} />
     ${facts.first && html`<${Asked} title="Over time" question="trend" asked=${trend}
-      tools=${html`<div class="tools"><${PickSubreddit} label="Of a subreddit" id="of" value="" hint="all comments" onPick=${(/** @type {string} */ name) => name && go({ subreddit: [...new Set([...names, name])].join(",") })} />
-        ${names.map((/** @type {string} */ name) => html`<button type="button" aria-label=${`Without ${name}`} onClick=${() => go({ subreddit: names.filter((/** @type {string} */ one) => one !== name).join(",") })}>r/${name} ×</button>`)}</div>`}
+      tools=${html`<div class="tools"><${PickSubreddit} label="Of a subreddit" id="of" value="" hint="all comments" onPick=${(/** @type {string} */ name) => name && go({ subreddit: [...new Set([...names, name])] })} />
+        ${names.map((/** @type {string} */ name) => html`<button type="button" aria-label=${`Without ${name}`} onClick=${() => go({ subreddit: names.filter((/** @type {string} */ one) => one !== name) })}>r/${name} ×</button>`)}<${PickBy} value=${view.by} go=${go} /></div>`}
       draw=${(/** @type {any} */ finding) => html`<${TrendChart} finding=${finding} view=${view} looks=${looks} asked=${trend} shown=${[EMOTION]} name=${`${EMOTION}-over-time`} />`} />`}
     ${facts.subreddits > 0 && html`<${Asked} title="Subreddits with most of it" question="rank" asked=${rank}
       tools=${html`<div class="tools"><${Least} value=${view.least} go=${go} />
         <label>Named <input type="search" value=${view.named} placeholder="part of a name" onChange=${(/** @type {any} */ event) => go({ named: event.target.value })} /></label></div>`}
-      draw=${(/** @type {any} */ finding) => html`<${RankBars} finding=${finding} view=${view} looks=${looks} asked=${rank} emotion=${EMOTION} most=${view.limit} onLeast=${(/** @type {number} */ least) => go({ least })} />
+      draw=${(/** @type {any} */ finding) => html`<${RankBars} finding=${finding} view=${view} looks=${looks} asked=${rank} emotion=${EMOTION} onLeast=${(/** @type {number} */ least) => go({ least })} />
         ${finding.rows.length >= view.limit && html`<button type="button" onClick=${() => go({ limit: view.limit + 30 })}>Show more</button>`}`} />`}
     <${Asked} title="What goes with it" question="pairs" asked=${{ ...time, emotion: EMOTION }}
       lead="Of the comments with it, the share that has another emotion too."

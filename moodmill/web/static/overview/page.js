@@ -4,7 +4,7 @@ import { Asked, Opened } from "moodmill/results/chart.js";
 import { ResultsPage } from "moodmill/results/page.js";
 import { About, OverTime, Tiles } from "moodmill/results/whole.js";
 import { EmotionBars, HeatMapPart, Measures, PairsList, PairsMatrix } from "moodmill/results/parts.js";
-import { Least, PickEmotion, PickSubreddit, Tools } from "moodmill/results/tools.js";
+import { Least, PickBy, PickEmotion, PickSubreddit, Tools } from "moodmill/results/tools.js";
 import { emotionPath, open, SHARED, subredditPath } from "moodmill/results/view.js";
 
 const FIRST = { ...SHARED, emotions: "", by: "", sort: "", least: 30, limit: 20 };
@@ -23,7 +23,7 @@ mount(html`<${ResultsPage} page="/" title="What people feel" first=${FIRST} draw
     <${Asked} title="How often each emotion is found" question="overview" asked=${time}
       lead=${html`Lines are 95 % intervals. <a href="#measures">What the numbers mean</a>.`}
       draw=${(/** @type {any} */ finding) => html`<${EmotionBars} finding=${finding} view=${view} looks=${looks} asked=${time} />`} />
-    ${facts.first && html`<${Asked} title="Over time" question="trend" asked=${{ ...time, by: view.by }}
+    ${facts.first && html`<${Asked} title="Over time" question="trend" asked=${{ ...time, by: view.by }} tools=${html`<p class="tools"><${PickBy} value=${view.by} go=${go} /></p>`}
       draw=${(/** @type {any} */ finding) => html`<${OverTime} finding=${finding} view=${view} go=${go} looks=${looks} asked=${{ ...time, by: view.by }} />`} />`}
     ${facts.subreddits > 0 && html`<${Asked} title="By subreddit" question="heatmap" asked=${{ ...time, least: view.least, limit: view.limit }}
       lead="Those with most comments. The darker, the more often; a column's name puts its subreddits in order."

@@ -19,7 +19,7 @@ const SHOWN = 200;
 const WIDTH = 900;
 
 /** @returns {[import("preact").RefObject<any>, number]} A place and its width, in pixels. */
-export function useWidth() {
+function useWidth() {
   const place = useRef(/** @type {any} */ (null));
   const [width, setWidth] = useState(0);
   useEffect(() => {
@@ -73,7 +73,7 @@ const written = (value) =>
   value == null ? "" : typeof value === "number" ? (Number.isInteger(value) ? count(value) : String(Number(value.toPrecision(4)))) : value;
 
 /** @param {{finding: Finding, label: string}} props */
-export function Table({ finding, label }) {
+function Table({ finding, label }) {
   const [all, setAll] = useState(false);
   const rows = all ? finding.rows : finding.rows.slice(0, SHOWN);
   const isNumber = finding.columns.map((_, at) => finding.rows.some((row) => typeof row[at] === "number"));
@@ -122,7 +122,7 @@ export function Asked({ title, lead, question, asked, id, tools, draw }) {
   const inputs = [question, ...Object.entries(asked).flat()];
   const { value, error, fresh } = useAnswer((signal) => askFinding(question, asked, signal), [inputs.join("\n")]);
   return html`<section id=${id} aria-busy=${!fresh && !error}>
-    <h2>${title}</h2>
+    ${title && html`<h2>${title}</h2>`}
     ${lead && html`<p class="soft">${lead}</p>`}
     ${tools}
     ${error ? html`<${Failure} error=${error} />` : value ? html`<${Guarded}>${draw(value)}<//>` : html`<p class="soft" role="status">Reading the store …</p>`}

@@ -9,7 +9,7 @@ const HUES = /** @type {Record<string, [number, number]>} */ ({ positive: [125, 
  */
 export function looksOf(emotions) {
   /** @type {Record<string, {color: string, group: string, dash: string}>} */
-  const looks = {};
+  const looks = Object.create(null); // where `toString` is no emotion
   for (const [group, [first, last]] of Object.entries(HUES)) {
     const members = emotions.filter((emotion) => emotion.group === group);
     members.forEach(({ name }, at) => {
@@ -19,6 +19,12 @@ export function looksOf(emotions) {
   }
   return looks;
 }
+
+/**
+ * The color of one of several lines of an emotion: each lighter or darker than the others.
+ * @param {string} color @param {number} at
+ */
+export const variant = (color, at) => (at ? `color-mix(in oklab, ${color}, var(--ink) ${[0, 55, 30, 75, 15][at % 5]}%)` : color);
 
 /** So that lines are told apart without colors. */
 export const DASHES = ["", "7 3", "2 3", "9 3 2 3"];

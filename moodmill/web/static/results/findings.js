@@ -16,7 +16,8 @@ import { answer, saved } from "moodmill/api.js";
  */
 export function queryOf(asked) {
   const given = new URLSearchParams();
-  for (const [name, value] of Object.entries(asked)) if (value !== "" && value !== 0 && value != null) given.set(name, String(value));
+  for (const [name, value] of Object.entries(asked))
+    for (const one of Array.isArray(value) ? value : [value]) if (one !== "" && one !== 0 && one != null) given.append(name, String(one));
   return given.toString();
 }
 

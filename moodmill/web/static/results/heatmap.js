@@ -5,7 +5,7 @@ import { interval, share } from "moodmill/results/numbers.js";
 /** How much of a color a cell of the largest share has, in percent: what is written on it stays legible. */
 const STRONGEST = 55;
 
-/** @typedef {{value: number | null, low?: number, high?: number, hint: string}} Cell */
+/** @typedef {{value: number | null, hint: string}} Cell */
 /** @typedef {{name: string, color: string, group: string}} Column */
 
 /** @param {number | null} value @param {number} most */

@@ -16,7 +16,7 @@ const LONGEST = /** @type {Record<string, number>} */ ({ day: 1, week: 7, month:
 
 /**
  * @typedef {{start: string, comments: number, value: number, low: number, high: number}} Point
- * @typedef {{name: string, color: string, dash: string, points: Point[]}} Series
+ * @typedef {{name: string, of: string | null, color: string, dash: string, points: Point[]}} Series
  */
 
 /** @param {string} start */
@@ -90,10 +90,7 @@ export function Lines({ series, grain, width, label, least }) {
   const x = (/** @type {string} */ start) => LEFT + 6 + ((room - 12) * (timeOf(start) - first)) / Math.max(DAY, last - first);
   const y = (/** @type {number} */ value) => TOP + (HEIGHT - TOP) * (1 - value / top);
   const height = HEIGHT + BELOW + 22;
-  const totals = starts.map((start) => {
-    const there = series.map((one) => one.points.find((point) => point.start === start)?.comments ?? 0);
-    return Math.max(...there);
-  });
+  const totals = starts.map((start) => commentsAt(series, start));
   const fullest = Math.max(...totals);
   const thick = Math.max(1, Math.min(24, (room / starts.length) * 0.7));
   const ends = series.map((one) => {
@@ -123,7 +120,7 @@ export function Lines({ series, grain, width, label, least }) {
       return html`<rect class=${start === pointed ? "amount pointed-at" : "amount"} x=${x(start) - thick / 2} width=${thick} y=${HEIGHT + BELOW - tall} height=${tall} />`;
     })}
     <text class="tick" x=${LEFT - 6} y=${HEIGHT + BELOW - 4} text-anchor="end">n</text>
-    ${series.map((one) => parts(one.points, grain, least).map((part) => html`<g style=${{ "--line": one.color }}>
+    ${series.map((one) => parts(one.points, grain, least).map((part) => html`<g style=${{ "--series": one.color }}>
       ${part.length > 1 && html`<path class="band" d=${`M${part.map((p) => `${x(p.start)},${y(p.high)}`).join("L")}L${[...part].reverse().map((p) => `${x(p.start)},${y(p.low)}`).join("L")}Z`} />`}
       ${part.length === 1 && html`<line class="reach" x1=${x(part[0].start)} x2=${x(part[0].start)} y1=${y(part[0].low)} y2=${y(part[0].high)} />`}
       <path class="line" stroke-dasharray=${one.dash} d=${`M${part.map((p) => `${x(p.start)},${y(p.value)}`).join("L")}`} />
@@ -137,6 +134,15 @@ export function Lines({ series, grain, width, label, least }) {
 }
 
 /**
+ * How many comments a period has: those of each subreddit once, however many emotions of it are shown.
+ * @param {Series[]} series @param {string} start
+ */
+function commentsAt(series, start) {
+  const found = new Map(series.map((one) => [one.of, one.points.find((point) => point.start === start)?.comments ?? 0]));
+  return [...found.values()].reduce((sum, n) => sum + n, 0);
+}
+
+/**
  * What is said of a period.
  * @param {Series[]} series @param {string} start @param {string} grain @param {number} least
  */
@@ -145,6 +151,5 @@ function said(series, start, grain, least) {
   const parts = there.map(({ one, point }) => point && (point.comments < least
     ? `${one.name}: ${comments(point.comments)}, too few`
     : `${one.name} ${share(point.value)} (${interval(point.low, point.high)})`));
-  const most = Math.max(...there.map(({ point }) => point?.comments ?? 0));
-  return `${period(start, grain)}, ${comments(most)}: ${parts.join(" · ")}`;
+  return `${period(start, grain)}, ${comments(commentsAt(series, start))}: ${parts.join(" · ")}`;
 }

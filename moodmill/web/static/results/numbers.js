@@ -16,10 +16,10 @@ function points(share) {
 export const interval = (low, high) => `${points(low)}\u2013${points(high)}`;
 
 /** @param {number} value */
-export const points_ = (value) => `${value > 0 ? "+" : value < 0 ? "\u2212" : ""}${points(Math.abs(value))}`;
+export const signedPoints = (value) => `${value > 0 ? "+" : value < 0 ? "\u2212" : ""}${points(Math.abs(value))}`;
 
 /** @param {number} low @param {number} high */
-export const signedInterval = (low, high) => `${points_(low)} to ${points_(high)}`;
+export const signedInterval = (low, high) => `${signedPoints(low)} to ${signedPoints(high)}`;
 
 /** @param {number} n */
 export const comments = (n) => (n === 1 ? "1 comment" : `${count(n)} comments`);

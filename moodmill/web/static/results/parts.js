@@ -4,7 +4,7 @@ import { count, probability } from "moodmill/format.js";
 import { Bars } from "moodmill/results/bars.js";
 import { Chart } from "moodmill/results/chart.js";
 import { Differences } from "moodmill/results/differences.js";
-import { DASHES, MEASURES } from "moodmill/results/emotions.js";
+import { DASHES, MEASURES, variant } from "moodmill/results/emotions.js";
 import { rowsOf } from "moodmill/results/findings.js";
 import { HeatMap, heatPicture, hintOf } from "moodmill/results/heatmap.js";
 import { Lines } from "moodmill/results/lines.js";
@@ -47,11 +47,11 @@ export function EmotionBars({ finding, view, looks, asked, beside, onPick }) {
 const TooFew = ({ least, onLeast }) => html`<p>No subreddit has ${comments(least)} or more.${" "}
   ${onLeast && least > 1 && html`<button type="button" onClick=${() => onLeast(1)}>Show those with fewer</button>`}</p>`;
 
-/** Subreddits by an emotion. @param {Props & {emotion: string, most: number, onLeast: (least: number) => void}} props */
-export function RankBars({ finding, view, looks, asked, emotion, most, onLeast }) {
+/** Subreddits by an emotion. @param {Props & {emotion: string, onLeast: (least: number) => void}} props */
+export function RankBars({ finding, view, looks, asked, emotion, onLeast }) {
   const rows = rowsOf(finding);
   if (!rows.length) return asked.named ? html`<p>No subreddit of these has a name with ${asked.named} in it.</p>` : html`<${TooFew} least=${asked.least} onLeast=${onLeast} />`;
-  const bars = rows.slice(0, most).map((row) => ({
+  const bars = rows.map((row) => ({
     name: `${row.rank}. ${row.subreddit.length > 22 ? `${row.subreddit.slice(0, 21)}\u2026` : row.subreddit}`,
     href: linkTo(subredditPath(row.subreddit), view),
     ...estimate(row, view.measure),
@@ -77,7 +77,8 @@ export function TrendChart({ finding, view, looks, asked, shown, name = "trend" 
   if (!shown.length) return html`<p>Choose an emotion.</p>`;
   const series = shown.flatMap((emotion) => subreddits.map((of, at) => ({
     name: subreddits.length > 1 ? (shown.length > 1 ? `${emotion}, ${of}` : subreddit(of)) : emotion,
-    color: looks[emotion].color,
+    of,
+    color: variant(looks[emotion].color, subreddits.length > 1 ? at : 0),
     dash: subreddits.length > 1 ? DASHES[at % DASHES.length] : looks[emotion].dash,
     points: rows.filter((row) => row.emotion === emotion && row.subreddit === of)
       .map((row) => ({ start: row[grain], comments: row.comments, ...estimate(row, view.measure) })),
@@ -120,6 +121,9 @@ export function HeatMapPart({ finding, view, looks, asked, onSort, onLeast }) {
     picture=${() => heatPicture(props)}><${HeatMap} ...${props} /><//>`;
 }
 
+/** @param {any} row */
+const liftOf = (row) => (row.lift == null ? "" : `, ${row.lift.toFixed(1)} times as often as in all`);
+
 /** Pairs of emotions, as a list. @param {Props & {most?: number}} props */
 export function PairsList({ finding, view, looks, asked, most = 12 }) {
   const rows = rowsOf(finding).slice(0, most);
@@ -128,7 +132,7 @@ export function PairsList({ finding, view, looks, asked, most = 12 }) {
     href: linkTo(emotionPath(row.other), view),
     ...estimate(row, "share"),
     color: looks[row.other].color,
-    hint: `${count(row.both)} of ${comments(row.comments)} with ${row.emotion}; ${row.lift.toFixed(1)} times as often as in all`,
+    hint: `${count(row.both)} of ${comments(row.comments)} with ${row.emotion}${liftOf(row)}`,
   }));
   const title = asked?.emotion ? `Of the comments with ${asked.emotion}, those with another emotion too` : "Which emotions go together";
   return html`<${Chart} title=${title} name="pairs" finding=${finding} question="pairs" asked=${asked}
@@ -146,7 +150,7 @@ export function PairsMatrix({ finding, view, looks, asked }) {
     note: count(finding.rows.find((row) => row[0] === name)?.[2]),
     cells: names.map((other) => {
       const row = found.get(`${name} ${other}`);
-      const hint = row ? `of ${comments(row.comments)} with ${name}, ${share(row.share)} have ${other} too (${interval(row.share_low, row.share_high)}), ${row.lift.toFixed(1)} times as often as in all` : name;
+      const hint = row ? `of ${comments(row.comments)} with ${name}, ${share(row.share)} have ${other} too (${interval(row.share_low, row.share_high)})${liftOf(row)}` : name;
       return { value: row?.share ?? null, hint };
     }),
   }));

@@ -27,6 +27,10 @@ export const Least = ({ value, go, choices = [1, 30, 100, 300, 1000, 10000] }) =
   onChange=${(/** @type {any} */ event) => go({ least: Number(event.target.value) })}>
   ${[...new Set([...choices, value])].sort((one, other) => one - other).map((n) => html`<option value=${String(n)}>${count(n)}</option>`)}</select> comments</label>`;
 
+/** How time is cut. @param {{value: string, go: any}} props */
+export const PickBy = ({ value, go }) => html`<label>By <select value=${value} onChange=${(/** @type {any} */ event) => go({ by: event.target.value })}>
+  ${[["", "what fits"], ["day", "day"], ["week", "week"], ["month", "month"]].map(([by, name]) => html`<option value=${by}>${name}</option>`)}</select></label>`;
+
 /** @param {{emotions: import("moodmill/results/findings.js").Emotion[], value: string, onPick: (name: string) => void, label?: string, any?: string}} props */
 export const PickEmotion = ({ emotions, value, onPick, label = "Emotion", any }) => html`<label>${label} <select value=${value}
   onChange=${(/** @type {any} */ event) => onPick(event.target.value)}>

@@ -1,9 +1,10 @@
 // What a page shows is an address: its parameters, and what changes them.
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { address, saved } from "moodmill/api.js";
+import { MEASURES } from "moodmill/results/emotions.js";
 import { queryOf } from "moodmill/results/findings.js";
 
-/** @typedef {Record<string, string | number>} View */
+/** @typedef {Record<string, string | number | string[]>} View */
 
 /** What all pages of results have in common, and links carry on. */
 export const SHARED = { since: "", until: "", measure: "share" };
@@ -16,11 +17,14 @@ export const SHARED = { since: "", until: "", measure: "share" };
 function readView(first) {
   /** @type {any} */
   const view = { ...first };
-  for (const [name, value] of new URLSearchParams(location.search)) {
+  const given = new URLSearchParams(location.search);
+  for (const [name, value] of given) {
     if (!(name in first)) continue;
-    if (typeof first[name] !== "number") view[name] = value;
-    else if (/^\d{1,9}$/.test(value)) view[name] = Number(value);
+    if (Array.isArray(first[name])) view[name] = given.getAll(name);
+    else if (typeof first[name] !== "number") view[name] = value;
+    else if (/^\d{1,6}$/.test(value)) view[name] = Number(value);
   }
+  if (!Object.hasOwn(MEASURES, view.measure)) view.measure = first.measure;
   return view;
 }
 
@@ -28,7 +32,7 @@ function readView(first) {
  * The parameters that are not those of an address which says nothing.
  * @param {View} view @param {View} first
  */
-const said = (view, first) => Object.fromEntries(Object.entries(view).filter(([name, value]) => value !== first[name]));
+const said = (view, first) => Object.fromEntries(Object.entries(view).filter(([name, value]) => String(value) !== String(first[name])));
 
 /**
  * Return what the address says, and what changes it; each change can be taken back by the browser's Back.
@@ -67,6 +71,16 @@ export function linkTo(path, view, more = {}) {
 
 /** Open another page. @type {(path: string, view: View, more?: View) => void} */
 export const open = (path, view, more) => location.assign(linkTo(path, view, more) ?? "#");
+
+/** What an address has behind a place, as it was before it became one. @param {string} path */
+export function behind(path) {
+  const written = location.pathname.slice(address(path).length);
+  try {
+    return decodeURIComponent(written);
+  } catch {
+    return written; // somebody's own percent signs
+  }
+}
 
 /** @param {string} name */
 export const emotionPath = (name) => `/emotion/${name}`;
