@@ -55,8 +55,8 @@ sweep: $(READY) ## Try EXAMPLES (20) times as many examples in each property tes
 storm: $(READY) ## Put faults into runs in random order for MINUTES (10), and print what struck; SEED=n brings the same again
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.storm --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
-scale: $(READY) ## Fill PostgreSQL with ROWS (5000000) synthetic rows, and time the dashboards' queries
-	@$(BIN)/python -W ignore -m tests.bench.scale --rows $(or $(ROWS),5000000)
+scale: $(READY) ## Fill PostgreSQL with ROWS (5000000) synthetic rows, with TEXTS=1 texts too, and time dashboards and pages
+	@$(BIN)/python -W ignore -m tests.bench.scale --rows $(or $(ROWS),5000000) $(if $(TEXTS),--texts)
 
 check: $(READY) ## Lint and check types
 	$(BIN)/ruff check .

@@ -20,7 +20,6 @@ from moodmill.db.database.schema import comment_emotion, frozen_day
 from moodmill.db.results.models import is_above, thresholds_of
 
 Order = Literal["clearest", "newest"]
-ORDERS: Final[tuple[Order, ...]] = ("clearest", "newest")
 #: Comments among which some are sought where there are more, and no index knows them: a second's work.
 SOUGHT: Final = 200_000
 #: Comments with some words among which the clearest are sought: the newest of them.
@@ -67,26 +66,9 @@ def read_comments(
     if words and not with_text:
         raise SettingError(f"words are looked for in texts, and {NOT_ALLOWED}")
     text = rows.text if with_text else literal(None, Text).label("text")
-    newest = [rows.created_at.desc()] if _is_dated(connection, scope) else []
-    held = [scope.rows(), rows.unsupported.is_(None), is_above(emotion, thresholds[emotion])]
-    held += [_with_words(connection, scope, words, newest)] if words else []
-    said: list[str] = []
-    # Those of an unknown time are the newest to PostgreSQL, and the oldest to SQLite.
-    held += [rows.created_at.is_not(None)] if newest and order == "newest" else []
-    index = _index_needed(connection, emotion, words, order)
-    since = _newest(connection, scope) if newest and index else None
-    if since is not None:
-        held.append(rows.created_at > since)
-        said.append(f"of the newest {SOUGHT:,} comments, after {since:%Y-%m-%d %H:%M}: `{index}` finds those of all")
     columns = [rows.comment_id, rows.subreddit, rows.created_at, *(rows[name] for name in EMOTIONS), text]
-    query: Select[Any] = select(*columns).where(*held)
-    if order == "newest":
-        query = query.order_by(*newest, rows.comment_id)
-    elif words and not index:
-        last = query.order_by(*newest, rows.comment_id).limit(MATCHED).subquery()
-        query = select(last, func.count().over().label("matched")).order_by(last.c[emotion].desc(), last.c.comment_id)
-    else:
-        query = query.order_by(rows[emotion].desc(), rows.comment_id)
+    held = [scope.rows(), rows.unsupported.is_(None), is_above(emotion, thresholds[emotion])]
+    query, said = _ordered(connection, scope, select(*columns).where(*held), emotion, words, order)
     query, found = _read_distinct(connection, query, skip + most)
     if len(found) == _MOST_READ:
         said.append(f"of the first {_MOST_READ:,} comments: most have equal texts, which are shown once")
@@ -104,6 +86,31 @@ def read_comments(
         queries=(as_sql(connection, query),),
         remarks=(*said, *remarks(connection, scope)),
     )
+
+
+def _ordered(
+    connection: Connection, scope: Scope, query: Select[Any], emotion: str, words: str, order: Order
+) -> tuple[Select[Any], list[str]]:
+    """Put the comments that a query asks for in order, those with the words; return what is to be said of it."""
+    rows, said = comment_emotion.c, list[str]()
+    newest = [rows.created_at.desc()] if _is_dated(connection, scope) else []
+    if words:
+        query = query.where(_with_words(connection, scope, words, newest))
+    if newest and order == "newest":
+        # Those of an unknown time are the newest to PostgreSQL, and the oldest to SQLite.
+        query = query.where(rows.created_at.is_not(None))
+    index = _index_needed(connection, emotion, words, order)
+    since = _newest(connection, scope) if newest and index else None
+    if since is not None:
+        query = query.where(rows.created_at > since)
+        said.append(f"of the newest {SOUGHT:,} comments, after {since:%Y-%m-%d %H:%M}: `{index}` finds those of all")
+    if order == "newest":
+        return query.order_by(*newest, rows.comment_id), said
+    if words and not index:
+        last = query.order_by(*newest, rows.comment_id).limit(MATCHED).subquery()
+        query = select(last, func.count().over().label("matched"))
+        return query.order_by(last.c[emotion].desc(), last.c.comment_id), said
+    return query.order_by(rows[emotion].desc(), rows.comment_id), said
 
 
 def as_finding(examples: Sequence[Example]) -> Finding:

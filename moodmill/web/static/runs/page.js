@@ -11,11 +11,13 @@ const COUNTS = ["read", "classified", "skipped", "dead", "waiting"];
 
 /** @param {number | null} seconds */
 const clock = (seconds) => (seconds == null ? "" : new Date(1000 * Math.min(seconds, 359_999)).toISOString().slice(11, 19));
+/** @param {number} n @param {string} of */
+const some = (n, of) => `${count(n)} ${of}${n === 1 ? "" : "s"}`;
 /** @param {string | null} moment */
 const minute = (moment) => (moment ? moment.slice(0, 16).replace("T", " ") : "");
 
 /** @param {{label: string, head: any, children?: any}} props */
-const Wide = ({ label, head, children }) => html`<div class="wide" tabindex="0" role="region" aria-label=${label}><table><thead><tr>${head}</tr></thead><tbody>${children}</tbody></table></div>`;
+const Wide = ({ label, head, children }) => html`<div class="wide" tabindex="0" role="region" aria-label=${label}><table class="lines"><thead><tr>${head}</tr></thead><tbody>${children}</tbody></table></div>`;
 /** @param {string} title */
 const heading = (title) => html`<th scope="col">${title}</th>`;
 /** @param {string} title */
@@ -26,7 +28,7 @@ function Seen({ seen }) {
   const { left, under_way: going, runs, dead, jobs } = seen;
   return html`
     <section><h2>Under way</h2>
-      <p>${count(left.pending_chunks)} chunks pending, ${count(left.failed_chunks)} failed; ${count(left.dead_letters)} dead letters.${left.stale_periods > 0 ? ` ${count(left.stale_periods)} days and months of the roll-ups are behind: moodmill db rollup brings them up to date.` : ""}</p>
+      <p>${some(left.pending_chunks, "chunk")} pending, ${count(left.failed_chunks)} failed; ${some(left.dead_letters, "dead letter")}.${left.stale_periods > 0 ? ` ${count(left.stale_periods)} days and months of the roll-ups are behind: moodmill db rollup brings them up to date.` : ""}</p>
       ${going.length ? html`<${Wide} label="Runs under way" head=${[heading("run"), heading("sources"), heading("done"), ...["comments", "a second", "left", "pending", "failed"].map(number)]}>
         ${going.map((/** @type {any} */ run) => html`<tr><th scope="row">${run.id}</th><td class="names">${run.sources.join(", ")}</td>
           <td><progress max="1" value=${run.share} aria-label=${`${run.id}: done`}></progress> ${percent(run.share)}</td>
@@ -43,11 +45,11 @@ function Seen({ seen }) {
     </section>
     <section><h2>Dead letters</h2>
       ${dead.length ? html`<${Wide} label="Dead letters" head=${["id", "run", "source", "record", "stage", "error"].map(heading)}>
-        ${dead.map((/** @type {any} */ letter) => html`<tr><th scope="row">${letter.id}</th><td>${letter.run}</td><td class="names">${letter.source}</td><td class="number">${count(letter.position + 1)}</td><td>${letter.stage}</td><td>${letter.error}</td></tr>`)}<//>
+        ${dead.map((/** @type {any} */ letter) => html`<tr><th scope="row">${letter.id}</th><td>${letter.run}</td><td class="names">${letter.source}</td><td class="number">${count(letter.position + 1)}</td><td>${letter.stage}</td><td class="names">${letter.error}</td></tr>`)}<//>
         <p class="soft"><code>moodmill dead show ID</code> shows a record whole, <code>moodmill dead replay ID</code> tries it again.</p>` : html`<p class="soft">None: every record was labelled or passed over for a reason.</p>`}
     </section>
     ${jobs.length > 0 && html`<section><h2>Jobs</h2><${Wide} label="Jobs" head=${["job", "state", "began (UTC)", "ended (UTC)", "outcome"].map(heading)}>
-      ${jobs.map((/** @type {any} */ job) => html`<tr><th scope="row">${job.job}</th><td>${job.state}</td><td>${minute(job.started_at)}</td><td>${minute(job.ended_at)}</td><td>${job.outcome}</td></tr>`)}<//></section>`}`;
+      ${jobs.map((/** @type {any} */ job) => html`<tr><th scope="row">${job.job}</th><td>${job.state}</td><td>${minute(job.started_at)}</td><td>${minute(job.ended_at)}</td><td class="names">${job.outcome}</td></tr>`)}<//></section>`}`;
 }
 
 function Runs() {
