@@ -82,16 +82,16 @@ def rank(
     sums = as_sums(row[1:] for row in found)
     estimates = _estimates(sums, overall_spread(connection, scope.model, [emotion]))
     values = estimates[MEASURES.index(measure)].value[:, 0] if found else np.zeros(0)
-    order = np.argsort(-values, kind="stable")
+    order = enumerate(np.argsort(-values, kind="stable").tolist(), start=1)
+    shown = [(rank, at) for rank, at in order if named.lower() in found[at][0].lower()][:most]
     rows = [
         (rank, found[at][0], int(sums.comments[at]), int(sums.above[at, 0]), *_at(estimates, at, 0))
-        for rank, at in enumerate(order.tolist(), start=1)
-        if named.lower() in found[at][0].lower()
+        for rank, at in shown
     ]
     left = "1 subreddit has" if len(found) == 1 else f"{len(found):,} subreddits have"
     return Finding(
         columns=("rank", "subreddit", "comments", "found", *ESTIMATES),
-        rows=rows[:most],
+        rows=rows,
         queries=(as_sql(connection, query),),
         remarks=(f"{left} {comments_of(least)} or more", *remarks(connection, scope)),
     )
@@ -176,10 +176,16 @@ def heatmap(connection: Connection, scope: Scope, *, least: int = LEAST, most: i
 def _by_subreddit(scope: Scope, least: int, emotions: Sequence[str]) -> Select[Any]:
     """Ask for the sums of each subreddit of `least` comments; however it is spelled, it is one."""
     table = scope.subreddit_sums
-    name, comments = table.c.subreddit, func.sum(table.c.comments)
-    query: Select[Any] = select(func.min(name).label("subreddit"), *summed(table, emotions))
-    query = query.where(scope.sums(table), name.is_not(None)).group_by(func.lower(name))
-    return query.having(comments >= least).order_by(comments.desc(), func.min(name))
+    name = table.c.subreddit
+    # First as they are spelled, which are few: small letters of each row would take longer than all the rest.
+    spelled = select(name, *summed(table, emotions)).where(scope.sums(table), name.is_not(None)).group_by(name)
+    sums = spelled.subquery("spelled").c
+    comments = func.sum(sums.comments)
+    added = [func.sum(column).label(column.name) for column in sums if column.name != name.name]
+    query: Select[Any] = select(func.min(sums.subreddit).label("subreddit"), *added).group_by(
+        func.lower(sums.subreddit)
+    )
+    return query.having(comments >= least).order_by(comments.desc(), func.min(sums.subreddit))
 
 
 def subreddits(connection: Connection, scope: Scope, *, named: str = "", most: int = 50) -> Finding:
