@@ -3,9 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from moodmill.arguments import texts
+from moodmill.db.analytics.comparison import compare, sides_asked
+from moodmill.db.analytics.findings import Finding
+from moodmill.db.analytics.pairs import pairs
+from moodmill.db.analytics.reading import Order, read_comments
+from moodmill.db.analytics.results import By, overview, rank, trend
+from moodmill.db.analytics.scope import Scope, scope_asked
+from moodmill.db.analytics.sums import Measure
 from moodmill.db.core.errors import SettingError
 from moodmill.db.core.text import is_utf8
 
@@ -13,17 +20,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Connection
 
-    from moodmill.db.analytics.findings import Finding
-    from moodmill.db.analytics.scope import Scope
     from moodmill.db.database.store import Store as Database
 
 #: A day in UTC, or the month or year that begins with it: "2024-03-31", "2024-03", "2024".
 Day = str | date
-Measure = Literal["share", "prevalence"]
 #: Comments and rows that may be asked for.
 _MOST: Final = 1_000_000_000
-By = Literal["day", "week", "month"]
-Order = Literal["clearest", "newest"]
 
 
 class Results:
@@ -51,8 +53,6 @@ class Results:
         model: str | None = None,
     ) -> "pd.DataFrame":
         """Return the 27 emotions, the most frequent first."""
-        from moodmill.db.analytics.results import overview
-
         with self._asking(subreddits, since, until, model) as (connection, scope):
             return _framed(overview(connection, scope))
 
@@ -72,8 +72,6 @@ class Results:
 
         `named` leaves those whose names hold it, with their ranks among all; `limit` the first of these.
         """
-        from moodmill.db.analytics.results import rank
-
         _check_texts(optional=False, emotion=emotion, named=named)
         _check_count("min_comments", min_comments)
         _check_choice("measure", measure, Measure)
@@ -96,8 +94,6 @@ class Results:
 
         The column of the periods is named as `by`, which without it goes by the length of the time.
         """
-        from moodmill.db.analytics.results import trend
-
         if by is not None:
             _check_choice("by", by, By)
         with self._asking(subreddits, since, until, model) as (connection, scope):
@@ -117,8 +113,6 @@ class Results:
 
         Both are subreddits, or times as "2024", "2024-03", "2024-03-31" or "2024-03..2024-06", which ends before June.
         """
-        from moodmill.db.analytics.comparison import compare, sides_asked
-
         _check_texts(optional=False, a=a, b=b)
         with self._asking(subreddits, since, until, model) as (connection, scope):
             return _framed(compare(connection, sides_asked(scope, a, b)))
@@ -138,8 +132,6 @@ class Results:
         `lift` is how many times as often the other one is there as in all comments. Without emotions that are found in
         fewer than `min_comments`.
         """
-        from moodmill.db.analytics.pairs import pairs
-
         _check_texts(emotion=emotion)
         _check_count("min_comments", min_comments)
         with self._asking(subreddits, since, until, model) as (connection, scope):
@@ -161,8 +153,6 @@ class Results:
 
         `words` are looked for in these: several, "a phrase" in quotes, and -word for what is not to be there.
         """
-        from moodmill.db.analytics.reading import read_comments
-
         _check_texts(optional=False, emotion=emotion, words=words)
         _check_choice("order", order, Order)
         _check_count("limit", limit)
@@ -173,8 +163,6 @@ class Results:
     def _asking(
         self, subreddits: str | Iterable[str] | None, since: Day | None, until: Day | None, model: str | None
     ) -> "Iterator[tuple[Connection, Scope]]":
-        from moodmill.db.analytics.scope import scope_asked
-
         try:
             asked: Sequence[str] = texts(subreddits)
         except TypeError as error:
@@ -204,7 +192,7 @@ def _check_texts(*, optional: bool = True, **given: str | None) -> None:
             raise SettingError(f"{name} is {value!r}: expected a text")
 
 
-def _framed(finding: "Finding") -> "pd.DataFrame":
+def _framed(finding: Finding) -> "pd.DataFrame":
     try:
         import pandas as pd
     except ImportError as error:

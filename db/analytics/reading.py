@@ -107,6 +107,7 @@ def _ordered(
     if order == "newest":
         return query.order_by(*newest, rows.comment_id), said
     if words and not index:
+        # A frequent word is in half of all comments: its newest are found by time, and not all are looked at.
         last = query.order_by(*newest, rows.comment_id).limit(MATCHED).subquery()
         query = select(last, func.count().over().label("matched"))
         return query.order_by(last.c[emotion].desc(), last.c.comment_id), said

@@ -56,7 +56,7 @@ class Scope:
 
     def spelled(self, connection: Connection) -> "Scope":
         """Return the scope with its subreddits as the roll-ups spell them."""
-        if not self.subreddits:
+        if not self.subreddits or self.names is not None:
             return self
         name = rollup_subreddit_month.c.subreddit
         of_model = rollup_subreddit_month.c.model == self.model

@@ -31,8 +31,6 @@ from moodmill.web.runs import look
 MOST: Final = 50_000
 #: Digits of a number that a page gets: more than anybody sees.
 _DIGITS: Final = 5
-
-
 #: How many of something an address may ask for.
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 #: Of how many comments something has to be at least.
 _COMMENTS = click.IntRange(1, 1_000_000_000)
 _model = click.option("--model", metavar="NAME", help="Of this model's rows; by default of the model that views show.")
-_subreddits = subreddit_option
 _measure = click.option(
     "--measure",
     type=click.Choice(["share", "prevalence"]),
@@ -26,7 +25,7 @@ _measure = click.option(
     show_default=True,
     help="Rank by the share of comments in which the emotion is found, or by its mean probability.",
 )
-_all = stacked(_subreddits, day_options, _model, store_options, json_option)
+_all = stacked(subreddit_option, day_options, _model, store_options, json_option)
 
 
 def _limit(default: int | None, help_: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -2,14 +2,13 @@
 import { html, mount } from "moodmill/dom.js";
 import { Asked } from "moodmill/results/chart.js";
 import { rowsOf } from "moodmill/results/findings.js";
-import { comments, signedPoints, signedInterval } from "moodmill/results/numbers.js";
+import { comments, isTime, signedPoints, signedInterval } from "moodmill/results/numbers.js";
 import { ResultsPage } from "moodmill/results/page.js";
 import { DifferencesPart } from "moodmill/results/parts.js";
 import { PickSubreddit, Tools } from "moodmill/results/tools.js";
 import { SHARED } from "moodmill/results/view.js";
 
 const FIRST = { ...SHARED, a: "", b: "", subreddit: "" };
-const TIME = /^\d{4}(-\d\d(-\d\d)?)?(\.\.\d{4}(-\d\d(-\d\d)?)?)?$/;
 
 /** @param {any} props */
 function Clearest({ finding, view, a, b }) {
@@ -29,7 +28,7 @@ function Clearest({ finding, view, a, b }) {
 
 mount(html`<${ResultsPage} page="/compare" title="Compare" first=${FIRST} draw=${
   (/** @type {any} */ facts, /** @type {any} */ view, /** @type {any} */ go, /** @type {any} */ looks) => {
-    const times = TIME.test(view.a) || TIME.test(view.b);
+    const times = isTime(view.a) || isTime(view.b);
     const asked = { a: view.a, b: view.b, ...(times ? { subreddit: view.subreddit } : { since: view.since, until: view.until }) };
     const ready = view.a && view.b;
     return html`

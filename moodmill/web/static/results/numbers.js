@@ -24,6 +24,9 @@ export const signedInterval = (low, high) => `${signedPoints(low)} to ${signedPo
 /** @param {number} n */
 export const comments = (n) => (n === 1 ? "1 comment" : `${count(n)} comments`);
 
+/** Whether something is a time on a side of a comparison, or from one to another. @param {string} side */
+export const isTime = (side) => /^\d{4}(-\d\d(-\d\d)?)?(\.\.\d{4}(-\d\d(-\d\d)?)?)?$/.test(side);
+
 /** @param {string | null} name */
 export const subreddit = (name) => (name ? `r/${name}` : "no subreddit");
 

@@ -3,6 +3,7 @@ import { useAnswer } from "moodmill/answers.js";
 import { html, mount } from "moodmill/dom.js";
 import { Asked } from "moodmill/results/chart.js";
 import { askFinding } from "moodmill/results/findings.js";
+import { isTime } from "moodmill/results/numbers.js";
 import { ResultsPage } from "moodmill/results/page.js";
 import { Comments, EmotionBars, PairsList } from "moodmill/results/parts.js";
 import { PickBy, PickEmotion, PickSubreddit, Tools } from "moodmill/results/tools.js";
@@ -13,13 +14,13 @@ const NAME = behind("/subreddit/");
 const FIRST = { ...SHARED, emotions: "", by: "", emotion: "" };
 
 /** A subreddit on a side of a comparison: a name that looks like a time is told from one. @param {string} name */
-const sideOf = (name) => (/^[\d.-]+$/.test(name) ? `r/${name}` : name);
+const sideOf = (name) => (isTime(name) ? `r/${name}` : name);
 
 /** @param {any} props */
 function Emotions({ finding, view, looks, asked, go, dated }) {
   const time = { since: view.since, until: view.until };
   const all = useAnswer((signal) => askFinding("overview", time, signal), [view.since, view.until]);
-  const chosen = view.emotion || finding.rows[0]?.[0];
+  const chosen = view.emotion in looks ? view.emotion : finding.rows[0]?.[0];
   const trend = { ...asked, by: view.by };
   return html`
     <${EmotionBars} finding=${finding} view=${view} looks=${looks} asked=${asked} beside=${all.value} />
