@@ -23,7 +23,7 @@ ROOMS = (
 #: The room of the Python API: the modules of the package itself.
 API = "moodmill"
 #: What no room but those named may import, of ours and of others.
-ALONE = {
+ALONE: dict[str, set[str]] = {
     "celery": {"worker/telemetry", "worker/queue", "worker/runtime", "producers/schedule", "moodmill/bench"},
     "kombu": {"worker/queue", "worker/runtime"},
     "redis": {"worker/queue", "worker/core", "producers/runs", "producers/schedule", "moodmill/cli"},
@@ -31,6 +31,7 @@ ALONE = {
     "transformers": {"worker/inference", "worker/training", "moodmill/bench"},
     "starlette": {"moodmill/web"},
     "uvicorn": {"moodmill/web"},
+    "openvino": set(),  # but by `silent_openvino`: the statement alone may send something
 }
 
 

@@ -1,6 +1,7 @@
 """All ways side by side: ours, stage by stage and whole, and the peers, on the same texts."""
 
 import multiprocessing
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,9 +18,10 @@ from transformers import AutoConfig
 from moodmill.bench import stages
 from moodmill.bench.figures import Figures, Unmeasured
 from moodmill.bench.machine import peak_memory_mib, product_rate
-from moodmill.bench.peers import PEERS, emotion_columns, plain
+from moodmill.bench.peers import PEERS
+from moodmill.bench.plain import emotion_columns, plain
 from moodmill.bench.sample import read_comments, repeated, write_dump
-from moodmill.bench.whole import whole_way
+from moodmill.bench.whole import WHOLE, whole_way
 from moodmill.db.core.comment import Comment
 from moodmill.db.database.store import Store
 from moodmill.worker.core.settings import WorkerSettings
@@ -60,10 +62,26 @@ class Comparison:
     tuning: Tuning | None = None
     #: Floating-point operations a second of a matrix product of the model's own shapes, in its precision.
     product_flops: float | None = None
+    #: Processes that were running or ready to, on average of the minute before anything was measured.
+    load: float
+    #: How far the forward pass before the whole way and the one after it are apart, as a share of their mean.
+    spread: float | None = None
+
+    @property
+    def best_peer(self) -> Figures | None:
+        """The fastest peer."""
+        peers = [one for one in self.results if isinstance(one, Figures) and one.name in PEERS]
+        return max(peers, key=lambda one: one.rate, default=None)
+
+    @property
+    def whole(self) -> Figures | None:
+        """The whole way, unless a null model went it."""
+        return next((one for one in self.results if isinstance(one, Figures) and one.name == WHOLE), None)
 
 
 def compare(plan: Plan, on_step: OnStep) -> Comparison:
     """Measure everything of a plan, one after the other. `on_step` gets what is measured. Raises MoodmillError."""
+    load = os.getloadavg()[0]
     comments = read_comments(plan.source, plan.comments)
     with tempfile.TemporaryDirectory(prefix="moodmill-bench-") as name:
         folder = Path(name)
@@ -71,7 +89,7 @@ def compare(plan: Plan, on_step: OnStep) -> Comparison:
         write_dump(dump, repeated(comments, plan.comments))
         if plan.null_microseconds is not None:
             on_step(f"the whole way without a model, {plan.workers} workers")
-            return Comparison(results=[_whole(plan, dump, folder)])
+            return Comparison(results=[_whole(plan, dump, folder)], load=load)
         measured = [*repeated(comments, plan.comments)]
         texts = [one.text for one in measured]
         device = plan.settings.moodmill_device
@@ -85,11 +103,12 @@ def compare(plan: Plan, on_step: OnStep) -> Comparison:
         whole = _whole(plan, dump, folder)
         on_step("the model alone, once more")
         after = _apart(_model_alone, files, tuning, device, texts, exactly=False)
-        forward = _mean(before.forward, after.forward)
+        forward, whole = _mean(before.forward, after.forward), replace(whole, engine=before.forward.engine)
         results: list[Result] = [read, before.tokenized, before.batched, forward, written, whole]
         results += _peers(plan.peers, files, device, texts, on_step)
         product = (before.product_flops + after.product_flops) / 2
-        return Comparison(results=results, tuning=tuning, product_flops=product)
+        spread = abs(before.forward.seconds - after.forward.seconds) / forward.seconds
+        return Comparison(results=results, tuning=tuning, product_flops=product, load=load, spread=spread)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,27 +153,34 @@ def _model_alone(files: ModelFiles, tuning: Tuning, device_name: str, texts: Seq
         model, len(texts), batches, lambda lengths: stages.forward_flops(config, lengths, only_first=not model.pads)
     )
     product = (before + product_rate(*shape)) / 2
+    forward = replace(forward, engine=f"torch {model.device} {model.precision}")
     if exactly:
-        forward = replace(forward, difference=_difference(files, device, batches, found, tokenizer.pad_id))
+        largest, mean = _differences(files, device, batches, found, tokenizer.pad_id)
+        forward = replace(forward, difference=largest, mean_difference=mean)
     return _Alone(tokenized=tokenized, batched=batched, forward=forward, product_flops=product)
 
 
-def _difference(
+def _differences(
     files: ModelFiles,
     device: torch.device,
     batches: Sequence[Sequence[Segment]],
     found: Mapping[int, NDArray[np.float32]],
     pad_id: int,
-) -> float:
-    """Return how far probabilities, by the identity of their segments, are from plain transformers in fp32 at most."""
-    exact, worst = plain(files, device), 0.0
+) -> tuple[float, float]:
+    """Return how far probabilities, by the identity of their segments, are from plain transformers in fp32.
+
+    The largest difference, and the mean of all.
+    """
+    exact = plain(files, device)
     columns = emotion_columns(exact, files)
+    apart = []
     with torch.inference_mode():
         for batch in batches:
             logits = padded_logits(exact, [one.ids for one in batch], pad_id)
             wanted = torch.sigmoid(logits[:, columns]).cpu().numpy()
-            worst = max(worst, float(np.abs(wanted - [found[id(one)] for one in batch]).max()))
-    return worst
+            apart.append(np.abs(wanted - [found[id(one)] for one in batch]))
+    every = np.concatenate(apart)
+    return float(every.max()), float(every.mean())
 
 
 def _write(folder: Path, comments: Sequence[Comment]) -> Figures:
@@ -188,7 +214,8 @@ def _peers(
         except Exception as error:  # noqa: BLE001 - a peer that fails is a row that says so
             yield Unmeasured(name=name, why=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
         else:
-            yield replace(figures, difference=float(np.abs(found - exact).max()))
+            apart = np.abs(found - exact)
+            yield replace(figures, difference=float(apart.max()), mean_difference=float(apart.mean()))
 
 
 def _peer(name: str, files: ModelFiles, device: str, texts: Sequence[str]) -> tuple[Figures, NDArray[np.float32]]:

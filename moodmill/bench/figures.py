@@ -10,6 +10,8 @@ class Figures:
     name: str
     comments: int
     seconds: float
+    #: What ran the model, where it is ours: library, device and precision.
+    engine: str | None = None
     #: Tokens of the texts, without padding; None where texts are not cut into tokens.
     tokens: int | None = None
     #: Tokens that only pad, as a share of all that the model saw.
@@ -18,8 +20,9 @@ class Figures:
     fill: float | None = None
     #: Floating-point operations a second of the model alone.
     flops: float | None = None
-    #: The largest difference of a probability from fp32's.
+    #: The largest and the mean difference of a probability from fp32's.
     difference: float | None = None
+    mean_difference: float | None = None
     #: MiB of memory at its peak, of the process that did it.
     memory_mib: float | None = None
 

@@ -13,7 +13,16 @@ import torch
 from torch.nn import functional
 
 #: What the figures depend on.
-PACKAGES: Final = ("moodmill", "torch", "transformers", "tokenizers", "celery", "onnxruntime", "ray")
+PACKAGES: Final = (
+    *("moodmill", "torch", "transformers", "tokenizers", "celery"),
+    *("onnxruntime", "openvino", "nncf", "ray"),
+)
+#: What multiplies matrices faster in a processor of x86: each by the flags in Linux of which one says that it is there.
+INSTRUCTIONS: Final = {
+    "VNNI": {"avx512_vnni", "avx_vnni"},
+    "bf16": {"avx512_bf16", "amx_bf16"},
+    "AMX": {"amx_int8", "amx_bf16"},
+}
 #: Seconds for which a product is repeated.
 SECONDS: Final = 1.0
 
@@ -23,7 +32,7 @@ def describe() -> dict[str, str]:
     found = {
         "processor": _processor(),
         "cores": f"{os.cpu_count()}, {torch.get_num_threads()} threads of torch",
-        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "instructions": ", ".join([torch.backends.cpu.get_cpu_capability(), *instructions()]),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "python": platform.python_version(),
     }
@@ -33,6 +42,12 @@ def describe() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def instructions() -> list[str]:
+    """Return which of INSTRUCTIONS this processor has; none of them where the system does not tell."""
+    flags = {*(_cpuinfo("flags") or "").split()}
+    return [name for name, either in INSTRUCTIONS.items() if either & flags]
 
 
 def product_rate(device: torch.device, dtype: torch.dtype, rows: int, inputs: int, outputs: int) -> float:
@@ -68,9 +83,13 @@ def peak_memory_mib(pid: int | None = None) -> float:
 
 
 def _processor() -> str:
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _cpuinfo(field: str) -> str | None:
+    """Return what Linux says of the first core; None where it says nothing, or the system is another."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+        return None
+    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == field), None)

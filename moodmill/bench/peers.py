@@ -12,31 +12,14 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+from transformers import AutoTokenizer, pipeline
 
-from moodmill.worker.core.labels import label_columns
-from moodmill.worker.inference.microbatch import cut
+from moodmill.bench.openvino import openvino_sorted
+from moodmill.bench.plain import Classify, Prepare, emotion_columns, plain
+from moodmill.bench.sorting import SORTED_TOKENS, padded_batches
 from moodmill.worker.inference.repository import ModelFiles
 from moodmill.worker.inference.segments import MAX_SEGMENT
 from moodmill.worker.inference.tokens import TextTokenizer
-
-#: Classifies texts: [n, 27].
-Classify = Callable[[Sequence[str]], NDArray[np.float32]]
-#: Makes a model ready, which is not timed.
-Prepare = Callable[[ModelFiles, torch.device], Classify]
-
-#: Tokens of a micro-batch where texts are sorted, padding included: best for ONNX Runtime on two cores.
-SORTED_TOKENS: Final = 2_048
-
-
-def emotion_columns(model: Any, files: ModelFiles) -> list[int]:
-    """Return where the emotions are among a model's outputs, in the order of EMOTIONS."""
-    return label_columns(model.config.id2label, files.labels, files.name)
-
-
-def plain(files: ModelFiles, device: torch.device) -> Any:
-    """Load a model as transformers has it, in fp32."""
-    return AutoModelForSequenceClassification.from_pretrained(files.folder, dtype=torch.float32).eval().to(device)
 
 
 def transformers_pipeline(batch: int) -> Prepare:
@@ -152,17 +135,9 @@ def onnx_sorted(*, int8: bool = False) -> Prepare:
         tokenizer = TextTokenizer(files.folder, MAX_SEGMENT)
 
         def classify(texts: Sequence[str]) -> NDArray[np.float32]:
-            encoded = [text.segments[0] for text in tokenizer.encode(texts)]  # peers are given segments
-            rows = {id(one): row for row, one in enumerate(encoded)}
             found = np.empty((len(texts), len(columns)), dtype=np.float32)
-            for batch in cut(encoded, SORTED_TOKENS):
-                ids = np.full((len(batch), batch[0].length), tokenizer.pad_id, dtype=np.int64)
-                for row, one in enumerate(batch):
-                    ids[row, : one.length] = one.ids
-                mask = (np.arange(ids.shape[1]) < np.array([[one.length] for one in batch])).astype(np.int64)
-                found[[rows[id(one)] for one in batch]] = session({"input_ids": ids, "attention_mask": mask})[
-                    :, columns
-                ]
+            for rows, ids, mask in padded_batches(tokenizer, texts, SORTED_TOKENS):
+                found[rows] = session({"input_ids": ids, "attention_mask": mask})[:, columns]
             return found
 
         return classify
@@ -208,5 +183,7 @@ PEERS: Final[dict[str, Prepare]] = {
     "ONNX Runtime int8, loop, batch 8": onnx_loop(8, int8=True),
     "ONNX Runtime fp32, sorted": onnx_sorted(),
     "ONNX Runtime int8, sorted": onnx_sorted(int8=True),
+    "OpenVINO bf16, sorted": openvino_sorted(),
+    "OpenVINO int8, sorted": openvino_sorted(int8=True),
     "Ray Data, batch 32": ray_data(32),
 }

@@ -18,6 +18,8 @@ def as_json(found: Comparison, machine: Mapping[str, str]) -> dict[str, Any]:
         "machine": dict(machine),
         "tuning": found.tuning and asdict(found.tuning),
         "product_flops": found.product_flops,
+        "load": found.load,
+        "spread": found.spread,
         "results": [
             asdict(one) | ({"comments_per_second": one.rate} if isinstance(one, Figures) else {})
             for one in found.results

@@ -9,9 +9,16 @@ import pytest
 import torch
 
 from moodmill.bench import null_model
+from moodmill.bench.comparison import Comparison
+from moodmill.bench.figures import Figures
+from moodmill.bench.machine import instructions
+from moodmill.bench.openvino import require_instructions
 from moodmill.bench.peers import PEERS
+from moodmill.bench.report import as_json
 from moodmill.bench.sample import read_comments, repeated, write_dump
 from moodmill.bench.stages import forward_flops, padding
+from moodmill.bench.verdict import rate_before, verdict
+from moodmill.bench.whole import WHOLE
 from moodmill.db.core.errors import SourceError
 from moodmill.worker.inference.repository import find_model
 from moodmill.worker.inference.tokens import Segment
@@ -26,11 +33,30 @@ def test_a_peer_gives_what_plain_transformers_gives(name: str, tiny_model: Path)
     if "ONNX" in name:
         pytest.importorskip("onnxruntime")
         pytest.importorskip("onnx")
+    if "OpenVINO" in name:
+        pytest.importorskip("openvino")
+        needed = {"int8": {"VNNI", "AMX"}, "bf16": {"bf16"}}[name.split()[1].rstrip(",")]
+        if "int8" in name:
+            pytest.importorskip("nncf")
+        if not needed & {*instructions()}:
+            with pytest.raises(RuntimeError, match="this processor"):
+                PEERS[name](find_model(settings_for(tiny_model)), torch.device("cpu"))
+            return
     texts = [*TEXTS, "", "thanks " * 500]
     found = PEERS[name](find_model(settings_for(tiny_model)), torch.device("cpu"))(texts)
     assert found.shape == (len(texts), 27)
-    tolerance = 0.5 if "int8" in name else 1e-4  # int8 is known to differ
+    tolerance = 0.5 if "int8" in name else 0.05 if "bf16" in name else 1e-4  # int8 is known to differ
     np.testing.assert_allclose(found, plain_probabilities(tiny_model, texts), atol=tolerance, rtol=0)
+
+
+def test_a_precision_that_the_processor_does_not_multiply_in_is_unmeasured() -> None:
+    require_instructions(["VNNI"], int8=True)
+    require_instructions(["AMX"], int8=True)
+    require_instructions(["bf16"], int8=False)
+    with pytest.raises(RuntimeError, match="neither VNNI nor AMX: sums of products of int8 would saturate"):
+        require_instructions(["bf16"], int8=True)
+    with pytest.raises(RuntimeError, match="does not multiply in bf16"):
+        require_instructions(["VNNI"], int8=False)
 
 
 def test_every_stage_and_the_whole_way_are_measured(tiny_model: Path, tmp_path: Path) -> None:
@@ -50,6 +76,12 @@ def test_every_stage_and_the_whole_way_are_measured(tiny_model: Path, tmp_path: 
     assert all(results[name]["memory_mib"] > 100 for name in ("forward", "whole way", "loop, batch 8"))
     assert 0 < results["forward"]["flops"] < found["product_flops"]
     assert results["loop, batch 8"]["difference"] < 1e-4
+    for name in ("forward", "loop, batch 8"):
+        assert 0 <= results[name]["mean_difference"] <= results[name]["difference"]
+    assert {results[name]["engine"] for name in ("forward", "whole way")} == {"torch cpu fp32"}
+    assert found["load"] >= 0
+    assert found["spread"] >= 0
+    assert "the best peer's forward pass (loop, batch 8)" in " ".join(found["verdict"])
     assert found["machine"]["processor"]
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
 
@@ -69,6 +101,36 @@ def test_the_null_model_is_in_the_worker_alone_not_where_it_is_imported() -> Non
     assert processor.load_classifier is loader  # type: ignore[attr-defined]
 
 
+def figures(name: str, rate: float) -> Figures:
+    return Figures(name=name, comments=100, seconds=100 / rate)
+
+
+def test_the_verdict_names_the_ratios_and_a_machine_that_was_busy() -> None:
+    results = [figures("forward", 400), figures(WHOLE, 300), *map(figures, [*PEERS][:2], (200, 600))]
+    *ratios, busy = verdict(Comparison(results=[*results], load=0.1, spread=0.06), before=150)
+    assert [line.split(" of ")[0] for line in ratios] == [
+        "the whole way runs at 0.75",
+        "the whole way runs at 0.50",
+        "the whole way runs at 2.00",
+    ]
+    assert [*PEERS][1] in ratios[1]
+    assert "load 0.10 before anything was measured, and two forward passes were 6.0% apart" in busy
+    assert [*verdict(Comparison(results=[], load=0.3, spread=0.05))] == []
+    assert "not quiet" in next(iter(verdict(Comparison(results=[], load=0.31))))
+
+
+def test_a_whole_way_before_is_read_from_what_was_printed_then(tmp_path: Path) -> None:
+    printed = tmp_path / "before.json"
+    printed.write_text(json.dumps(as_json(Comparison(results=[figures(WHOLE, 250)], load=0), {})))
+    assert rate_before(printed, 100) == 250
+    done = moodmill_here("bench", "--before", printed, cwd=tmp_path)
+    assert "has the whole way of 100 comments: give --comments 100" in done.stderr
+    printed.write_text('{"results": []}')
+    done = moodmill_here("bench", "--before", printed, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "expected what `moodmill bench --json` prints" in done.stderr
+
+
 def test_an_unknown_peer_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     done = moodmill_here("bench", "--against", "abacus", cwd=tmp_path)
     assert done.returncode == 2
@@ -78,7 +140,7 @@ def test_an_unknown_peer_is_refused_with_the_known_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--null-model", "0", "--against", "all"), "leave out --against and --picture"),
+        (("--null-model", "0", "--against", "all"), "leave out --against, --before and --picture"),
         (("--picture", "bench.txt"), "expected a name that ends in .png or .svg"),
     ],
 )

@@ -31,6 +31,12 @@ WIDTH = 120
     metavar="MICROSECONDS",
     help="Only the whole way, the model replaced by a delay of so many µs a character.",
 )
+@click.option(
+    "--before",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="What `bench --json` printed earlier, of another version: say how much faster the whole way is.",
+)
 @click.option("--into", metavar="URL", help="A store that keeps the rows; by default a temporary file.")
 @click.option(
     "--picture", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw it: .png or .svg."
@@ -44,6 +50,7 @@ def bench(
     peers: tuple[str, ...],
     workers: int,
     null_model: float | None,
+    before: Path | None,
     into: str | None,
     picture: Path | None,
     as_json: bool,
@@ -52,13 +59,15 @@ def bench(
 
     The stages alone (read, tokenize, batch, the model's forward pass, write), then the whole way: an embedded broker
     and real workers, timed from when they are ready. Peers run the same weights on the same texts, each in a process of
-    its own, reading and writing nothing; they need the extra `bench`.
+    its own, reading and writing nothing; they need the extra `bench`, and what cannot be measured here is named with
+    the reason. On a busy machine nothing is refused, but it is said: then only ratios are worth something.
     """
     from moodmill.bench.comparison import Plan, compare
     from moodmill.bench.machine import describe
     from moodmill.bench.peers import PEERS
     from moodmill.bench.report import as_json as to_json
     from moodmill.bench.report import draw
+    from moodmill.bench.verdict import rate_before, verdict
     from moodmill.db.core.settings import read_settings
     from moodmill.producers.sample import SAMPLE
     from moodmill.worker.core.settings import WorkerSettings
@@ -67,8 +76,8 @@ def bench(
     unknown = [name for name in wanted if name not in PEERS]
     if unknown:
         raise click.BadParameter(f"expected one of {ALL}, {', '.join(PEERS)}; got {unknown[0]}", param_hint="--against")
-    if null_model is not None and (wanted or picture):
-        raise click.UsageError("--null-model measures the whole way alone: leave out --against and --picture")
+    if null_model is not None and (wanted or picture or before):
+        raise click.UsageError("--null-model measures no model: leave out --against, --before and --picture")
     if picture and picture.suffix not in (".png", ".svg"):
         raise click.BadParameter(f"expected a name that ends in .png or .svg, got {picture}", param_hint="--picture")
     plan = Plan(
@@ -80,13 +89,16 @@ def bench(
         workers=workers,
         null_microseconds=null_model,
     )
+    earlier = None if before is None else rate_before(before, comments)
     found = compare(plan, lambda what: REMARKS.print(f"measuring {what} …"))
-    machine = describe()
+    machine, said = describe(), [*verdict(found, earlier)]
     if as_json:
-        print_json(to_json(found, machine))
+        print_json(to_json(found, machine) | {"verdict": said})
     else:
         OUTPUT.print(", ".join(f"{name} {value}" for name, value in machine.items()), soft_wrap=True)
         _print(found)
+        for line in said:
+            OUTPUT.print(line, soft_wrap=True)
     if picture:
         draw(found, machine, picture)
 
@@ -101,12 +113,14 @@ def _print(found: "Comparison") -> None:
         )
     measured = [one for one in found.results if isinstance(one, Figures)]
     columns = {
+        "engine": [one.engine or "" for one in measured],
         "comments/s": [f"{one.rate:,.0f}" for one in measured],
         "tokens/s": ["" if one.tokens is None else f"{one.tokens / one.seconds:,.0f}" for one in measured],
         "padding": ["" if one.padding is None else f"{one.padding:.1%}" for one in measured],
         "fill": ["" if one.fill is None else f"{one.fill:.1%}" for one in measured],
         "of matrix rate": [_share(one.flops, found.product_flops) for one in measured],
         "off fp32": ["" if one.difference is None else f"{one.difference:.4f}" for one in measured],
+        "mean": ["" if one.mean_difference is None else f"{one.mean_difference:.4f}" for one in measured],
         "MiB": ["" if one.memory_mib is None else f"{one.memory_mib:,.0f}" for one in measured],
     }
     shown = {name: cells for name, cells in columns.items() if any(cells)}
