@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -17,6 +18,7 @@ from transformers import AutoConfig
 
 from moodmill.bench import stages
 from moodmill.bench.figures import Figures, Unmeasured
+from moodmill.bench.host import HOST_COMMENTS, Host, host_cost
 from moodmill.bench.machine import peak_memory_mib, product_rate
 from moodmill.bench.peers import PEERS
 from moodmill.bench.plain import emotion_columns, plain
@@ -29,8 +31,11 @@ from moodmill.worker.inference.memory import keep_memory
 from moodmill.worker.inference.model import EmotionModel, choose_device, padded_logits
 from moodmill.worker.inference.repository import ModelFiles, find_model
 from moodmill.worker.inference.segments import MAX_SEGMENT, pool
+from moodmill.worker.inference.suitability import Suitability
 from moodmill.worker.inference.tokens import Segment, TextTokenizer
 from moodmill.worker.inference.tuning import Tuning, tuned
+from moodmill.worker.queue.broker import Broker
+from moodmill.worker.queue.embedded import embedded_broker
 
 #: Texts that a peer runs before it is timed.
 WARM_UP: Final = 32
@@ -66,6 +71,8 @@ class Comparison:
     load: float
     #: How far the forward pass before the whole way and the one after it are apart, as a share of their mean.
     spread: float | None = None
+    #: What the host spends beside the model; None where nothing but a null model was measured.
+    host: Host | None = None
 
     @property
     def best_peer(self) -> Figures | None:
@@ -97,18 +104,26 @@ def compare(plan: Plan, on_step: OnStep) -> Comparison:
         tuning = _apart(_tuned, files, plan.settings)
         on_step("the model alone")
         before = _apart(_model_alone, files, tuning, device, texts, exactly=True)
-        on_step("reading and writing")
-        read, written = stages.read(dump, plan.comments), _write(folder, measured)
+        on_step("reading, messages and writing")
+        many = max(plan.comments, HOST_COMMENTS)
+        host_dump = folder / "RC_host.ndjson"
+        write_dump(host_dump, repeated(comments, many))
+        commented = [*repeated(comments, many)]
+        read, sent, written = stages.read(host_dump, many), _send(commented), _write(folder, commented)
+        on_step("the whole way without a model")
+        without_model = _without_model(host_dump, many, folder)
         on_step("the whole way")
         whole = _whole(plan, dump, folder)
         on_step("the model alone, once more")
         after = _apart(_model_alone, files, tuning, device, texts, exactly=False)
         forward, whole = _mean(before.forward, after.forward), replace(whole, engine=before.forward.engine)
-        results: list[Result] = [read, before.tokenized, before.batched, forward, written, whole]
+        alone = [read, sent, before.tokenized, before.told_language, before.batched, forward, written]
+        host = host_cost({one.name: one for one in alone}, without_model)
+        results: list[Result] = [*alone, without_model, whole]
         results += _peers(plan.peers, files, device, texts, on_step)
         product = (before.product_flops + after.product_flops) / 2
         spread = abs(before.forward.seconds - after.forward.seconds) / forward.seconds
-        return Comparison(results=results, tuning=tuning, product_flops=product, load=load, spread=spread)
+        return Comparison(results=results, tuning=tuning, product_flops=product, load=load, spread=spread, host=host)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +131,7 @@ class _Alone:
     """The stages that need no store and no broker, and a matrix product beside them."""
 
     tokenized: Figures
+    told_language: Figures
     batched: Figures
     forward: Figures
     product_flops: float
@@ -144,6 +160,7 @@ def _model_alone(files: ModelFiles, tuning: Tuning, device_name: str, texts: Seq
     model = EmotionModel(files, device_name, tuning.precision)
     tokenizer = TextTokenizer(files.folder, model.max_tokens)
     tokenized, encoded = stages.tokenize(tokenizer, texts)
+    told_language = stages.tell_language(Suitability(language=files.language), texts)
     batched, batches = stages.batch(encoded, tuning.batch_tokens, pads=model.pads)
     dtype = torch.bfloat16 if tuning.precision == "bf16" else torch.float32
     config = AutoConfig.from_pretrained(files.folder)
@@ -157,7 +174,9 @@ def _model_alone(files: ModelFiles, tuning: Tuning, device_name: str, texts: Seq
     if exactly:
         largest, mean = _differences(files, device, batches, found, tokenizer.pad_id)
         forward = replace(forward, difference=largest, mean_difference=mean)
-    return _Alone(tokenized=tokenized, batched=batched, forward=forward, product_flops=product)
+    return _Alone(
+        tokenized=tokenized, told_language=told_language, batched=batched, forward=forward, product_flops=product
+    )
 
 
 def _differences(
@@ -190,6 +209,18 @@ def _write(folder: Path, comments: Sequence[Comment]) -> Figures:
         return stages.write(store, comments)
     finally:
         store.close()
+
+
+def _send(comments: Sequence[Comment]) -> Figures:
+    with embedded_broker() as server, closing(Broker(server.url)) as broker:
+        return stages.messages(broker, comments)
+
+
+def _without_model(dump: Path, count: int, folder: Path) -> Figures:
+    """Measure the whole way with a null model: what is left is the host's part."""
+    with closing(Store(f"sqlite:///{folder}/host.db")) as store:
+        store.prepare()
+        return whole_way(dump, count, store, null_microseconds=0.0)
 
 
 def _whole(plan: Plan, dump: Path, folder: Path) -> Figures:

@@ -1,6 +1,10 @@
 """What a measurement comes to."""
 
 from dataclasses import dataclass
+from typing import Final
+
+#: Comments that costs are told for.
+PER: Final = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,9 @@ class Figures:
     #: The largest and the mean difference of a probability from fp32's.
     difference: float | None = None
     mean_difference: float | None = None
+    #: Seconds of processors that our own processes had; and servers that they started, which are no part of it.
+    cpu_seconds: float | None = None
+    server_cpu_seconds: float | None = None
     #: MiB of memory at its peak, of the process that did it.
     memory_mib: float | None = None
 
@@ -30,6 +37,16 @@ class Figures:
     def rate(self) -> float:
         """Comments a second."""
         return self.comments / self.seconds
+
+    @property
+    def cpu_cost(self) -> float | None:
+        """Seconds of processors for PER comments, of our own processes."""
+        return None if self.cpu_seconds is None else PER * self.cpu_seconds / self.comments
+
+    @property
+    def server_cpu_cost(self) -> float | None:
+        """Seconds of processors for PER comments, of servers."""
+        return None if self.server_cpu_seconds is None else PER * self.server_cpu_seconds / self.comments
 
 
 @dataclass(frozen=True, kw_only=True)

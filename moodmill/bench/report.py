@@ -20,8 +20,10 @@ def as_json(found: Comparison, machine: Mapping[str, str]) -> dict[str, Any]:
         "product_flops": found.product_flops,
         "load": found.load,
         "spread": found.spread,
+        "host": found.host and asdict(found.host) | {"comments_per_second": found.host.rate},
         "results": [
-            asdict(one) | ({"comments_per_second": one.rate} if isinstance(one, Figures) else {})
+            asdict(one)
+            | ({"comments_per_second": one.rate, "cpu_cost": one.cpu_cost} if isinstance(one, Figures) else {})
             for one in found.results
         ],
     }

@@ -1,7 +1,7 @@
-"""Each stage of the way alone: read, tokenize, batch, forward, write."""
+"""Each stage of the way alone: read, send and take messages, tokenize, tell the language, batch, forward, write."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from moodmill.bench.figures import Figures
 from moodmill.bench.machine import peak_memory_mib
+from moodmill.bench.spending import spending
 from moodmill.db.core.classified import Classified
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
@@ -23,7 +24,11 @@ from moodmill.producers.runs.chunks import cut_records
 from moodmill.producers.sources import open_source
 from moodmill.worker.inference.microbatch import Batcher
 from moodmill.worker.inference.model import EmotionModel
+from moodmill.worker.inference.suitability import Suitability
 from moodmill.worker.inference.tokens import Segment, TextTokenizer, TokenIds
+from moodmill.worker.queue.broker import Broker
+from moodmill.worker.queue.celery_app import app
+from moodmill.worker.queue.message import ChunkMessage, read_message
 
 #: Comments of a chunk, as producers send them.
 CHUNK: Final = 512
@@ -31,38 +36,73 @@ CHUNK: Final = 512
 
 def read(dump: Path, count: int) -> Figures:
     """Read a dump and cut it into chunks."""
-    begun = time.perf_counter()
-    ranges = cut_records(open_source(dump).records(0), ALL, 0, CHUNK)
-    comments = sum(len(one.comments) for one in ranges)
+    with spending() as spent:
+        ranges = cut_records(open_source(dump).records(0), ALL, 0, CHUNK)
+        comments = sum(len(one.comments) for one in ranges)
     if comments != count:
         raise RuntimeError(f"expected {count} comments, read {comments}")
-    return Figures(name="read", comments=count, seconds=time.perf_counter() - begun)
+    return Figures(name="read", comments=count, **asdict(spent))
+
+
+def messages(broker: Broker, comments: Sequence[Comment]) -> Figures:
+    """Send chunks to a broker, and take them out, check and acknowledge them; Celery's own part is left out."""
+    chunks = [
+        ChunkMessage(run="bench", number=number, source_number=0, source="bench", comments=list(chunk))
+        for number, chunk in enumerate(_chunks(comments))
+    ]
+    _send_and_take(broker, chunks[:1])  # connections are made, and modules imported, once
+    with spending() as spent:
+        taken = _send_and_take(broker, chunks)
+    if taken != len(comments):
+        raise RuntimeError(f"expected {len(comments)} comments out of the broker, got {taken}")
+    return Figures(name="messages", comments=len(comments), **asdict(spent))
+
+
+def _send_and_take(broker: Broker, chunks: Sequence[ChunkMessage]) -> int:
+    """Return how many comments came out of the broker again."""
+    for chunk in chunks:
+        broker.send(chunk)
+    taken = 0
+    with broker.connection() as connection:
+        queue = app.conf.task_queues[0](connection.channel())
+        while (message := queue.get()) is not None:
+            ((given,), _, _) = message.payload
+            taken += len(read_message(given).comments)
+            message.ack()
+    return taken
 
 
 def tokenize(tokenizer: TextTokenizer, texts: Sequence[str]) -> tuple[Figures, list[TokenIds]]:
     """Cut texts into tokens, a chunk at a time."""
-    begun = time.perf_counter()
-    encoded = [one for chunk in _chunks(texts) for one in tokenizer.encode(chunk)]
-    seconds = time.perf_counter() - begun
+    with spending() as spent:
+        encoded = [one for chunk in _chunks(texts) for one in tokenizer.encode(chunk)]
     tokens = sum(one.length for one in encoded)
-    return Figures(name="tokenize", comments=len(texts), seconds=seconds, tokens=tokens), encoded
+    return Figures(name="tokenize", comments=len(texts), tokens=tokens, **asdict(spent)), encoded
+
+
+def tell_language(suitability: Suitability, texts: Sequence[str]) -> Figures:
+    """Find out which texts the model was not made for, as a worker does of each."""
+    with spending() as spent:
+        for text in texts:
+            suitability.lacks(text, 0.0)
+    return Figures(name="language", comments=len(texts), **asdict(spent))
 
 
 def batch(encoded: Sequence[TokenIds], budget: int, *, pads: bool) -> tuple[Figures, list[list[Segment]]]:
     """Cut segments into micro-batches, a window at a time, as a worker does when chunks come in faster than they go."""
-    begun = time.perf_counter()
-    batcher: Batcher[Segment] = Batcher(budget, pads=pads)
-    batches = []
-    for chunk in _chunks(encoded):
-        batcher.add([segment for text in chunk for segment in text.segments], 0.0)
-        if batcher.due_in(0.0) == 0:
+    with spending() as spent:
+        batcher: Batcher[Segment] = Batcher(budget, pads=pads)
+        batches = []
+        for chunk in _chunks(encoded):
+            batcher.add([segment for text in chunk for segment in text.segments], 0.0)
+            if batcher.due_in(0.0) == 0:
+                batches += batcher.cut()
+        while batcher.due_in(0.0) is not None:
             batches += batcher.cut()
-    while batcher.due_in(0.0) is not None:
-        batches += batcher.cut()
     figures = Figures(
         name="batch",
         comments=len(encoded),
-        seconds=time.perf_counter() - begun,
+        **asdict(spent),
         tokens=_tokens(batches),
         padding=padding(batches) if pads else 0.0,
         fill=_tokens(batches) / (budget * len(batches)),
@@ -76,19 +116,18 @@ def forward(
     """Run the micro-batches of so many texts; return also the probabilities of each segment, by its identity."""
     model.probabilities([one.ids for one in batches[0]], 0)
     found: dict[int, NDArray[np.float32]] = {}
-    begun = time.perf_counter()
-    for segments in batches:
-        rows = model.probabilities([one.ids for one in segments], 0)
-        found |= {id(segment): row for segment, row in zip(segments, rows, strict=True)}
-    seconds = time.perf_counter() - begun
+    with spending() as spent:
+        for segments in batches:
+            rows = model.probabilities([one.ids for one in segments], 0)
+            found |= {id(segment): row for segment, row in zip(segments, rows, strict=True)}
     lengths = [one.length for segments in batches for one in segments]
     figures = Figures(
         name="forward",
         comments=texts,
-        seconds=seconds,
+        **asdict(spent),
         tokens=sum(lengths),
         padding=padding(batches) if model.pads else 0.0,
-        flops=flops(lengths) / seconds,
+        flops=flops(lengths) / spent.seconds,
         memory_mib=peak_memory_mib(),
     )
     return figures, found
@@ -106,21 +145,21 @@ def write(store: Store, comments: Sequence[Comment]) -> Figures:
         found = RecordRange(first=first, stop=first + size, records=size, comments=list(chunk))
         ledger.add_chunk(run, number, 0, found)
     dice = np.random.default_rng(0)
-    begun = time.perf_counter()
-    for number, chunk in enumerate(chunks):
-        classified = Classified(
-            comments=chunk,
-            probabilities=dice.random((len(chunk), len(EMOTIONS)), dtype=np.float32),
-            tokens=np.zeros(len(chunk), dtype=np.int32),
-            truncated=np.zeros(len(chunk), dtype=np.bool_),
-            segments=np.ones(len(chunk), dtype=np.int32),
-            unsupported=[None] * len(chunk),
-            model="bench",
-            source="bench",
-            keep_text=False,
-        )
-        store_chunk(store, run, number, 0, classified)
-    return Figures(name="write", comments=len(comments), seconds=time.perf_counter() - begun)
+    with spending() as spent:
+        for number, chunk in enumerate(chunks):
+            classified = Classified(
+                comments=chunk,
+                probabilities=dice.random((len(chunk), len(EMOTIONS)), dtype=np.float32),
+                tokens=np.zeros(len(chunk), dtype=np.int32),
+                truncated=np.zeros(len(chunk), dtype=np.bool_),
+                segments=np.ones(len(chunk), dtype=np.int32),
+                unsupported=[None] * len(chunk),
+                model="bench",
+                source="bench",
+                keep_text=False,
+            )
+            store_chunk(store, run, number, 0, classified)
+    return Figures(name="write", comments=len(comments), **asdict(spent))
 
 
 def padding(batches: Sequence[Sequence[Segment]]) -> float:

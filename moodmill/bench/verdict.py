@@ -8,6 +8,7 @@ import msgspec
 
 from moodmill.bench.comparison import Comparison
 from moodmill.bench.figures import Figures
+from moodmill.bench.host import describe_host, first_wall
 from moodmill.bench.whole import WHOLE
 from moodmill.db.core.errors import MoodmillError
 
@@ -19,13 +20,19 @@ QUIET_SPREAD: Final = 0.05
 def verdict(found: Comparison, before: float | None = None) -> Iterator[str]:
     """Yield a line for each ratio that was measured; `before`: comments a second of an earlier whole way."""
     whole, best = found.whole, found.best_peer
-    forward = next((one for one in found.results if isinstance(one, Figures) and one.name == "forward"), None)
+    forward, write = (
+        next((one for one in found.results if isinstance(one, Figures) and one.name == name), None)
+        for name in ("forward", "write")
+    )
     if whole and forward:
         yield f"the whole way runs at {whole.rate / forward.rate:.2f} of the forward pass alone"
     if whole and best:
         yield f"the whole way runs at {whole.rate / best.rate:.2f} of the best peer's forward pass ({best.name})"
     if whole and before:
         yield f"the whole way runs at {whole.rate / before:.2f} of the whole way before ({before:,.0f} comments/s)"
+    if found.host and forward and write:
+        yield describe_host(found.host)
+        yield first_wall({"the device": forward.rate, "the host's CPU": found.host.rate, "the store": write.rate})
     if found.load > QUIET_LOAD or (found.spread or 0) > QUIET_SPREAD:
         apart = "" if found.spread is None else f", and two forward passes were {found.spread:.1%} apart"
         yield (

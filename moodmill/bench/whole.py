@@ -11,6 +11,7 @@ from moodmill.bench.figures import Figures
 from moodmill.bench.machine import peak_memory_mib
 from moodmill.bench.null_model import COST
 from moodmill.bench.sample import write_dump
+from moodmill.bench.spending import cpu_seconds, spending
 from moodmill.db.analytics.reads import status
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.settings import read_settings
@@ -36,7 +37,8 @@ def whole_way(
 ) -> Figures:
     """Label a dump of `count` comments; with a null model for tokenizer and model that costs so much a character."""
     with ExitStack() as stack:
-        url = stack.enter_context(embedded_broker()).url
+        server = stack.enter_context(embedded_broker())
+        url = server.url
         broker = Broker(url)
         environment = {"REDIS_URL": url, "DATABASE_URL": store.url.render_as_string(hide_password=False)}
         app = "moodmill.worker"
@@ -53,9 +55,12 @@ def whole_way(
             first = Path(folder) / "RC_first"
             write_dump(first, FIRST)
             _label(first, store, broker, check)  # a worker's heart beats some moments before it takes chunks
-        begun = time.perf_counter()
-        run = _label(dump, store, broker, check)
-        seconds = time.perf_counter() - begun
+        pids = [one.pid for one in started]
+        workers_before, servers_before = cpu_seconds(pids), cpu_seconds([server.process.pid])
+        with spending() as spent:
+            run = _label(dump, store, broker, check)
+        workers_spent = cpu_seconds(pids) - workers_before
+        servers_spent = cpu_seconds([server.process.pid]) - servers_before
         memory = [peak_memory_mib(), *(peak_memory_mib(one.pid) for one in started)]
     found = status(store, run)
     if found.classified != count:
@@ -64,7 +69,9 @@ def whole_way(
     return Figures(
         name=name,
         comments=count,
-        seconds=seconds,
+        seconds=spent.seconds,
+        cpu_seconds=spent.cpu_seconds + workers_spent,
+        server_cpu_seconds=servers_spent,
         memory_mib=max(memory),
     )
 

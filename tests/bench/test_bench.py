@@ -2,6 +2,9 @@
 
 import importlib
 import json
+import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +14,13 @@ import torch
 from moodmill.bench import null_model
 from moodmill.bench.comparison import Comparison
 from moodmill.bench.figures import Figures
+from moodmill.bench.host import HOST_COMMENTS, Host, describe_host, first_wall
 from moodmill.bench.machine import instructions
 from moodmill.bench.openvino import require_instructions
 from moodmill.bench.peers import PEERS
 from moodmill.bench.report import as_json
 from moodmill.bench.sample import read_comments, repeated, write_dump
+from moodmill.bench.spending import cpu_seconds
 from moodmill.bench.stages import forward_flops, padding
 from moodmill.bench.verdict import rate_before, verdict
 from moodmill.bench.whole import WHOLE
@@ -66,10 +71,17 @@ def test_every_stage_and_the_whole_way_are_measured(tiny_model: Path, tmp_path: 
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     results = {one["name"]: one for one in found["results"]}
-    assert [*results] == ["read", "tokenize", "batch", "forward", "write", "whole way", "loop, batch 8"]
-    for one in results.values():
-        assert one["comments"] == 50
-        assert one["comments_per_second"] == pytest.approx(50 / one["seconds"])
+    of_the_host = ["read", "messages", "write", "whole way without a model, 1 workers"]
+    of_the_model = ["tokenize", "language", "batch", "forward", "whole way", "loop, batch 8"]
+    assert {*results} == {*of_the_host, *of_the_model}
+    for name, one in results.items():
+        assert one["comments"] == (HOST_COMMENTS if name in of_the_host else 50)
+        assert one["comments_per_second"] == pytest.approx(one["comments"] / one["seconds"])
+        assert name == "loop, batch 8" or one["cpu_seconds"] > 0
+    host = found["host"]
+    assert host["reading"] + host["messages"] + host["rows"] < host["rest"] == results[of_the_host[-1]]["cpu_cost"]
+    assert host["tokenizer"] > results["tokenize"]["cpu_cost"]
+    assert host["servers"] > 0
     assert results["forward"]["tokens"] == results["tokenize"]["tokens"] > 50 * 5
     assert results["forward"]["padding"] == 0
     assert results["forward"]["difference"] < 1e-4
@@ -81,7 +93,9 @@ def test_every_stage_and_the_whole_way_are_measured(tiny_model: Path, tmp_path: 
     assert {results[name]["engine"] for name in ("forward", "whole way")} == {"torch cpu fp32"}
     assert found["load"] >= 0
     assert found["spread"] >= 0
-    assert "the best peer's forward pass (loop, batch 8)" in " ".join(found["verdict"])
+    said = " ".join(found["verdict"])
+    for part in ("the best peer's forward pass (loop, batch 8)", "host CPU for 10,000 comments", "comes first"):
+        assert part in said
     assert found["machine"]["processor"]
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
 
@@ -117,6 +131,36 @@ def test_the_verdict_names_the_ratios_and_a_machine_that_was_busy() -> None:
     assert "load 0.10 before anything was measured, and two forward passes were 6.0% apart" in busy
     assert [*verdict(Comparison(results=[], load=0.3, spread=0.05))] == []
     assert "not quiet" in next(iter(verdict(Comparison(results=[], load=0.31))))
+
+
+def test_the_host_s_time_is_told_by_its_parts_and_the_lowest_wall_comes_first() -> None:
+    host = Host(tokenizer=0.6, rest=0.9, reading=0.1, messages=0.2, rows=0.3, servers=0.05, cores=3)
+    assert host.rate == pytest.approx(20_000)
+    assert "apart from the model: 1.50 s; of these tokenizer 0.60, all else 0.90" in describe_host(host)
+    assert "what is between 0.30)" in describe_host(host)
+    assert first_wall({"the device": 50_000, "the host's CPU": host.rate, "the store": 70_000}).endswith(
+        "; the host's CPU comes first"
+    )
+
+
+#: Computes for half a second, says so, and waits to be killed.
+BURN = """
+import time
+while time.process_time() < 0.5: pass
+print(flush=True)
+input()
+"""
+
+
+def test_processor_time_of_a_process_is_told_with_that_of_its_children() -> None:
+    program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BURN!r}])"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        assert 0.5 <= cpu_seconds([process.pid]) < 60
+        assert process.stdin
+        process.stdin.close()
+    assert math.isnan(cpu_seconds([process.pid]))
 
 
 def test_a_whole_way_before_is_read_from_what_was_printed_then(tmp_path: Path) -> None:

@@ -57,10 +57,11 @@ def bench(
 ) -> None:
     """Measure comments a second on the first comments of SOURCE, or on a bundled sample: more are repeated.
 
-    The stages alone (read, tokenize, batch, the model's forward pass, write), then the whole way: an embedded broker
-    and real workers, timed from when they are ready. Peers run the same weights on the same texts, each in a process of
-    its own, reading and writing nothing; they need the extra `bench`, and what cannot be measured here is named with
-    the reason. On a busy machine nothing is refused, but it is said: then only ratios are worth something.
+    The stages alone (read, messages, tokenize, language, batch, the model's forward pass, write), then the whole way
+    without a model and with it: an embedded broker and real workers, timed from when they are ready. Peers run the
+    same weights on the same texts, each in a process of its own, reading and writing nothing; they need the extra
+    `bench`, and what cannot be measured here is named with the reason. On a busy machine nothing is refused, but it is
+    said: then only ratios are worth something.
     """
     from moodmill.bench.comparison import Plan, compare
     from moodmill.bench.machine import describe
@@ -116,6 +117,7 @@ def _print(found: "Comparison") -> None:
         "engine": [one.engine or "" for one in measured],
         "comments/s": [f"{one.rate:,.0f}" for one in measured],
         "tokens/s": ["" if one.tokens is None else f"{one.tokens / one.seconds:,.0f}" for one in measured],
+        "CPU s/10,000": ["" if one.cpu_cost is None else f"{one.cpu_cost:,.2f}" for one in measured],
         "padding": ["" if one.padding is None else f"{one.padding:.1%}" for one in measured],
         "fill": ["" if one.fill is None else f"{one.fill:.1%}" for one in measured],
         "of matrix rate": [_share(one.flops, found.product_flops) for one in measured],
