@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo explore test unit coverage faults sweep storm scale check docs format model teachers flagship secrets clean
+.PHONY: help setup demo explore test unit coverage faults sweep storm scale gpu check docs format model teachers flagship secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ storm: $(READY) ## Put faults into runs in random order for MINUTES (10), and pr
 
 scale: $(READY) ## Fill PostgreSQL with ROWS (5000000) synthetic rows, with TEXTS=1 texts too, and time dashboards and pages
 	@$(BIN)/python -W ignore -m tests.bench.scale --rows $(or $(ROWS),5000000) $(if $(TEXTS),--texts)
+
+gpu: $(READY) ## Measure models of two sizes on the GPU here, whole way included, and what it waits for (some minutes)
+	@$(BIN)/python -W ignore -m moodmill.bench.gpu $(SOURCE)
 
 check: $(READY) ## Lint and check types
 	$(BIN)/ruff check .

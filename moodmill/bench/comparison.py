@@ -1,15 +1,12 @@
 """All ways side by side: ours, stage by stage and whole, and the peers, on the same texts."""
 
-import multiprocessing
 import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import torch
@@ -17,6 +14,7 @@ from numpy.typing import NDArray
 from transformers import AutoConfig
 
 from moodmill.bench import stages
+from moodmill.bench.apart import apart
 from moodmill.bench.figures import Figures, Unmeasured
 from moodmill.bench.host import HOST_COMMENTS, Host, host_cost
 from moodmill.bench.machine import peak_memory_mib, product_rate
@@ -24,7 +22,7 @@ from moodmill.bench.peers import PEERS
 from moodmill.bench.plain import emotion_columns, plain
 from moodmill.bench.sample import read_comments, repeated, write_dump
 from moodmill.bench.whole import WHOLE, whole_way
-from moodmill.db.core.comment import Comment
+from moodmill.bench.without_model import measure_without_model
 from moodmill.db.database.store import Store
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.inference.memory import keep_memory
@@ -34,15 +32,12 @@ from moodmill.worker.inference.segments import MAX_SEGMENT, pool
 from moodmill.worker.inference.suitability import Suitability
 from moodmill.worker.inference.tokens import Segment, TextTokenizer
 from moodmill.worker.inference.tuning import Tuning, tuned
-from moodmill.worker.queue.broker import Broker
-from moodmill.worker.queue.embedded import embedded_broker
 
 #: Texts that a peer runs before it is timed.
 WARM_UP: Final = 32
 
 Result = Figures | Unmeasured
 OnStep = Callable[[str], None]
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,23 +96,17 @@ def compare(plan: Plan, on_step: OnStep) -> Comparison:
         texts = [one.text for one in measured]
         device = plan.settings.moodmill_device
         files = find_model(plan.settings)
-        tuning = _apart(_tuned, files, plan.settings)
+        tuning = apart(_tuned, files, plan.settings)
         on_step("the model alone")
-        before = _apart(_model_alone, files, tuning, device, texts, exactly=True)
-        on_step("reading, messages and writing")
-        many = max(plan.comments, HOST_COMMENTS)
-        host_dump = folder / "RC_host.ndjson"
-        write_dump(host_dump, repeated(comments, many))
-        commented = [*repeated(comments, many)]
-        read, sent, written = stages.read(host_dump, many), _send(commented), _write(folder, commented)
-        on_step("the whole way without a model")
-        without_model = _without_model(host_dump, many, folder)
+        before = apart(_model_alone, files, tuning, device, texts, exactly=True)
+        on_step("reading, messages, writing, and the whole way without a model")
+        beside, without_model = measure_without_model(comments, max(plan.comments, HOST_COMMENTS), folder)
         on_step("the whole way")
         whole = _whole(plan, dump, folder)
         on_step("the model alone, once more")
-        after = _apart(_model_alone, files, tuning, device, texts, exactly=False)
+        after = apart(_model_alone, files, tuning, device, texts, exactly=False)
         forward, whole = _mean(before.forward, after.forward), replace(whole, engine=before.forward.engine)
-        alone = [read, sent, before.tokenized, before.told_language, before.batched, forward, written]
+        alone = [*beside, before.tokenized, before.told_language, before.batched, forward]
         host = host_cost({one.name: one for one in alone}, without_model)
         results: list[Result] = [*alone, without_model, whole]
         results += _peers(plan.peers, files, device, texts, on_step)
@@ -192,35 +181,14 @@ def _differences(
     """
     exact = plain(files, device)
     columns = emotion_columns(exact, files)
-    apart = []
+    differences = []
     with torch.inference_mode():
         for batch in batches:
             logits = padded_logits(exact, [one.ids for one in batch], pad_id)
             wanted = torch.sigmoid(logits[:, columns]).cpu().numpy()
-            apart.append(np.abs(wanted - [found[id(one)] for one in batch]))
-    every = np.concatenate(apart)
+            differences.append(np.abs(wanted - [found[id(one)] for one in batch]))
+    every = np.concatenate(differences)
     return float(every.max()), float(every.mean())
-
-
-def _write(folder: Path, comments: Sequence[Comment]) -> Figures:
-    store = Store(f"sqlite:///{folder}/write.db")
-    store.prepare()
-    try:
-        return stages.write(store, comments)
-    finally:
-        store.close()
-
-
-def _send(comments: Sequence[Comment]) -> Figures:
-    with embedded_broker() as server, closing(Broker(server.url)) as broker:
-        return stages.messages(broker, comments)
-
-
-def _without_model(dump: Path, count: int, folder: Path) -> Figures:
-    """Measure the whole way with a null model: what is left is the host's part."""
-    with closing(Store(f"sqlite:///{folder}/host.db")) as store:
-        store.prepare()
-        return whole_way(dump, count, store, null_microseconds=0.0)
 
 
 def _whole(plan: Plan, dump: Path, folder: Path) -> Figures:
@@ -237,16 +205,16 @@ def _peers(
 ) -> Iterator[Result]:
     if names:
         on_step("plain transformers, for the differences")
-        _, exact = _apart(_peer, "pipeline, batch 1", files, device, texts)
+        _, exact = apart(_peer, "pipeline, batch 1", files, device, texts)
     for name in names:
         on_step(name)
         try:
-            figures, found = _apart(_peer, name, files, device, texts)
+            figures, found = apart(_peer, name, files, device, texts)
         except Exception as error:  # noqa: BLE001 - a peer that fails is a row that says so
             yield Unmeasured(name=name, why=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
         else:
-            apart = np.abs(found - exact)
-            yield replace(figures, difference=float(apart.max()), mean_difference=float(apart.mean()))
+            every = np.abs(found - exact)
+            yield replace(figures, difference=float(every.max()), mean_difference=float(every.mean()))
 
 
 def _peer(name: str, files: ModelFiles, device: str, texts: Sequence[str]) -> tuple[Figures, NDArray[np.float32]]:
@@ -259,14 +227,3 @@ def _peer(name: str, files: ModelFiles, device: str, texts: Sequence[str]) -> tu
     found = pool(classify(segments), counts, tokenizer.segmentation.pooling)
     seconds = time.perf_counter() - begun
     return Figures(name=name, comments=len(texts), seconds=seconds, memory_mib=peak_memory_mib()), found
-
-
-def _apart(work: Callable[..., Answer], *arguments: object, **named: object) -> Answer:
-    """Do something in a process of its own, so that its memory is its own, and nothing of it is left for the next.
-
-    Such processes are forked by one that has imported the libraries, and has done nothing with them.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(1, mp_context=context) as process:
-        return process.submit(work, *arguments, **named).result()

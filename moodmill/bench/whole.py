@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -33,18 +33,28 @@ WHOLE: Final = "whole way"
 
 
 def whole_way(
-    dump: Path, count: int, store: Store, *, workers: int = 1, null_microseconds: float | None = None
+    dump: Path,
+    count: int,
+    store: Store,
+    *,
+    workers: int = 1,
+    null_microseconds: float | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Figures:
-    """Label a dump of `count` comments; with a null model for tokenizer and model that costs so much a character."""
+    """Label a dump of `count` comments; with a null model for tokenizer and model that costs so much a character.
+
+    `environment`: settings of the workers.
+    """
     with ExitStack() as stack:
         server = stack.enter_context(embedded_broker())
         url = server.url
         broker = Broker(url)
-        environment = {"REDIS_URL": url, "DATABASE_URL": store.url.render_as_string(hide_password=False)}
+        database_url = store.url.render_as_string(hide_password=False)
+        given = {**(environment or {}), "REDIS_URL": url, "DATABASE_URL": database_url}
         app = "moodmill.worker"
         if null_microseconds is not None:
-            environment[COST], app = str(null_microseconds), "moodmill.bench.null_model"
-        started = [stack.enter_context(local_worker(environment, broker, app=app)) for _ in range(workers)]
+            given[COST], app = str(null_microseconds), "moodmill.bench.null_model"
+        started = [stack.enter_context(local_worker(given, broker, app=app)) for _ in range(workers)]
 
         def check() -> None:
             for one in started:
