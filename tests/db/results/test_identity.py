@@ -253,9 +253,9 @@ def test_nothing_is_looked_up_where_all_rows_are_new(sqlite_store: Store) -> Non
         assert driver is not None
         driver.set_trace_callback(said.append)
         write_rows(connection, written(("a", "one"), ("b", "two")))
-        assert not any(one.startswith("select") for one in said)
+        assert not any("json_each" in one for one in said)
         write_rows(connection, written(("a", "one"), ("c", "two")))
-        assert any(one.startswith("select text_hash") for one in said)
+        assert any("json_each" in one for one in said)
 
 
 def test_a_lookup_reads_no_part_whole_and_only_those_of_its_months(postgres_store: Store) -> None:
@@ -267,7 +267,7 @@ def test_a_lookup_reads_no_part_whole_and_only_those_of_its_months(postgres_stor
         add_rows(postgres_store, of_month(month))
     add_rows(postgres_store, written(*((f"c{n}", "text") for n in range(600)), at=None))
     moment = datetime(2024, 2, 5, tzinfo=UTC)
-    asked = {"asked": json.dumps([{"row": 0, "comment_id": "c1", "text_hash": 1}]), "model": "m"}
+    asked = {"asked": json.dumps([{"row": 0, "comment_id": "c1"}]), "model": "m"}
     dated = asked | {"first": moment, "last": moment}
     with postgres_store.writing() as connection:
         connection.execute(text("analyze comment_emotion"))
