@@ -55,3 +55,8 @@ def other_id(comment_id: str, text: str) -> str:
     room = MAX_ID - _DIGITS - 1
     hashed = text if len(comment_id) <= room else f"{comment_id}\0{text}"
     return f"{comment_id[:room]}~{sha256(hashed.encode()).hexdigest()[:_DIGITS]}"
+
+
+def under_other_id(comment: Comment) -> Comment:
+    """Return a comment under the id that it is kept under where its own has another text."""
+    return msgspec.structs.replace(comment, id=other_id(comment.id, comment.text))

@@ -34,6 +34,8 @@ def find_refused(store: Store, classified: Classified, write: Write) -> dict[int
     (moodmill.db.results.partitions).
     """
     refused: dict[int, str] = {}
+    if not classified.comments:
+        return refused
     with store.writing() as connection:
         harmless = msgspec.structs.replace(classified.comments[0], **_HARMLESS)
         if _refusal(connection, replace(classified.take([0]), comments=[harmless]), write) is not None:

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import msgspec
 from psycopg.errors import CheckViolation
 from sqlalchemy import Connection, bindparam, delete
 
 from moodmill.db.core.classified import Classified
-from moodmill.db.core.comment import ANOTHER_ID, ANOTHER_TEXT, Comment, other_id
+from moodmill.db.core.comment import ANOTHER_ID, ANOTHER_TEXT, Comment, under_other_id
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.unsupported import NOTES
 from moodmill.db.database.faults import Fault, fault_of
@@ -26,6 +25,7 @@ from moodmill.db.ledger.entries import DeadLetter, Note
 from moodmill.db.results.copy import copy_rows
 from moodmill.db.results.dirty_periods import invalidate_days
 from moodmill.db.results.identity import find_other_texts, sqlite_time
+from moodmill.db.results.known import KnownComment, fill_texts
 from moodmill.db.results.partitions import UNDATED, make_months
 from moodmill.db.results.refusals import find_refused
 
@@ -69,14 +69,16 @@ def store_chunk(
     source_number: int,
     classified: Classified,
     dead: Sequence[DeadLetter] = (),
+    known: Sequence[KnownComment] = (),
 ) -> Stored | None:
     """Store a chunk's outcome and mark it done; return None, and change nothing, where it was done already.
 
+    `known` are the comments of it that have a row already: they are counted as if they had been classified again.
     A comment whose row the database refuses becomes a dead letter.
     """
     for _ in range(_TRIES):
         try:
-            return _store_chunk(store, run_id, number, source_number, classified, dead)
+            return _store_chunk(store, run_id, number, source_number, classified, dead, known)
         except Exception as error:
             if fault_of(error) is not Fault.REFUSED:
                 raise
@@ -92,7 +94,7 @@ def store_chunk(
             reasons = {row: f"the store refuses it: {reason}" for row, reason in refused.items()}
             dead = [*dead, *(unclassified(classified.comments[row], reason) for row, reason in reasons.items())]
             classified = classified.take([row for row in range(len(classified.comments)) if row not in refused])
-    return _store_chunk(store, run_id, number, source_number, classified, dead)
+    return _store_chunk(store, run_id, number, source_number, classified, dead, known)
 
 
 def _misses_month(error: Exception) -> bool:
@@ -100,7 +102,13 @@ def _misses_month(error: Exception) -> bool:
 
 
 def _store_chunk(
-    store: Store, run_id: str, number: int, source_number: int, classified: Classified, dead: Sequence[DeadLetter]
+    store: Store,
+    run_id: str,
+    number: int,
+    source_number: int,
+    classified: Classified,
+    dead: Sequence[DeadLetter],
+    known: Sequence[KnownComment],
 ) -> Stored | None:
     with store.writing() as connection:
         if ledger.is_done(connection, run_id, number):
@@ -108,28 +116,34 @@ def _store_chunk(
         written = write_rows(connection, classified)
         if written.new_rows:
             invalidate_days(connection, classified.model, (comment.created_at for comment in written.kept))
+        if classified.keep_text:
+            fill_texts(connection, classified.model, known)
         record_dead_letters(connection, run_id, source_number, dead)  # takes those that died again out of the replay
         connection.execute(_REPLAYED, {"run": run_id, "chunk": number})
         ledger.finish(
             connection,
             run_id,
             number,
-            classified=len(written.kept),
+            classified=len(written.kept) + len(known),
             new_rows=written.new_rows,
             skipped_by={ANOTHER_TEXT: len(classified.comments) - len(written.kept)},
-            notes={
-                ANOTHER_ID: Note(n=len(written.other_ids), example=min(written.other_ids, default=None)),
-                **_note_unsupported(classified, written),
-            },
+            notes={**_note_other_ids(written, known), **_note_unsupported(classified, written, known)},
         )
     return Stored(classified=classified, dead=dead)
 
 
-def _note_unsupported(classified: Classified, written: Written) -> dict[str, Note]:
+def _note_other_ids(written: Written, known: Sequence[KnownComment]) -> dict[str, Note]:
+    """Count the comments that are kept under another id."""
+    others = [*written.other_ids, *(one.comment.id for one in known if one.is_under_other_id)]
+    return {ANOTHER_ID: Note(n=len(others), example=min(others, default=None))}
+
+
+def _note_unsupported(classified: Classified, written: Written, known: Sequence[KnownComment]) -> dict[str, Note]:
     """Count the comments with a row on which the model is not to be trusted."""
     kept = {comment.position for comment in written.kept}
     found = zip(classified.comments, classified.unsupported, strict=True)
     counted = Counter(reason for comment, reason in found if reason and comment.position in kept)
+    counted.update(one.unsupported for one in known if one.unsupported)
     return {kind: Note(n=counted[reason]) for kind, reason in NOTES.items()}
 
 
@@ -168,8 +182,7 @@ def _by_id(classified: Classified) -> Classified:
 
 
 def _under_other_ids(classified: Classified) -> Classified:
-    comments = [msgspec.structs.replace(one, id=other_id(one.id, one.text)) for one in classified.comments]
-    return replace(classified, comments=comments)
+    return replace(classified, comments=[under_other_id(comment) for comment in classified.comments])
 
 
 def _without(comments: Sequence[Comment], rows: Sequence[int]) -> list[Comment]:

@@ -20,6 +20,7 @@ from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.entries import Chunk, DeadLetter, Note, Owner, RecordRange, SourceFile
 from moodmill.db.ledger.ledger import Ledger
+from moodmill.db.results.known import KnownComment
 from moodmill.db.results.partitions import make_months
 from moodmill.db.results.writer import store_chunk, write_rows
 
@@ -141,8 +142,10 @@ class Made:
         self.ledger.add_replay(self.id, added, {"deleted": len(passed)} if passed else {}, replayed, passed)
         return added
 
-    def store_chunk(self, number: int, of: Classified, dead: Sequence[DeadLetter] = ()) -> bool:
-        return store_chunk(self.store, self.id, number, 0, of, dead) is not None
+    def store_chunk(
+        self, number: int, of: Classified, dead: Sequence[DeadLetter] = (), known: Sequence[KnownComment] = ()
+    ) -> bool:
+        return store_chunk(self.store, self.id, number, 0, of, dead, known) is not None
 
 
 def add_rows(store: Store, of: Classified) -> int:

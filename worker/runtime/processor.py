@@ -11,6 +11,7 @@ from typing import Final, Self, TypeVar
 import numpy as np
 
 from moodmill.db.core.classified import Classified
+from moodmill.db.core.comment import Comment
 from moodmill.db.core.errors import BrokerError, StoreAwayError, WorkerError
 from moodmill.db.core.retry import with_retries
 from moodmill.db.core.settings import StoreSettings
@@ -18,6 +19,7 @@ from moodmill.db.database.store import Store
 from moodmill.db.ledger.dead_letters import unclassified
 from moodmill.db.ledger.entries import DeadLetter
 from moodmill.db.ledger.ledger import Ledger
+from moodmill.db.results.known import find_known
 from moodmill.db.results.models import register_model
 from moodmill.db.results.writer import store_chunk
 from moodmill.worker.core.settings import WorkerSettings
@@ -121,22 +123,28 @@ class ChunkProcessor:
 
     def _process(self, message: ChunkMessage, dead: int) -> None:
         run, number, source = message.run, message.number, message.source_number
-        outcome = self._classify([comment.text for comment in message.comments], dead)
-        classified, letters = split(message, outcome, self.model)
+        found = self._stored(lambda: find_known(self._store, self.model, message.comments, message.ids))
+        known = [*found.values()]
+        if known:
+            logger.info("%d of %d comments have a row already", len(known), len(message.comments))
+        comments = [comment for place, comment in enumerate(message.comments) if place not in found]
+        outcome = self._classify([comment.text for comment in comments], dead)
+        classified, letters = split(message, comments, outcome, self.model)
         with metrics.timed("write"), part_span("write"):
-            stored = self._stored(lambda: store_chunk(self._store, run, number, source, classified, letters))
+            stored = self._stored(lambda: store_chunk(self._store, run, number, source, classified, letters, known))
         if stored is None:
             metrics.ALREADY_DONE.inc()
             return
         metrics.DONE.inc()
         metrics.COMMENTS.inc(len(stored.classified.comments))
+        metrics.KNOWN.inc(len(known))
         metrics.TOKENS.inc(int(stored.classified.tokens.sum()))
         metrics.DEAD_LETTERS.inc(len(stored.dead))
         metrics.count_unsupported(stored.classified.unsupported)
 
     def _classify(self, texts: Sequence[str], dead: int) -> Outcome:
         """Classify the texts of a chunk with which so many processes died."""
-        if dead < MAX_TRIES:
+        if dead < MAX_TRIES or not texts:
             return self._classifier.classify(texts)
         if dead >= MAX_TRIES + MAX_ISOLATED_TRIES:
             raise WorkerError(f"{dead} workers began this chunk, and none lived to finish it")
@@ -158,9 +166,10 @@ class ChunkProcessor:
             raise StoppingError("stopped before a chunk was stored")
 
 
-def split(message: ChunkMessage, outcome: Outcome, model: str) -> tuple[Classified, list[DeadLetter]]:
-    """Part a chunk into the comments that the model classified and the dead letters of those it could not."""
-    comments = message.comments
+def split(
+    message: ChunkMessage, comments: Sequence[Comment], outcome: Outcome, model: str
+) -> tuple[Classified, list[DeadLetter]]:
+    """Part comments of a chunk into those that the model classified and the dead letters of those it could not."""
     dead = [unclassified(comments[row], error) for row, error in outcome.errors.items()]
     alive = np.array([row for row in range(len(comments)) if row not in outcome.errors], dtype=np.intp)
     classified = Classified(

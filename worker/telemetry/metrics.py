@@ -19,6 +19,7 @@ _SHARES: Final = tuple(tenths / 10 for tenths in range(1, 11))
 
 COMMENTS: Final = Counter("moodmill_comments", "Comments classified and stored.")
 TOKENS: Final = Counter("moodmill_tokens", "Tokens of these comments, as the model saw them.")
+KNOWN: Final = Counter("moodmill_known_comments", "Comments not classified, for the store has their rows already.")
 DEAD_LETTERS: Final = Counter(
     "moodmill_dead_letters", "Comments that the model could not classify, or the store not take."
 )

@@ -80,6 +80,55 @@ def test_the_text_is_kept_where_the_run_asks_for_it(store: Store, tiny_model: Pa
     assert [row["text"] for row in results(store)] == list(TEXTS)
 
 
+def asked_of_the_model() -> tuple[float, ...]:
+    """How many micro-batches ran, of how many tokens, and how many comments were classified and known, by now."""
+    names = ("microbatch_fill_ratio_count", "tokens_total", "comments_total", "known_comments_total")
+    return tuple(REGISTRY.get_sample_value(f"moodmill_{name}") or 0.0 for name in names)
+
+
+def test_what_is_known_is_not_classified_again_and_its_texts_are_filled_in(
+    store: Store, tiny_model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    texts = ["i love this", GERMAN, "i love this"]
+    [message] = open_run(store, texts)
+    with processor_for(store, tiny_model, moodmill_language="en") as processor:
+        processor.process(message)
+        first, before = results(store), asked_of_the_model()
+        again, edited = open_run(store, texts, texts)
+        # when all is known
+        processor.process(msgspec.structs.replace(again, keep_text=True))
+        after = asked_of_the_model()
+        # and when one has another text, in a run of its own
+        comments = [msgspec.structs.replace(one, text=f"{one.text} yes") for one in again.comments[:1]]
+        mixed = msgspec.structs.replace(edited, comments=[*comments, *again.comments[1:]], ids="table")
+        processor.process(mixed)
+
+    assert np.subtract(after, before).tolist() == [0, 0, 0, 3]
+    comments_, known = np.subtract(asked_of_the_model(), after)[2:]
+    assert (comments_, known) == (1, 2)
+    assert "3 of 3 comments have a row already" in caplog.text
+    filled = [row for row in results(store) if "~" not in row["comment_id"]]
+    assert filled == [{**row, "text": said} for row, said in zip(first, texts, strict=True)]
+    now = status(store, again.run)
+    assert (now.classified, now.new_rows, now.notes["unsupported language"].n) == (6, 1, 2)
+    assert now.adds_up
+
+
+def test_a_chunk_that_killed_its_workers_and_is_known_needs_no_isolation(
+    sqlite_store: Store, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, queue: Broker
+) -> None:
+    monkeypatch.setattr("moodmill.worker.runtime.processor.SECOND_LOOK_S", 0.0)
+    [message] = open_run(sqlite_store, TEXTS)
+    [again] = open_run(sqlite_store, TEXTS)
+    for number in range(MAX_TRIES):
+        Ledger(sqlite_store).begin(again.run, again.number, f"a-worker-that-died:{number}")
+    with processor_for(sqlite_store, tiny_model, queue) as processor:
+        processor.process(message)
+        processor.process(again)
+    assert states(sqlite_store) == ["done", "done"]
+
+
 def test_another_text_of_an_id_ends_as_the_message_says_whose_ids_they_are(
     sqlite_store: Store, tiny_model: Path
 ) -> None:
