@@ -83,7 +83,7 @@ def label(
         columns: The column of "text", "id", "subreddit", "author", "created_at", "title" or "link", where the common
             names do not fit: a name, a dotted path, or a number from 1.
         reading: Other options of reading, as `moodmill.sources.ReadOptions` names them: {"encoding": "cp1252"}.
-        keep_text: Keep each comment's text in the store.
+        keep_text: Keep each comment's text in the store, also of those that were labelled without it.
         chunk_comments: Comments of a chunk, 1 to 10,000; 512 without it.
         max_dead: Give a source up once more of its records cannot be read, 0 to 1, from the 1,000th on; 0.5 without it.
         again: Label files again that a job of the schedule has already labelled with the same options.

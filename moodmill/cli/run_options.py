@@ -41,7 +41,11 @@ _SOURCE_OPTIONS = stacked(
     click.option("--honour-deletions", is_flag=True, help="Skip what was deleted or removed after it was archived."),
     max_dead_option(MAX_DEAD),
     click.option("--limit", type=click.IntRange(1), metavar="N", help="Label no more than N comments.  [default: all]"),
-    click.option("--keep-text", is_flag=True, help="Keep each comment's text in the store."),
+    click.option(
+        "--keep-text",
+        is_flag=True,
+        help="Keep each comment's text in the store; fills in those of comments labelled without it.",
+    ),
     click.option("--chunk-comments", type=click.IntRange(1, 10_000), help="Comments of a chunk."),
 )
 

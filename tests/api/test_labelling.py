@@ -49,6 +49,18 @@ def test_a_run_adds_up_and_its_store_holds_what_the_model_says(run: moodmill.Run
     np.testing.assert_allclose(found, plain_probabilities(tiny_model, [*TEXTS, "so"]), atol=1e-5, rtol=0)
 
 
+def test_texts_that_were_not_kept_are_filled_in_when_the_dump_is_labelled_again(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    dump, store = write_dump(tmp_path / "RC_2024-03", TEXTS), f"sqlite:///{tmp_path / 'm.db'}"
+    before = labelled(dump, tiny_model, store).store.to_arrow()
+    run = labelled(dump, tiny_model, store, keep_text=True)
+    assert (run.summary.classified, run.summary.new_rows) == (4, 0)
+    rows = run.store.to_arrow()
+    assert (set(before["text"].to_pylist()), set(rows["text"].to_pylist())) == ({None}, set(TEXTS))
+    assert rows.drop_columns("text").equals(before.drop_columns("text"))
+
+
 def test_rows_carry_the_thresholds_by_which_an_emotion_is_found(run: moodmill.Run) -> None:
     rows = run.store.to_arrow()
     [(model, shown)] = run.store.models().items()
