@@ -18,11 +18,12 @@ _FIRST: Final = (
     "truncated",
     "text",
 )
+_SECOND: Final = (*_FIRST, "segments", "unsupported")
 #: The columns of an export, in their order. New ones come last: whoever reads by place goes on.
-COLUMNS: Final = (*_FIRST, "segments", "unsupported")
+COLUMNS: Final = (*_SECOND, "engine")
 #: What Parquet's metadata say of one, the version of its form included.
 KEY: Final = b"moodmill"
-MARK: Final = {KEY: b'{"kind":"export","version":2}'}
+MARK: Final = {KEY: b'{"kind":"export","version":3}'}
 
 
 def is_export(columns: Sequence[str], metadata: Mapping[bytes, bytes] | None = None) -> bool:
@@ -31,4 +32,4 @@ def is_export(columns: Sequence[str], metadata: Mapping[bytes, bytes] | None = N
     What pyarrow makes of an export keeps its metadata; without the probabilities it is one no more.
     """
     is_marked = bool(metadata) and not MARK.keys().isdisjoint(metadata or ())
-    return tuple(columns) in (COLUMNS, _FIRST) or (is_marked and set(EMOTIONS) <= set(columns))
+    return tuple(columns) in (COLUMNS, _SECOND, _FIRST) or (is_marked and set(EMOTIONS) <= set(columns))

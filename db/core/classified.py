@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from moodmill.db.core.comment import Comment, Ids, text_hash
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.engine import Engine
 from moodmill.db.core.unsupported import Reason
 
 
@@ -28,6 +29,8 @@ class Classified:
     #: [n]: why the model is not to be trusted on a text.
     unsupported: Sequence[Reason | None]
     model: str
+    #: What computed the probabilities.
+    engine: Engine
     source: str
     keep_text: bool = False
     ids: Ids = "reddit"

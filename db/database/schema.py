@@ -64,6 +64,9 @@ run = Table(
     #: When a process that reads its sources, or waits for its workers, last said that it lives; null where none is to.
     Column("alive_at", UtcDateTime),
     Column("cancelled_at", UtcDateTime),
+    #: The engine that classifies its comments (moodmill.db.core.engine), the same to its end; null until its first
+    #: chunk is begun.
+    Column("engine", Text),
 )
 
 #: A row a file of a run. The fingerprint shows whether it is still the file that the run began with.
@@ -202,6 +205,8 @@ comment_emotion = Table(
     #: Why the model is not to be trusted on the text (moodmill.db.core.unsupported); null where nothing speaks against
     #: it.
     Column("unsupported", Text),
+    #: By which engine, at which precision, the model computed the row; null of rows older than this column.
+    Column("engine", Text),
     Index(
         "comment_emotion_key",
         "comment_id",

@@ -53,7 +53,7 @@ def copy_rows(connection: Connection, classified: Classified, columns: Sequence[
 def encode(classified: Classified, fields: int) -> bytes:
     """Return the rows as a binary COPY stream: the strings and the time first, the fixed-width fields after them."""
     count = struct.pack(">h", fields)
-    model, source = _string(classified.model), _string(classified.source)
+    of_all = b"".join(map(_string, (classified.model, str(classified.engine), classified.source)))
     fixed = _fixed(classified).tobytes()
     width = _FIXED.itemsize
     rows = [
@@ -61,8 +61,7 @@ def encode(classified: Classified, fields: int) -> bytes:
             (
                 count,
                 _string(comment.id),
-                model,
-                source,
+                of_all,
                 _string(comment.subreddit),
                 _string(comment.author),
                 _time(comment.created_at),

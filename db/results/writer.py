@@ -36,8 +36,8 @@ _REPLAYED: Final = delete(dead_letter).where(
     dead_letter.c.run_id == bindparam("run"), dead_letter.c.replay_chunk == bindparam("chunk")
 )
 COLUMNS = (
-    "comment_id", "model", "source", "subreddit", "author", "created_at", "text", "unsupported", *EMOTIONS, "tokens",
-    "truncated", "text_hash", "segments",
+    "comment_id", "model", "engine", "source", "subreddit", "author", "created_at", "text", "unsupported", *EMOTIONS,
+    "tokens", "truncated", "text_hash", "segments",
 )  # fmt: skip
 
 
@@ -201,11 +201,12 @@ def _executemany(connection: Connection, classified: Classified) -> int:
     driver = connection.connection.driver_connection
     if driver is None:
         raise RuntimeError("the connection is closed")
-    places = ", ".join("?" * len(COLUMNS))
+    places, engine = ", ".join("?" * len(COLUMNS)), str(classified.engine)
     rows = (
         (
             comment.id,
             classified.model,
+            engine,
             classified.source,
             comment.subreddit,
             comment.author,

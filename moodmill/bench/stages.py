@@ -15,6 +15,7 @@ from moodmill.bench.spending import spending
 from moodmill.db.core.classified import Classified
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.engine import Engine
 from moodmill.db.core.filters import ALL
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.entries import RecordRange, SourceFile
@@ -155,6 +156,7 @@ def write(store: Store, comments: Sequence[Comment]) -> Figures:
                 segments=np.ones(len(chunk), dtype=np.int32),
                 unsupported=[None] * len(chunk),
                 model="bench",
+                engine=Engine("torch", "fp32"),
                 source="bench",
                 keep_text=False,
             )

@@ -15,6 +15,7 @@ from sqlalchemy import Table, insert, select, text
 from moodmill.db.core.classified import Classified
 from moodmill.db.core.comment import Comment, Ids
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.engine import Engine
 from moodmill.db.core.unsupported import Reason
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
@@ -24,6 +25,7 @@ from moodmill.db.results.known import KnownComment
 from moodmill.db.results.partitions import make_months
 from moodmill.db.results.writer import store_chunk, write_rows
 
+TORCH = Engine("torch", "fp32")
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 Result = TypeVar("Result")
@@ -68,6 +70,7 @@ def classified(
     keep_text: bool = False,
     ids: Ids = "reddit",
     unsupported: Sequence[Reason | None] | None = None,
+    engine: Engine = TORCH,
 ) -> Classified:
     """Return what a model says of these comments; comment i has 3 + i tokens in 1 + i segments; every second is cut."""
     rows = len(of)
@@ -79,6 +82,7 @@ def classified(
         segments=np.arange(1, 1 + rows, dtype=np.int32),
         unsupported=unsupported or [None] * rows,
         model=model,
+        engine=engine,
         source=source,
         keep_text=keep_text,
         ids=ids,

@@ -27,6 +27,7 @@ from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.reading import read_again
 from moodmill.producers.runs.recovery import Recovery, Snapshot
 from moodmill.producers.runs.reopening import open_again
+from tests.db.builders import TORCH
 
 #: Comments of a chunk.
 CHUNK = 2
@@ -231,6 +232,7 @@ class Simulation:
             truncated=np.zeros(n, dtype=np.bool_),
             segments=np.ones(n, dtype=np.int32),
             unsupported=[None] * n,
+            engine=TORCH,
             model=self.run,  # so that runs over one dump have rows of their own
             source=self.name,
         )

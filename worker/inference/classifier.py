@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.engine import Engine
 from moodmill.db.core.errors import ModelError
 from moodmill.db.core.text import clean
 from moodmill.db.core.unsupported import Reason
@@ -132,6 +133,11 @@ class Classifier:
         padding = "padded" if self._model.pads else "without padding"
         model = self._model
         return f"{model.device}, {model.precision}, micro-batches of {self._budget:,} tokens {padding}"
+
+    @property
+    def engine(self) -> Engine:
+        """What computes the probabilities."""
+        return Engine("torch", self._model.precision)
 
     def classify(self, texts: Sequence[str]) -> Outcome:
         """Tokenize texts, wait for the model, and return what it says; equal texts are classified once. Thread-safe."""

@@ -11,11 +11,12 @@ import signal
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import numpy as np
 
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.engine import Engine
 from moodmill.db.core.errors import MoodmillError, WorkerError
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.inference.classifier import Outcome, load_classifier
@@ -24,6 +25,8 @@ from moodmill.worker.inference.segments import MAX_SEGMENT
 from moodmill.worker.telemetry.logs import logging_as
 
 logger = logging.getLogger(__name__)
+
+Received = TypeVar("Received")
 
 #: So many texts in a row that kill the process say that the machine is to blame, and not the texts.
 SUSPICIOUS_DEATHS: Final = 8
@@ -36,8 +39,10 @@ class _DiedError(Exception):
     """The process died, or had to be killed."""
 
 
-def classify_isolated(texts: Sequence[str], settings: WorkerSettings) -> Outcome:
+def classify_isolated(texts: Sequence[str], settings: WorkerSettings) -> tuple[Outcome, Engine]:
     """Classify texts one by one; one that kills its process, or takes too long, has that as its error.
+
+    Returns what came of them, and the engine that the process has. There must be a text.
 
     Raises WorkerError when the machine rather than the texts seems to be to blame.
     """
@@ -51,6 +56,7 @@ def classify_isolated(texts: Sequence[str], settings: WorkerSettings) -> Outcome
         for text in texts:
             if process is None:
                 process = stack.enter_context(_Process(settings))
+                engine = process.engine
             try:
                 outcomes.append(process.classify(text))
                 deaths = 0
@@ -63,7 +69,7 @@ def classify_isolated(texts: Sequence[str], settings: WorkerSettings) -> Outcome
                         "check this machine"
                     ) from error
                 outcomes.append(_failed(str(error)))
-    return _joined(outcomes)
+    return _joined(outcomes), engine
 
 
 class _Process:
@@ -81,7 +87,7 @@ class _Process:
             refusal = self._receive(START_S)
             if refusal is not None:
                 raise WorkerError(f"a process that classifies texts one by one cannot start: {refusal}")
-            self._receive(self._limit_s)  # that it is warm
+            self.engine: Final = _expected(self._receive(self._limit_s), Engine)  # once it is warm
         except _DiedError as error:
             raise WorkerError(f"the process that was to classify texts one by one {error}") from error
 
@@ -102,10 +108,7 @@ class _Process:
             self._pipe.send(text)
         except OSError as error:
             raise _DiedError(self._death()) from error
-        found = self._receive(self._limit_s)
-        if not isinstance(found, Outcome):
-            raise TypeError(f"expected an Outcome, got {type(found).__name__}")
-        return found
+        return _expected(self._receive(self._limit_s), Outcome)
 
     def _receive(self, limit_s: float) -> object:
         if not self._pipe.poll(limit_s):
@@ -137,9 +140,15 @@ def _serve(pipe: Connection, settings: WorkerSettings) -> None:
         pipe.send(None)
         with classifier:
             classifier.warm_up()
-            pipe.send(None)
+            pipe.send(classifier.engine)
             while True:
                 pipe.send(classifier.classify([pipe.recv()]))
+
+
+def _expected(received: object, kind: type[Received]) -> Received:
+    if not isinstance(received, kind):
+        raise TypeError(f"expected an {kind.__name__}, got {type(received).__name__}")
+    return received
 
 
 def _failed(error: str) -> Outcome:

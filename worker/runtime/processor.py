@@ -12,6 +12,7 @@ import numpy as np
 
 from moodmill.db.core.classified import Classified
 from moodmill.db.core.comment import Comment
+from moodmill.db.core.engine import Engine
 from moodmill.db.core.errors import BrokerError, StoreAwayError, WorkerError
 from moodmill.db.core.retry import with_retries
 from moodmill.db.core.settings import StoreSettings
@@ -128,8 +129,8 @@ class ChunkProcessor:
         if known:
             logger.info("%d of %d comments have a row already", len(known), len(message.comments))
         comments = [comment for place, comment in enumerate(message.comments) if place not in found]
-        outcome = self._classify([comment.text for comment in comments], dead)
-        classified, letters = split(message, comments, outcome, self.model)
+        outcome, engine = self._classify([comment.text for comment in comments], dead)
+        classified, letters = split(message, comments, outcome, self.model, engine)
         with metrics.timed("write"), part_span("write"):
             stored = self._stored(lambda: store_chunk(self._store, run, number, source, classified, letters, known))
         if stored is None:
@@ -142,10 +143,10 @@ class ChunkProcessor:
         metrics.DEAD_LETTERS.inc(len(stored.dead))
         metrics.count_unsupported(stored.classified.unsupported)
 
-    def _classify(self, texts: Sequence[str], dead: int) -> Outcome:
-        """Classify the texts of a chunk with which so many processes died."""
+    def _classify(self, texts: Sequence[str], dead: int) -> tuple[Outcome, Engine]:
+        """Classify the texts of a chunk with which so many processes died; return what by, too."""
         if dead < MAX_TRIES or not texts:
-            return self._classifier.classify(texts)
+            return self._classifier.classify(texts), self._classifier.engine
         if dead >= MAX_TRIES + MAX_ISOLATED_TRIES:
             raise WorkerError(f"{dead} workers began this chunk, and none lived to finish it")
         logger.warning("%d workers died with a chunk in work: its texts go one by one, in isolation", dead)
@@ -167,7 +168,7 @@ class ChunkProcessor:
 
 
 def split(
-    message: ChunkMessage, comments: Sequence[Comment], outcome: Outcome, model: str
+    message: ChunkMessage, comments: Sequence[Comment], outcome: Outcome, model: str, engine: Engine
 ) -> tuple[Classified, list[DeadLetter]]:
     """Part comments of a chunk into those that the model classified and the dead letters of those it could not."""
     dead = [unclassified(comments[row], error) for row, error in outcome.errors.items()]
@@ -180,6 +181,7 @@ def split(
         segments=outcome.segments[alive],
         unsupported=[outcome.unsupported[row] for row in alive],
         model=model,
+        engine=engine,
         source=message.source,
         keep_text=message.keep_text,
         ids=message.ids,

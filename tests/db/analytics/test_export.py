@@ -78,7 +78,7 @@ def test_parquet_tells_that_it_is_an_export_and_when_an_emotion_counts_as_found(
     for path in files:
         schema = parquet.read_schema(path)
         said = json.loads(schema.metadata[b"moodmill"])
-        assert (said["kind"], said["version"]) == ("export", 2)
+        assert (said["kind"], said["version"]) == ("export", 3)
         assert said["thresholds"] == {"m": dict.fromkeys(EMOTIONS, 0.25)}
         assert is_export(schema.names, schema.metadata)
 
@@ -88,6 +88,7 @@ def test_parquet_tells_that_it_is_an_export_and_when_an_emotion_counts_as_found(
     [
         (SCHEMA.names, None, True),
         (SCHEMA.names[: SCHEMA.names.index("text") + 1], None, True),  # as exports of the first form had them
+        (SCHEMA.names[:-1], None, True),  # of the second
         (SCHEMA.names, {b"pandas": b"{}"}, True),
         ([*SCHEMA.names, "mine"], MARK, True),
         ([*SCHEMA.names, "mine"], None, False),

@@ -11,11 +11,12 @@ from moodmill.db.analytics.rollups import refresh, stale
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.sums import as_sums, overall_spread, summed
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.engine import Engine
 from moodmill.db.core.errors import StoreError
-from moodmill.db.database.schema import comment_emotion, frozen_day, rollup_day, rollup_emotion_pair_day
+from moodmill.db.database.schema import comment_emotion, frozen_day, rollup_day, rollup_emotion_pair_day, run
 from moodmill.db.database.store import Store
 from moodmill.db.results.dirty_periods import invalidate_days
-from tests.db.builders import add_older_rows, classified, comments, matrix, rows
+from tests.db.builders import add_older_rows, classified, comments, matrix, rows, stored
 
 NEW = [column.name for column in rollup_day.c if column.name.startswith("square_")]
 
@@ -45,7 +46,7 @@ def of_0100(database_url: str) -> Iterator[Store]:
 
 
 def test_a_store_of_0_1_0_is_refused_with_the_command_that_upgrades_it(of_0100: Store) -> None:
-    with pytest.raises(StoreError, match="has schema 0100, expected 0101: run `moodmill db upgrade`"):
+    with pytest.raises(StoreError, match="has schema 0100, expected 0102: run `moodmill db upgrade`"):
         of_0100.prepare()
 
 
@@ -67,6 +68,15 @@ def test_an_upgraded_store_keeps_its_sums_and_adds_up_what_it_can(of_0100: Store
         sums = as_sums([connection.execute(select(*summed(rollup_day)).where(scope.sums(rollup_day))).one()])
         assert sums.spread.tolist() == [[1.0] * len(EMOTIONS)]
         assert (overall_spread(connection, "m") < 1).all()
+
+
+def test_rows_and_runs_of_an_upgraded_store_have_no_engine_and_those_that_come_have(of_0100: Store) -> None:
+    of_0100.upgrade()
+    made = stored(of_0100, classified(comments([100]), engine=Engine("openvino", "int8")))
+    found = {row["comment_id"]: row["engine"] for row in rows(of_0100)}
+    assert found == {**{f"c{n}": None for n in range(40)}, "c100": "openvino int8"}
+    assert [row["engine"] for row in rows(of_0100, run)] == [None]
+    assert made.ledger.run(made.id).id == made.id
 
 
 def test_comments_that_come_late_into_an_upgraded_store_are_added_up(of_0100: Store) -> None:

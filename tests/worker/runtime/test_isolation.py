@@ -39,7 +39,9 @@ def test_each_text_that_kills_costs_only_itself(fault: pytest.MonkeyPatch, tiny_
     fault.setenv("INJECTED_FAULT", faults(tiny_model, **kinds))
     # each that kills costs the start of another process, where another text follows it
     texts = ["字", "i hate it", "the", "much", "of", "love", "a", "this", "thanks"]
-    outcome = classify_isolated(texts, settings_for(tiny_model, moodmill_stall_seconds=2))
+    settings = settings_for(tiny_model, moodmill_stall_seconds=2, moodmill_precision="bf16")
+    outcome, engine = classify_isolated(texts, settings)
+    assert str(engine) == "torch fp32"
     assert outcome.errors == {
         1: "ended its process by SIGSEGV",
         3: "MemoryError: ",

@@ -65,7 +65,7 @@ def test_a_chunk_becomes_rows_and_is_done(store: Store, tiny_model: Path) -> Non
     for row, comment in zip(rows, message.comments, strict=True):
         assert (row["model"], row["source"]) == (processor.model, "dump")
         assert (row["subreddit"], row["author"], row["created_at"]) == ("test", "a", comment.created_at)
-        assert row["text"] is None
+        assert (row["text"], row["engine"]) == (None, "torch fp32")
     assert not any(row["truncated"] for row in rows)
     assert [row["segments"] for row in rows] == [1] * len(TEXTS) + [2]
     assert rows[-1]["tokens"] == 600 + 2 * 2, "two segments, with their special tokens"
@@ -212,7 +212,7 @@ def test_a_chunk_that_was_tried_too_often_goes_into_isolation_and_fails_at_last(
         ledger.begin(message.run, message.number, f"a-worker-that-died:{number}")
     for number in range(MAX_TRIES + MAX_ISOLATED_TRIES):
         ledger.begin(unlucky.run, unlucky.number, f"a-worker-that-died:{number}")
-    with processor_for(sqlite_store, tiny_model, queue) as loaded:
+    with processor_for(sqlite_store, tiny_model, queue, moodmill_precision="bf16") as loaded:
         # when
         loaded.process(message)
         with pytest.raises(WorkerError, match=r"^4 workers began this chunk, and none lived to finish it$"):
@@ -221,6 +221,7 @@ def test_a_chunk_that_was_tried_too_often_goes_into_isolation_and_fails_at_last(
     assert "its texts go one by one, in isolation" in caplog.text
     stored = np.array([[row[name] for name in EMOTIONS] for row in results(sqlite_store)], dtype=np.float32)
     np.testing.assert_allclose(stored, plain_probabilities(tiny_model, TEXTS), atol=1e-5, rtol=0)
+    assert {row["engine"] for row in results(sqlite_store)} == {"torch fp32"}, "in isolation, whatever the worker has"
     assert states(sqlite_store) == ["done", "failed"]
     assert chunks(sqlite_store)[1]["error"] == "WorkerError: 4 workers began this chunk, and none lived to finish it"
 
