@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Literal, get_args
 
+from moodmill.db.core.engine import PRECISIONS, Precision
 from moodmill.db.core.errors import SettingError
 from moodmill.db.core.filters import check_period, moment_asked, names_asked
 from moodmill.db.core.names import Key
@@ -11,7 +11,6 @@ from moodmill.worker.core.address import read_address
 from moodmill.worker.core.device import check_device_name
 from moodmill.worker.core.settings import BUNDLED_MODEL, EMBEDDED_BROKER, MAX_TOKENS, WorkerSettings
 
-Precision = Literal["auto", "fp32", "bf16"]
 #: A moment in UTC, or the day, month or year that begins with it: "2024-03-31T12:00", "2024-03-31", "2024-03", "2024".
 Moment = str | date | datetime
 
@@ -28,8 +27,8 @@ def worker_settings(
     broker: str | None = None,
 ) -> WorkerSettings:
     """Return the settings of a worker. Raises SettingError for an argument that is none."""
-    if precision not in get_args(Precision):
-        raise SettingError(f"precision is {precision!r}: expected one of {', '.join(get_args(Precision))}")
+    if precision not in PRECISIONS:
+        raise SettingError(f"precision is {precision!r}: expected one of {', '.join(PRECISIONS)}")
     for name, number in (("batch_tokens", batch_tokens), ("max_tokens", max_tokens)):
         if number is not None and number < 1:
             raise SettingError(f"{name} is {number}: expected 1 or more")

@@ -11,8 +11,9 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
-from moodmill.arguments import Precision, worker_settings
+from moodmill.arguments import worker_settings
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.engine import Precision
 from moodmill.db.core.errors import ModelError, SettingError
 from moodmill.worker.core.settings import BUNDLED_MODEL, MAX_TOKENS, WorkerSettings
 from moodmill.worker.inference.classifier import load_classifier

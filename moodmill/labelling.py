@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from moodmill.arguments import Moment, Precision, names, period, worker_settings
+from moodmill.arguments import Moment, names, period, worker_settings
+from moodmill.db.core.engine import Precision
 from moodmill.db.core.errors import MoodmillError, SettingError
 from moodmill.db.core.filters import Filters
 from moodmill.db.core.names import author_key, subreddit_key

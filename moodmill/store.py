@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
-from moodmill.arguments import Moment, Precision, names, period, texts, worker_settings
+from moodmill.arguments import Moment, names, period, texts, worker_settings
 from moodmill.db.analytics.export_mark import KEY
+from moodmill.db.core.engine import Precision
 from moodmill.db.core.errors import SettingError
 from moodmill.db.core.names import subreddit_key
 from moodmill.db.core.urls import store_url

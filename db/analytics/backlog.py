@@ -54,6 +54,8 @@ class RunPace:
     share: float
     #: Comments classified a second, lately.
     speed: float
+    #: What classifies its comments; None before the first of its chunks is begun.
+    engine: str | None = None
 
     @property
     def seconds_left(self) -> float | None:
@@ -127,4 +129,5 @@ def _pace(of: Any, files: Sequence[Any], counted: Any, unsupported: int, age: ti
         failed_chunks=int(counted.failed) if counted else 0,
         share=share_done(float(read), int(counted.waiting), int(counted.records)) if counted else 0.0,
         speed=int(counted.lately) / seconds if counted else 0.0,
+        engine=of.engine,
     )

@@ -41,5 +41,9 @@ class WorkerError(MoodmillError):
     """A worker that ended though it should go on."""
 
 
+class OtherEngineError(MoodmillError):
+    """A run that another engine classifies, or another precision is asked for: its chunks are for other workers."""
+
+
 class RunError(MoodmillError):
     """A run that does not exist or cannot go on."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from moodmill.db.core.comment import Comment
+from moodmill.db.core.engine import Engine
 
 Stage = Literal["read", "classify"]
 
@@ -102,6 +103,8 @@ class Run:
     sources: tuple[SourceFile, ...]
     #: Files that folders held and that were passed over: their names by reason.
     passed_over: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: What classifies its comments; None before the first of its chunks is begun.
+    engine: Engine | None = None
 
 
 class Waiting(NamedTuple):

@@ -10,7 +10,8 @@ import msgspec
 from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from moodmill.db.core.errors import RunError, StoreError
+from moodmill.db.core.engine import Engine
+from moodmill.db.core.errors import OtherEngineError, RunError, StoreError
 from moodmill.db.database.schema import chunk, dead_letter, job_label, note, run, skipped, source
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.dead_letters import record_dead_letters
@@ -30,6 +31,9 @@ _CLOSE_INPUT: Final = update(run).where(run.c.id == bindparam("run"))
 _SOURCES: Final = select(source).where(source.c.run_id == bindparam("run")).order_by(source.c.number)
 _SET_SOURCE: Final = update(source).where(source.c.run_id == bindparam("run"), source.c.number == bindparam("source"))
 _CHUNK: Final = select(chunk).where(_THIS)
+_STANDING: Final = select(chunk.c.state, run.c.engine).join(run, run.c.id == chunk.c.run_id).where(_THIS)
+_ENGINE: Final = select(run.c.engine).where(run.c.id == bindparam("run"))
+_FIX_ENGINE: Final = update(run).where(run.c.id == bindparam("run"), run.c.engine.is_(None))
 _LOCK: Final = select(chunk.c.state, chunk.c.worker).where(_THIS).with_for_update()
 _SET_CHUNK: Final = update(chunk).where(_THIS)
 _MOVE_CHUNK: Final = _SET_CHUNK.where(chunk.c.state == bindparam("before"))
@@ -103,7 +107,14 @@ class Ledger:
             input_closed=row.input_closed_at is not None,
             sources=sources,
             passed_over=read_written_names(row.passed_over),
+            engine=None if row.engine is None else Engine.parse(row.engine),
         )
+
+    def engine(self, run_id: str) -> Engine | None:
+        """Return the engine that classifies a run; None before its first chunk is begun."""
+        with self._store.reading() as connection:
+            fixed = connection.scalar(_ENGINE, {"run": run_id})
+        return None if fixed is None else Engine.parse(fixed)
 
     def add_chunk(
         self, run_id: str, number: int, source_number: int, found: RecordRange, bytes_read: int | None = None
@@ -229,13 +240,16 @@ class Ledger:
         with self._store.reading() as connection:
             return [_chunk(row) for row in connection.execute(_UNFINISHED, {"run": run_id})]
 
-    def begin(self, run_id: str, number: int, worker: str) -> list[str] | None:
+    def begin(self, run_id: str, number: int, worker: str, engine: Engine) -> list[str] | None:
         """Note that a worker process begins a chunk, before it does; None when the chunk is done.
 
         Returns the other processes that began it, oldest first: a try is a process, however often it gets the message.
-        Raises RunError when there is no such chunk.
+        The engine of the first chunk is the run's, to its end. Raises RunError when there is no such chunk, and
+        OtherEngineError where the run has another engine.
         """
         with self._store.writing() as connection:
+            if not _fix_engine(connection, run_id, number, engine):
+                return None
             state, begun = _lock(connection, run_id, number)
             if state == "done":
                 return None
@@ -298,6 +312,26 @@ def _insert_notes(connection: Connection, run_id: str, number: int, notes: Mappi
         connection.execute(insert(note), rows)
 
 
+def _fix_engine(connection: Connection, run_id: str, number: int, engine: Engine) -> bool:
+    """Have an engine be the run's, where it has none; tell whether the chunk is to be classified. Raises as `begin`.
+
+    The run is written before the chunk is locked, as who cancels it does: so neither waits for the other for ever.
+    """
+    key = {"run": run_id, "chunk": number}
+    found = connection.execute(_STANDING, key).one_or_none()
+    if found is None:
+        raise _missing(run_id, number)
+    state, fixed = found
+    if state == "done":
+        return False
+    if fixed is None:
+        connection.execute(_FIX_ENGINE, {"run": run_id, "engine": str(engine)})
+        fixed = connection.scalar(_ENGINE, {"run": run_id})  # another may have been the first
+    if fixed != str(engine):
+        raise OtherEngineError(f"run {run_id} has the engine {fixed}, this worker {engine}")
+    return True
+
+
 def is_done(connection: Connection, run_id: str, number: int) -> bool:
     """Lock a chunk for this transaction and tell whether it is done. Raises RunError when there is no such chunk."""
     state, _ = _lock(connection, run_id, number)
@@ -308,9 +342,13 @@ def _lock(connection: Connection, run_id: str, number: int) -> tuple[str, str | 
     """Lock a chunk; return its state, and which processes began it."""
     found = connection.execute(_LOCK, {"run": run_id, "chunk": number}).one_or_none()
     if found is None:
-        raise RunError(f"chunk {number} of run {run_id} is not in this store: worker and producer use different stores")
+        raise _missing(run_id, number)
     state, worker = found
     return state, worker
+
+
+def _missing(run_id: str, number: int) -> RunError:
+    return RunError(f"chunk {number} of run {run_id} is not in this store: worker and producer use different stores")
 
 
 def finish(

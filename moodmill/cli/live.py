@@ -82,7 +82,7 @@ def view(store: str, seen: "Overview") -> RenderableType:
     noise = sum(one.unsupported for one in seen.store.runs)
     unsupported = f"{noise:,} texts of runs under way are unsupported" if noise else ""
     head.add_row("rows", "; ".join(filter(None, (f"{left.dead_letters:,} dead letters", behind, unsupported))))
-    tables = [_runs(seen.store.runs)] + ([_jobs(seen.store.jobs)] if seen.store.jobs else [])
+    tables = [_runs(seen.store.runs), *_unserved(seen)] + ([_jobs(seen.store.jobs)] if seen.store.jobs else [])
     return Group(head, *(part for table in tables for part in ("", table)))
 
 
@@ -119,6 +119,22 @@ def _runs(runs: "Sequence[RunPace]") -> RenderableType:
         )
         table.add_row(one.id, sources, *bar, *figures)
     return table
+
+
+def _unserved(seen: "Overview") -> list[RenderableType]:
+    """Return a line for each run that no worker takes chunks of."""
+    from moodmill.db.core.engine import Engine
+    from moodmill.producers.runs.serving import why_unserved
+
+    if isinstance(seen.store, MoodmillError) or isinstance(seen.broker, MoodmillError) or seen.broker is None:
+        return []
+    engines = seen.broker.engines
+    found = {
+        one.id: why_unserved(Engine.parse(one.engine), engines)
+        for one in seen.store.runs
+        if one.engine and one.pending_chunks
+    }
+    return [Text(f"{run} waits: {reason}", style="red") for run, reason in found.items() if reason]
 
 
 def _jobs(jobs: "Mapping[str, JobStanding]") -> RenderableType:

@@ -6,9 +6,12 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from moodmill.db.core.engine import Engine
+from moodmill.db.core.errors import StoreError
 from moodmill.db.core.settings import StoreSettings, read_settings, to_environment
 from moodmill.db.database.store import Store
-from moodmill.db.ledger.ledger import count_done
+from moodmill.db.ledger.entries import Run
+from moodmill.db.ledger.ledger import Ledger, count_done
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.settings import ProducerSettings
 from moodmill.worker.core.device import check_device
@@ -74,11 +77,15 @@ class Cluster:
         self._environment: dict[str, str] = {}
         self._check: Check = lambda: None
 
-    def start_worker(self, store: Store, options: RunOptions) -> Check:
-        """Have a worker for a run with these options, where others do not work; return what looks after it."""
+    def start_worker(self, store: Store, run: Run) -> Check:
+        """Have a worker for a run, where others do not work; return what looks after it.
+
+        Where the run has an engine, it is the worker's, whatever the settings say.
+        """
         if not self._runtime.starts_worker:
             return lambda: None
-        environment = self._environment_of(store, options)
+        options = RunOptions.from_json(run.options)
+        environment = self._environment_of(store, options) | _engine_settings(run.engine)
         if environment != self._environment:  # else that of another run goes on
             logger.info(
                 "starting a worker with the model %s on the device %s",
@@ -86,7 +93,7 @@ class Cluster:
                 self._runtime.worker.moodmill_device,
             )
             self._worker.close()
-            self._check = self._worker.enter_context(self._started(environment, store))
+            self._check = self._worker.enter_context(self._started(environment, store, run.id))
             self._environment = environment
         return self._check
 
@@ -104,7 +111,7 @@ class Cluster:
         )
 
     @contextmanager
-    def _started(self, environment: Mapping[str, str], store: Store) -> Iterator[Check]:
+    def _started(self, environment: Mapping[str, str], store: Store, run_id: str) -> Iterator[Check]:
         # Chunks that a killed worker took stay hidden in a broker that others use: let it finish or give them
         # back. An embedded one ends with the run, and whether that is done is in the ledger.
         embedded = self._embedded
@@ -114,6 +121,7 @@ class Cluster:
             finish=embedded is None,
             count_done=lambda: count_done(store),
             on_death=self.broker.requeue if embedded else lambda: None,
+            later_settings=lambda: _engine_settings(_engine_of(store, run_id)),
         ) as worker:
 
             def check() -> None:
@@ -122,3 +130,16 @@ class Cluster:
                 worker.check()
 
             yield check
+
+
+def _engine_of(store: Store, run_id: str) -> Engine | None:
+    """Return the engine that a run has by now; None while the store cannot be reached."""
+    try:
+        return Ledger(store).engine(run_id)
+    except StoreError:
+        return None
+
+
+def _engine_settings(engine: Engine | None) -> dict[str, str]:
+    """Return the settings by which a worker has an engine, and no other."""
+    return {} if engine is None else {"MOODMILL_ENGINE": engine.name, "MOODMILL_PRECISION": engine.precision}

@@ -122,9 +122,9 @@ def _drive(
     work: Callable[[OpenRun], None],
     max_dead: float | None = None,
 ) -> RunStatus:
-    options = RunOptions.from_json(Ledger(store).run(run_id).options)
+    begun = Ledger(store).run(run_id)
     with about(run=run_id), _alive(store, run_id), kept_interrupts(on_progress) as show:
-        check = cluster.start_worker(store, options)
+        check = cluster.start_worker(store, begun)
         run = OpenRun(store, cluster.broker, run_id, runtime.producer, show, check, max_dead)
         work(run)
         if runtime.wait:

@@ -38,6 +38,8 @@ class Resender:
     def send_lost(self) -> None:
         """Send the chunks that are lost by now: to be called when no worker finishes a chunk for long."""
         session = self._session
+        if session.why_unserved() is not None:
+            return  # in the hands of workers that leave them, where they seem lost
         snapshot = session.brokered(self._take_snapshot)
         lost = self._recovery.lost(snapshot)
         if lost:

@@ -13,6 +13,7 @@ from moodmill.db.ledger.ledger import Ledger
 from moodmill.producers.runs import metrics
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.reopening import open_again
+from moodmill.producers.runs.serving import why_unserved
 from moodmill.producers.runs.settings import ProducerSettings
 from moodmill.producers.sources import Layout
 from moodmill.producers.sources.record import Source
@@ -66,6 +67,11 @@ class RunSession:
     def brokered(self, attempt: Callable[[], Answer]) -> Answer:
         """Ask the broker, or hand something to it, as soon as it is there."""
         return with_retries(attempt, BrokerError, self._sleep, f"run {self.run.id}")
+
+    def why_unserved(self) -> str | None:
+        """Return why no worker that lives takes chunks of the run; None where one does, or none lives."""
+        workers = self.brokered(self.broker.engines)
+        return why_unserved(self.stored(lambda: self.ledger.engine(self.run.id)), workers)
 
     def open(self, file: SourceFile) -> Source:
         """Open a source, and note how it is read where that is not noted yet. Raises as `open_again`."""

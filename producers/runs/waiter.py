@@ -1,5 +1,6 @@
 """Waits for the workers: for all chunks of a run, or until there is room for one more; reports progress."""
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,11 @@ from moodmill.db.core.pace import share_done
 from moodmill.db.ledger.entries import SourceFile
 from moodmill.producers.runs.session import TICK_S, RunSession
 from moodmill.producers.sources.record import Source
+
+logger = logging.getLogger(__name__)
+
+#: Seconds without a finished chunk after which workers are asked for that have the run's engine.
+UNSERVED_S: Final = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,8 @@ class Waiter:
         self._reading: tuple[SourceFile, Source] | None = None
         self._last_done = (0, time.monotonic())
         self._idle_since = 0.0
+        self._asked_at = 0.0
+        self._is_unserved_said = False
 
     def begin(self, file: SourceFile, opened: Source) -> None:
         """Let the progress follow a source, which is read from now on."""
@@ -95,6 +103,16 @@ class Waiter:
         """Let the workers work."""
         time.sleep(TICK_S)
         now = time.monotonic()
+        if now - max(self._last_done[1], self._asked_at) >= UNSERVED_S:
+            self._asked_at = now
+            self._say_unserved()
         if now - max(self._last_done[1], self._idle_since) >= self._session.settings.moodmill_look_seconds:
             self._idle_since = now
             when_idle()
+
+    def _say_unserved(self) -> None:
+        """Say once where no worker takes chunks of the run."""
+        reason = None if self._is_unserved_said else self._session.why_unserved()
+        if reason is not None:
+            self._is_unserved_said = True
+            logger.warning("run %s waits: %s", self._session.run.id, reason)

@@ -55,7 +55,8 @@ class OverviewCollector(Collector):
                 self._tell(part, found)
         yield up
         if isinstance(seen.broker, QueueStatistics):
-            yield from _gauges(OF_BROKER, seen.broker)
+            queue = seen.broker
+            yield from _gauges(OF_BROKER, (queue.queued, queue.taken, queue.workers, queue.quarantined))
         if isinstance(seen.store, Stored):
             left = seen.store.backlog
             oldest = (seen.at - left.oldest_pending_at).total_seconds() if left.oldest_pending_at else 0.0

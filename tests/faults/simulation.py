@@ -142,7 +142,7 @@ class Worker:
 
     def take(self, at: int) -> None:
         tag, message = self.simulation.broker.take(at)
-        if self.simulation.ledger.begin(self.simulation.run, message.number, self.name) is None:
+        if self.simulation.ledger.begin(self.simulation.run, message.number, self.name, TORCH) is None:
             self.simulation.broker.taken.pop(tag, None)
         else:
             self.work = tag, message

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
+from moodmill.db.core.engine import EngineName, Precision
 from moodmill.db.core.settings import SOURCES, PasswordFile, own_folder, with_password
 from moodmill.db.core.urls import tidied
 from moodmill.worker.core.address import read_address
@@ -50,8 +51,11 @@ class WorkerSettings(BaseSettings):
     moodmill_language: Literal["auto", "en", "any"] = "auto"
     #: "auto" takes a GPU when there is one; else what torch calls a device: cpu, cuda, cuda:1.
     moodmill_device: str = "auto"
-    #: "auto" is bf16 on a GPU that has it; on a CPU, the faster of those that say nearly the same.
-    moodmill_precision: Literal["auto", "fp32", "bf16"] = "auto"
+    #: What runs the model: "auto" is what is fastest on the device.
+    moodmill_engine: Literal["auto", EngineName] = "auto"
+    #: "auto" is bf16 on a GPU that has it; on a CPU, the faster of those that say nearly the same. Given where a run
+    #: begins, it is what all of its rows are to have.
+    moodmill_precision: Precision = "auto"
     #: Chunks in work at once: while the model runs some, others are tokenized and written; and the more texts there are
     #: to choose from, the more micro-batches hold texts of one length.
     moodmill_threads: PositiveInt = 16

@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 from kombu.pools import ProducerPool
 from redis.exceptions import RedisError, ResponseError
 
+from moodmill.db.core.engine import Engine
 from moodmill.db.core.errors import BrokerError
 from moodmill.worker.core.address import KEY_PREFIX, read_address
 from moodmill.worker.core.sentinels import reason
@@ -30,6 +31,9 @@ ENDED_S: Final = 7 * 86_400
 SENDERS: Final = 4
 #: Keys looked at in a step when workers are counted.
 SCAN: Final = 1_000
+#: What stands for the engine of a worker that does not say it, as older ones do not; and what these say.
+UNKNOWN_ENGINE: Final = "unknown"
+_OLDER_HEARTBEAT: Final = "1"
 #: Where a worker is accounted for.
 _ACCOUNTS: Final = ("worker:", "ended:worker:")
 
@@ -45,6 +49,8 @@ class QueueStatistics(NamedTuple):
     workers: int
     #: Messages of somebody else's in quarantine, the latest of them.
     quarantined: int
+    #: What these workers classify with, each once, in order.
+    engines: tuple[str, ...] = ()
 
 
 class QueueSnapshot(NamedTuple):
@@ -140,11 +146,13 @@ class Broker:
     def statistics(self) -> QueueStatistics:
         """Count what is in the broker, in one connection."""
         with self._client() as client:
+            engines = _engines(client)
             return QueueStatistics(
                 queued=int(client.llen(QUEUE)),
                 taken=int(client.hlen("unacked")),
-                workers=_count_workers(client),
+                workers=len(engines),
                 quarantined=int(client.llen(QUARANTINE)),
+                engines=tuple(sorted(set(engines))),
             )
 
     def snapshot(self) -> QueueSnapshot:
@@ -162,10 +170,10 @@ class Broker:
                     taken[chunk].append(tag.decode(errors="replace"))
         return QueueSnapshot(queued=queued, taken=dict(taken))
 
-    def send_heartbeat(self, name: str, part: Part = "worker") -> None:
-        """Note that a part, named HOST:…, lives, for LIFE_S."""
+    def send_heartbeat(self, name: str, part: Part = "worker", engine: Engine | None = None) -> None:
+        """Note that a part, named HOST:…, lives, for LIFE_S; and what a worker classifies with."""
         with self._client() as client:
-            client.set(f"{part}:{name}", 1, ex=LIFE_S)
+            client.set(f"{part}:{name}", UNKNOWN_ENGINE if engine is None else str(engine), ex=LIFE_S)
 
     def forget(self, name: str, part: Part = "worker") -> None:
         """Note that a part has ended, and well."""
@@ -193,7 +201,12 @@ class Broker:
     def count_workers(self) -> int:
         """Return how many workers' last heartbeats are still good."""
         with self._client() as client:
-            return _count_workers(client)
+            return len(_engines(client))
+
+    def engines(self) -> set[str]:
+        """Return what the workers classify with whose last heartbeats are still good."""
+        with self._client() as client:
+            return set(_engines(client))
 
     @contextmanager
     def _client(self) -> Iterator[Any]:
@@ -218,6 +231,9 @@ def _chunk_of(item: bytes, kind: Any) -> tuple[str, int] | None:
     return read_name(envelope.headers.argsrepr)
 
 
-def _count_workers(client: Any) -> int:
+def _engines(client: Any) -> list[str]:
+    """Return the engine of each worker that lives."""
     # Keys of other programs are passed over, and there may be many.
-    return sum(1 for _ in client.scan_iter(f"{KEY_PREFIX}worker:*", count=SCAN))
+    keys = client.scan_iter(f"{KEY_PREFIX}worker:*", count=SCAN)
+    said = [one.decode(errors="replace") for key in keys if (one := client.get(key)) is not None]
+    return [UNKNOWN_ENGINE if one == _OLDER_HEARTBEAT else one for one in said]

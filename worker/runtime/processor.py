@@ -84,6 +84,11 @@ class ChunkProcessor:
         self._watchdog.__exit__()
         self._store.close()
 
+    @property
+    def engine(self) -> Engine:
+        """What classifies here."""
+        return self._classifier.engine
+
     def stop_waiting(self) -> None:
         """Give up on a store that is away: the process is to end."""
         self._stopping.set()
@@ -91,11 +96,12 @@ class ChunkProcessor:
     def process(self, message: ChunkMessage) -> None:
         """Classify a chunk and store the outcome; nothing happens when it is done already.
 
-        Raises StoppingError when stopped while the store is away. Any other error of a chunk that the ledger knows is
-        in there before it is raised.
+        Raises StoppingError when stopped while the store is away, RunError for a chunk that the ledger does not know,
+        and OtherEngineError for one of a run that another engine classifies: nothing happened then. Any other error is
+        in the ledger, with its chunk, before it is raised.
         """
         run, number = message.run, message.number
-        others = self._stored(lambda: self._ledger.begin(run, number, self.name))
+        others = self._stored(lambda: self._ledger.begin(run, number, self.name, self.engine))
         if others is None:
             metrics.ALREADY_DONE.inc()
             return
@@ -146,7 +152,7 @@ class ChunkProcessor:
     def _classify(self, texts: Sequence[str], dead: int) -> tuple[Outcome, Engine]:
         """Classify the texts of a chunk with which so many processes died; return what by, too."""
         if dead < MAX_TRIES or not texts:
-            return self._classifier.classify(texts), self._classifier.engine
+            return self._classifier.classify(texts), self.engine
         if dead >= MAX_TRIES + MAX_ISOLATED_TRIES:
             raise WorkerError(f"{dead} workers began this chunk, and none lived to finish it")
         logger.warning("%d workers died with a chunk in work: its texts go one by one, in isolation", dead)

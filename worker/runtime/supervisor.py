@@ -45,12 +45,14 @@ class Supervisor:
         arguments: tuple[str, ...] = (),
         count_done: Callable[[], int] = lambda: 0,
         on_death: Callable[[], None] = lambda: None,
+        later_settings: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         """Start what `celery -A APP worker` starts, with these settings added to the environment.
 
         `broker` is the one that the settings name, in which a worker that died is forgotten.
         `log` takes its output, which else goes where ours goes. `count_done` returns how many chunks are done: by it a
-        worker that only dies is known from one that gets on; `on_death` is called before another starts.
+        worker that only dies is known from one that gets on; `on_death` is called before another starts, and
+        `later_settings` returns what its settings are besides: what the one before may have left open.
         """
         self._environment = {**os.environ, **environment, "MOODMILL_EXIT_WITH_PARENT": "1"}
         self._broker = broker
@@ -59,6 +61,7 @@ class Supervisor:
         self._arguments = arguments
         self._count_done = count_done
         self._on_death = on_death
+        self._later_settings = later_settings
         self._done = 0
         self._deaths = 0
         self._ever_died = False
@@ -76,6 +79,7 @@ class Supervisor:
         if self._start_at is not None:
             if time.monotonic() >= self._start_at:
                 self._start_at = None
+                self._environment |= self._later_settings()
                 self._process = self._start()
             return
         status = self._process.poll()
@@ -165,6 +169,7 @@ def local_worker(
     finish: bool = True,
     count_done: Callable[[], int] = lambda: 0,
     on_death: Callable[[], None] = lambda: None,
+    later_settings: Callable[[], Mapping[str, str]] = dict,
 ) -> Iterator[Supervisor]:
     """Run a worker as long as the context lasts, or until this process dies; its log is kept as long.
 
@@ -172,7 +177,15 @@ def local_worker(
     """
     with tempfile.TemporaryDirectory(prefix="moodmill-worker-") as folder:
         log = Path(folder) / "worker.log"
-        worker = Supervisor(environment, broker, log=log, app=app, count_done=count_done, on_death=on_death)
+        worker = Supervisor(
+            environment,
+            broker,
+            log=log,
+            app=app,
+            count_done=count_done,
+            on_death=on_death,
+            later_settings=later_settings,
+        )
         try:
             yield worker
         finally:

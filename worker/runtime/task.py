@@ -14,7 +14,7 @@ from celery.exceptions import Reject
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from celery.worker import request
 
-from moodmill.db.core.errors import MoodmillError, RunError, StoreError
+from moodmill.db.core.errors import MoodmillError, OtherEngineError, RunError, StoreError
 from moodmill.db.core.settings import StoreSettings, read_settings
 from moodmill.worker.core.address import LOCAL_REDIS
 from moodmill.worker.core.settings import WorkerSettings
@@ -33,12 +33,12 @@ logger = logging.getLogger(__name__)
 
 #: Seconds before a message for other workers goes back, so that a worker that is alone with it does not spin.
 LEFT_PAUSE_S: Final = 2.0
-#: Runs that are named as unknown to the store, at most.
-MAX_UNKNOWN_RUNS: Final = 1_000
+#: Runs that are named as left to others, at most.
+MAX_LEFT_RUNS: Final = 1_000
 
 _processor: ChunkProcessor | None = None
-#: Runs whose messages are left to other workers, as this one's store does not know them.
-_unknown_runs: Final[set[str]] = set()
+#: Runs whose messages are left to other workers, as this one's store does not know them, or they have another engine.
+_left_runs: Final[set[str]] = set()
 #: What runs as long as the process does: the model's threads, the heartbeat, the metrics.
 _life: Final = ExitStack()
 
@@ -62,8 +62,8 @@ def classify(received: Any) -> None:
         logger.error("%s; left for a newer worker", error)  # noqa: TRY400 - no traceback for what is no defect
         time.sleep(LEFT_PAUSE_S)
         raise Reject(str(error), requeue=True) from error
-    except RunError as error:
-        _name_unknown_run(message.run, error)
+    except (RunError, OtherEngineError) as error:
+        _name_left_run(message.run, error)
         time.sleep(LEFT_PAUSE_S)
         raise Reject(str(error), requeue=True) from error
     except StoppingError as error:
@@ -75,10 +75,10 @@ def classify(received: Any) -> None:
         raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
 
-def _name_unknown_run(run: str, error: RunError) -> None:
+def _name_left_run(run: str, error: MoodmillError) -> None:
     """Say once of each run that its messages are left for others."""
-    if run not in _unknown_runs and len(_unknown_runs) < MAX_UNKNOWN_RUNS:
-        _unknown_runs.add(run)
+    if run not in _left_runs and len(_left_runs) < MAX_LEFT_RUNS:
+        _left_runs.add(run)
         logger.error("%s; the messages of this run are left for other workers", error)
 
 
@@ -98,7 +98,7 @@ def load(**_: Any) -> None:
         _life.enter_context(exposed(settings.moodmill_metrics))
         broker = Broker(settings.redis_url or LOCAL_REDIS)
         _processor = _life.enter_context(ChunkProcessor(settings, read_settings(StoreSettings), broker))
-        _life.enter_context(worker_heartbeat(broker, _processor.name))
+        _life.enter_context(worker_heartbeat(broker, _processor.name, _processor.engine))
     except Exception as error:
         # Celery swallows exceptions of signal receivers, but not SystemExit: a worker without a model must not consume.
         reason = str(error) if isinstance(error, MoodmillError) else f"{type(error).__name__}: {error}"

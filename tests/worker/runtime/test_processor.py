@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from moodmill.db.analytics.reads import status
 from moodmill.db.core.comment import Comment, other_id
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.engine import Engine
 from moodmill.db.core.errors import RunError, WorkerError
 from moodmill.db.core.settings import StoreSettings
 from moodmill.db.core.unsupported import REASONS
@@ -25,6 +26,7 @@ from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.heartbeat import BEAT_S, worker_heartbeat
 from moodmill.worker.queue.message import ChunkMessage
 from moodmill.worker.runtime.processor import MAX_ISOLATED_TRIES, MAX_TRIES, ChunkProcessor, StoppingError
+from tests.db.builders import TORCH
 from tests.db.results.test_refusals import refuse
 from tests.support import away, forget, wait_until
 from tests.worker.builders import (
@@ -43,6 +45,7 @@ from tests.worker.builders import (
 )
 
 GERMAN = "Ich kann kaum glauben, dass wir dieses Spiel noch gewonnen haben!"
+BF16 = Engine("torch", "bf16")
 UNSUPPORTED = "moodmill_unsupported_comments_total"
 
 
@@ -122,7 +125,7 @@ def test_a_chunk_that_killed_its_workers_and_is_known_needs_no_isolation(
     [message] = open_run(sqlite_store, TEXTS)
     [again] = open_run(sqlite_store, TEXTS)
     for number in range(MAX_TRIES):
-        Ledger(sqlite_store).begin(again.run, again.number, f"a-worker-that-died:{number}")
+        Ledger(sqlite_store).begin(again.run, again.number, f"a-worker-that-died:{number}", TORCH)
     with processor_for(sqlite_store, tiny_model, queue) as processor:
         processor.process(message)
         processor.process(again)
@@ -209,9 +212,9 @@ def test_a_chunk_that_was_tried_too_often_goes_into_isolation_and_fails_at_last(
     [message, unlucky] = open_run(sqlite_store, TEXTS, TEXTS)
     ledger = Ledger(sqlite_store)
     for number in range(MAX_TRIES):
-        ledger.begin(message.run, message.number, f"a-worker-that-died:{number}")
+        ledger.begin(message.run, message.number, f"a-worker-that-died:{number}", BF16)
     for number in range(MAX_TRIES + MAX_ISOLATED_TRIES):
-        ledger.begin(unlucky.run, unlucky.number, f"a-worker-that-died:{number}")
+        ledger.begin(unlucky.run, unlucky.number, f"a-worker-that-died:{number}", BF16)
     with processor_for(sqlite_store, tiny_model, queue, moodmill_precision="bf16") as loaded:
         # when
         loaded.process(message)
@@ -233,12 +236,12 @@ def test_a_message_that_comes_again_to_workers_that_live_is_no_other_try(
     [message] = open_run(sqlite_store, TEXTS)
     ledger = Ledger(sqlite_store)
     for number in range(MAX_TRIES + MAX_ISOLATED_TRIES):
-        ledger.begin(message.run, message.number, f"a-worker:{number}")
+        ledger.begin(message.run, message.number, f"a-worker:{number}", TORCH)
         if number:
             queue.send_heartbeat(f"a-worker:{number}")
     with processor_for(sqlite_store, tiny_model, queue) as loaded:
         for _ in range(MAX_TRIES + MAX_ISOLATED_TRIES):
-            ledger.begin(message.run, message.number, loaded.name)
+            ledger.begin(message.run, message.number, loaded.name, TORCH)
         # when
         loaded.process(message)
     # then
@@ -252,7 +255,7 @@ def test_a_broker_that_has_lost_the_heartbeats_makes_no_worker_dead(
     [message] = open_run(sqlite_store, TEXTS)
     workers = [f"a-worker:{number}" for number in range(MAX_TRIES + MAX_ISOLATED_TRIES)]
     for name in workers:
-        Ledger(sqlite_store).begin(message.run, message.number, name)
+        Ledger(sqlite_store).begin(message.run, message.number, name, TORCH)
         queue.send_heartbeat(name)
     forget(broker)
     with processor_for(sqlite_store, tiny_model, queue) as loaded:
@@ -273,8 +276,8 @@ def test_workers_that_ended_well_with_a_chunk_in_work_did_not_die_of_it(
     [message] = open_run(sqlite_store, TEXTS)
     # given a store that was away when workers were told to stop
     for number in range(MAX_TRIES + MAX_ISOLATED_TRIES):
-        Ledger(sqlite_store).begin(message.run, message.number, f"a-worker:{number}")
-        with worker_heartbeat(queue, f"a-worker:{number}"):
+        Ledger(sqlite_store).begin(message.run, message.number, f"a-worker:{number}", TORCH)
+        with worker_heartbeat(queue, f"a-worker:{number}", TORCH):
             pass
     with processor_for(sqlite_store, tiny_model, queue) as loaded:
         monkeypatch.setattr(loaded, "_pause", lambda _: None)

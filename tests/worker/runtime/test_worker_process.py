@@ -13,9 +13,10 @@ import psutil
 import pytest
 import redis
 
+from moodmill.db.core.engine import Engine
 from moodmill.db.core.errors import WorkerError
 from moodmill.db.database.store import Store
-from moodmill.db.ledger.ledger import count_done
+from moodmill.db.ledger.ledger import Ledger, count_done
 from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.celery_app import app, worker_arguments
 from moodmill.worker.queue.envelope import TASK
@@ -166,6 +167,38 @@ def test_chunks_of_a_run_that_its_store_does_not_know_are_left_for_others_and_na
     assert (place.queued(), place.taken()) == (3, 0)
     assert place.said().count("the messages of this run are left for other workers") == 1
     assert "Traceback" not in place.said()
+
+
+def test_chunks_of_a_run_with_another_engine_are_left_for_others_and_named_once(place: Place) -> None:
+    # given a run whose first chunk was begun by another engine, and one that has none yet
+    theirs = open_run(place.store, *([text] for text in TEXTS))
+    [ours] = open_run(place.store, TEXTS)
+    Ledger(place.store).begin(theirs[0].run, 0, "another:1:a", Engine("openvino", "int8"))
+    with running(place, worker_arguments(), MOODMILL_PRECISION="fp32") as process:
+        send_all(place, theirs)
+        wait_until(lambda: place.said().count("moodmill.classify[") >= 2 * len(theirs), START_S)
+        place.queue.send(ours)
+        wait_until(lambda: "done" in states(place.store))
+        assert place.queue.engines() == {"torch fp32"}
+        process.terminate()
+        assert process.wait(60) == 0
+    assert (place.queued(), place.taken()) == (len(theirs), 0)
+    assert place.said().count("has the engine openvino int8, this worker torch fp32; the messages of this run") == 1
+    assert "Traceback" not in place.said()
+    assert str(Ledger(place.store).engine(ours.run)) == "torch fp32"
+    assert {row["tries"] for row in chunks(place.store) if row["run_id"] == theirs[0].run} == {0, 1}
+
+
+def test_a_worker_that_died_is_followed_by_one_with_the_settings_of_by_then(place: Place) -> None:
+    later = {"MOODMILL_PRECISION": "bf16", "MOODMILL_BATCH_TOKENS": "512"}
+    first = place.settings | {"MOODMILL_PRECISION": "fp32", "MOODMILL_BATCH_TOKENS": "512"}
+    worker = Supervisor(first, place.queue, log=place.log, later_settings=lambda: later)
+    try:
+        waited(worker, lambda: place.queue.engines() == {"torch fp32"})
+        os.kill(worker.pid, signal.SIGKILL)
+        waited(worker, lambda: place.queue.engines() == {"torch bf16"})
+    finally:
+        worker.stop(at_once=True)
 
 
 def test_sigterm_finishes_the_chunk_in_work_and_leaves_the_others(place: Place) -> None:
