@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
-from moodmill.db.core.filters import rows_within
+from moodmill.db.core.conditions import rows_within
 from moodmill.db.core.nearnames import LIMIT, listed, nothing_of
 from moodmill.db.database.schema import comment_emotion, dirty_period, rollup_subreddit_month
 

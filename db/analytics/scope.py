@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, select
 
+from moodmill.db.core.conditions import rows_within
 from moodmill.db.core.days import day_of, midnight
 from moodmill.db.core.errors import SettingError
-from moodmill.db.core.filters import check_period, moment_asked, names_asked, rows_within
+from moodmill.db.core.filters import check_period, moment_asked, names_asked
 from moodmill.db.core.names import subreddit_key
 from moodmill.db.database.schema import comment_emotion, rollup_day, rollup_subreddit_day, rollup_subreddit_month
 from moodmill.db.database.store import Store

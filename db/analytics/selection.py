@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Select, select
 
 from moodmill.db.analytics.absence import why_nothing
 from moodmill.db.analytics.export_mark import COLUMNS, KEY, MARK
+from moodmill.db.core.conditions import rows_within
 from moodmill.db.core.emotions import EMOTIONS
-from moodmill.db.core.filters import rows_within
 from moodmill.db.database.schema import comment_emotion, model_threshold
 from moodmill.db.database.store import Store
 

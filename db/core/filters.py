@@ -1,22 +1,21 @@
-"""Which comments are asked for: of a source, to be classified, and of the store, to be read.
+"""Which comments are asked for: of a source, to be classified; and moments and names as people give them.
 
-Names are compared by their keys (moodmill.db.core.names) in both, whatever they came as.
+Names are compared by their keys (moodmill.db.core.names), whatever they came as; so are those of the store's rows
+(moodmill.db.core.conditions).
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, func
 
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.errors import SettingError
-from moodmill.db.core.lowered import lowered
 from moodmill.db.core.namefile import read_names
-from moodmill.db.core.names import Key, author_key, spellings, split_names, subreddit_key
+from moodmill.db.core.names import Key, author_key, split_names, subreddit_key
 from moodmill.db.core.text import is_visible
 
 
@@ -128,22 +127,3 @@ def check_period(since: date | None, until: date | None) -> None:
     """Raise SettingError where no moment is `since` or later and before `until`."""
     if since is not None and until is not None and since >= until:
         raise SettingError(f"expected since before until, got since {since.isoformat()} and until {until.isoformat()}")
-
-
-def rows_within(
-    table: Table, moment: ColumnElement[Any] | None, subreddits: Collection[str], since: date | None, until: date | None
-) -> list[ColumnElement[bool]]:
-    """Return what holds for a table's rows of some subreddits, and from `since` to before `until`, if it has a moment.
-
-    None and empty ask for all.
-    """
-    held: list[ColumnElement[bool]] = []
-    if subreddits:
-        keys = list(map(subreddit_key, subreddits))
-        lower = func.lower if "".join(keys).isascii() else lowered  # which takes twice as long
-        held.append(lower(table.c.subreddit).in_(spellings(keys)))
-    if moment is not None and since is not None:
-        held.append(moment >= since)
-    if moment is not None and until is not None:
-        held.append(moment < until)
-    return held

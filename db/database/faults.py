@@ -9,7 +9,6 @@ import sqlite3
 from enum import Enum, auto
 from typing import Final
 
-import psycopg
 from sqlalchemy.exc import DBAPIError
 
 
@@ -85,6 +84,8 @@ def fault_of(error: BaseException) -> Fault:
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None)  # the driver's own errors have none
         return Fault.DEFECT if code is None else _BY_RESULT_CODE.get(code & _PRIMARY, Fault.DEFECT)
+    import psycopg  # only now: who has an SQLite file does without
+
     if not isinstance(error, psycopg.Error):
         return Fault.DEFECT
     if error.sqlstate is None:  # no word of the server's: the connection is gone, or there never was one

@@ -8,14 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import psycopg
-from psycopg.errors import (
-    DependentObjectsStillExist,
-    InsufficientPrivilege,
-    InvalidSchemaName,
-    ReadOnlySqlTransaction,
-)
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, Text, column, create_engine, event, inspect, select, table, text
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -24,7 +17,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from moodmill.db.core.errors import SettingError, StoreAwayError, StoreError
 from moodmill.db.core.lowered import add_lowered
 from moodmill.db.core.urls import read_database_url
-from moodmill.db.database.answers import limit_answers
 from moodmill.db.database.faults import Fault, fault_of
 from moodmill.db.database.schema import metadata
 from moodmill.db.database.server import durability, require_encoding, rights_needed, try_writing, warn_of_loss
@@ -33,7 +25,6 @@ from moodmill.db.database.views import create_views
 
 if TYPE_CHECKING:
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
 
 #: What a connection to PostgreSQL is made with where the URL says nothing of it. After a minute without an answer it
 #: counts as broken: the system's own limit is hours, and a server that vanished from the network says no goodbye.
@@ -48,10 +39,14 @@ POSTGRES_OPTIONS: Final = {
 CONNECTIONS: Final = 4
 #: Seconds that a thread waits for one of them before it counts as a store that is away.
 CONNECTION_WAIT_S: Final = 60.0
-#: SQLSTATEs of a role that may not, and of a schema that is not there.
-_OF_RIGHTS: Final = (InsufficientPrivilege.sqlstate, InvalidSchemaName.sqlstate)
+#: SQLSTATEs of a role that may not, and of a schema that is not there; and of a server that has become a standby.
+_OF_RIGHTS: Final = ("42501", "3F000")
+_READ_ONLY: Final = "25006"
 #: Revisions of schemas before the first release.
 _UNRELEASED: Final = frozenset(f"{number:04}" for number in range(1, 12))
+#: Where the migrations are, and the table in which Alembic keeps the revision of a schema.
+_MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
+_VERSION: Final = table("alembic_version", column("version_num", Text))
 #: PostgreSQL advisory lock under which one process at a time upgrades the schema.
 UPGRADE_LOCK: Final = 0x6D6F6F64
 
@@ -74,6 +69,8 @@ class Store:
         self.url: Final = _checked_url(database_url)
         self.engine: Final = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
         if answer_s is not None and not self.is_sqlite:
+            from moodmill.db.database.answers import limit_answers  # brings psycopg
+
             limit_answers(self.engine, answer_s, self.shown)
 
     @property
@@ -121,23 +118,24 @@ class Store:
 
     def current(self) -> str | None:
         """Return the revision of the schema, or None of an empty database. Raises StoreError of one that is unfit."""
-        from alembic.migration import MigrationContext  # Alembic takes a while to import
-
         with self.reading() as connection:
             require_encoding(connection, self.shown)
-            return MigrationContext.configure(connection).get_current_revision()
+            if not inspect(connection).has_table(_VERSION.name):
+                return None
+            return connection.scalar(select(_VERSION.c.version_num))
 
     def newest(self) -> str:
         """Return the revision that this version of moodmill works with."""
-        return _revisions().get_current_head() or ""
+        return _revisions()[-1]
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the schema to this version's revision, or an older one; nothing happens where it is there already.
 
         Raises StoreError of a store that another version made, and where views of somebody's own stand in the way.
         """
-        from alembic import command
+        from alembic import command  # which takes a while, and is needed where the schema changes alone
         from alembic.migration import MigrationContext
+        from psycopg.errors import DependentObjectsStillExist
 
         self._refuse_unknown(self.current())
         config = _alembic()
@@ -187,7 +185,7 @@ class Store:
         return f"the store {self.shown} is empty: `moodmill label` fills one, DATABASE_URL names another"
 
     def _refuse_unknown(self, found: str | None) -> None:
-        if found is None or found in {script.revision for script in _revisions().walk_revisions()}:
+        if found is None or found in _revisions():
             return
         remedy = "use the moodmill that made it, or a newer one"
         if found in _UNRELEASED:
@@ -273,7 +271,7 @@ def _postgres_engine(url: URL) -> Engine:
     @event.listens_for(engine, "handle_error")
     def leave(context: ExceptionContext) -> None:
         # Another server may have taken over: whoever comes next connects anew, and finds it by its name.
-        if getattr(context.original_exception, "sqlstate", None) == ReadOnlySqlTransaction.sqlstate:
+        if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
             context.is_disconnect = True
 
     return engine
@@ -297,13 +295,22 @@ def _translated_errors(store: Store) -> Iterator[None]:
     except PoolTimeoutError as error:
         raise StoreAwayError(f"all {CONNECTIONS} connections to the store {store.shown} are busy") from error
     # The drivers' own are of rows, which go in on the driver's connection.
-    except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
+    except (DBAPIError, _driver_error(store)) as error:
         fault = fault_of(error)
         if fault is Fault.AWAY:
             raise StoreAwayError(_unusable(store, error)) from error
         if fault is Fault.UNUSABLE:
             raise StoreError(_unusable(store, error)) from error
         raise
+
+
+def _driver_error(store: Store) -> type[Exception]:
+    """Return what the driver of a store raises; asked for where something was raised, for psycopg takes a while."""
+    if store.is_sqlite:
+        return sqlite3.Error
+    import psycopg
+
+    return psycopg.Error
 
 
 def _unusable(store: Store, error: BaseException) -> str:
@@ -319,19 +326,18 @@ def _rights_needed(store: Store) -> str | None:
     try:
         with store.engine.connect() as connection:
             return rights_needed(connection)
-    except (DBAPIError, psycopg.Error):
+    except (DBAPIError, _driver_error(store)):
         return None  # what was wrong is reported nevertheless
 
 
-def _revisions() -> "ScriptDirectory":
-    from alembic.script import ScriptDirectory
-
-    return ScriptDirectory.from_config(_alembic())
+def _revisions() -> list[str]:
+    """Return the revisions that this version of moodmill knows, the newest last: each migration's file begins so."""
+    return sorted(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 def _alembic() -> "Config":
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return config

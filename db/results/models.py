@@ -1,8 +1,8 @@
 """Which models have labelled into a store, which one the views show, and when each calls an emotion present."""
 
+import struct
 from collections.abc import Mapping
 
-import numpy as np
 from sqlalchemy import REAL, ColumnElement, Connection, cast, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -28,7 +28,7 @@ def register_model(store: Store, model: str, thresholds: Mapping[str, float]) ->
             named = dialect.insert(models).on_conflict_do_nothing(index_elements=["name"])
             connection.execute(named.values(name=model, active=first))
         rows = [
-            {"model": model, "emotion": name, "emotion_group": GROUP_OF[name], "threshold": float(np.float32(limit))}
+            {"model": model, "emotion": name, "emotion_group": GROUP_OF[name], "threshold": _as_real(limit)}
             for name, limit in ((name, thresholds[name]) for name in EMOTIONS)
         ]
         connection.execute(dialect.insert(model_threshold).on_conflict_do_nothing(), rows)
@@ -65,6 +65,11 @@ def thresholds_of(connection: Connection, model: str) -> dict[str, float]:
     """Return a model's threshold of each emotion."""
     rows = connection.execute(select(model_threshold).where(model_threshold.c.model == model))
     return {row.emotion: row.threshold for row in rows}
+
+
+def _as_real(value: float) -> float:
+    """Return what a column of REALs keeps of a number."""
+    return float(struct.unpack("f", struct.pack("f", value))[0])
 
 
 def is_above(emotion: str, threshold: float) -> ColumnElement[bool]:

@@ -33,9 +33,9 @@ def misspelt() -> list[str]:
     lines = [f"line {number} of {_FILE} does nothing: expected NAME=value" for number in _broken_lines()]
     if not ours - _INTERNAL and not of_file:
         return lines
-    from moodmill.cli.known_settings import all_settings  # which imports what reads settings
+    from moodmill.cli.known_settings import setting_names  # which imports what reads settings
 
-    known = [one.name for group in all_settings().values() for one in group]
+    known = setting_names()
     unknown = sorted((ours | of_file) - {*known, *_INTERNAL})
     for name in unknown:
         near = get_close_matches(name, known, n=1, cutoff=_ALIKE)

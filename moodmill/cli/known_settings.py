@@ -37,14 +37,23 @@ def settings_of(kind: "type[BaseSettings]") -> list[Setting]:
 
 def all_settings() -> dict[str, list[Setting]]:
     """Return all settings, by what they are settings of."""
+    return {title: settings_of(kind) for title, kind in _kinds().items()}
+
+
+def setting_names() -> list[str]:
+    """Return the names of all settings, for who asks at each command: without their descriptions."""
+    return [name.upper() for kind in _kinds().values() for name in kind.model_fields if name not in HIDDEN]
+
+
+def _kinds() -> "dict[str, type[BaseSettings]]":
     from moodmill.db.core.settings import StoreSettings
     from moodmill.producers.runs.settings import ProducerSettings
     from moodmill.worker.core.settings import WorkerSettings
 
     return {
-        "The store": settings_of(StoreSettings),
-        "Broker, model, worker and logs": settings_of(WorkerSettings),
-        "Producers and schedule": settings_of(ProducerSettings),
+        "The store": StoreSettings,
+        "Broker, model, worker and logs": WorkerSettings,
+        "Producers and schedule": ProducerSettings,
     }
 
 

@@ -10,8 +10,9 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from moodmill.cli.console import SafeConsole
 from moodmill.cli.remarks import remarks
-from moodmill.cli.visible import SafeConsole, visible
+from moodmill.cli.visible import visible
 from moodmill.db.core.comment import ANOTHER_ID
 from moodmill.db.core.text import is_utf8
 

@@ -5,11 +5,7 @@ letters round.
 """
 
 import re
-from collections.abc import Iterable
-from typing import Any, Final
-
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.segment import Segment
+from typing import Final
 
 #: Control characters but newline and tab, and those that change the direction of what follows.
 _COMMANDS: Final = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -30,15 +26,3 @@ def _picture(found: re.Match[str]) -> str:
     if character == _DELETE[0]:
         return _DELETE[1]
     return f"\\x{ord(character):02x}" if character < "\u0100" else f"\\u{ord(character):04x}"
-
-
-class SafeConsole(Console):
-    """A console that takes no commands and no markup out of what it prints."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(highlight=False, markup=False, emoji=False, **options)
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Yield the segments of a renderable. Those that rich commands the terminal by are marked as such."""
-        for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(visible(segment.text), segment.style)

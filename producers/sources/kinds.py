@@ -4,16 +4,14 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Final
 
 from moodmill.db.core.errors import SettingError
-from moodmill.producers.sources.jsonsource import JsonSource
 from moodmill.producers.sources.layout import COLUMN_OPTIONS, Layout, ReadOptions
 from moodmill.producers.sources.place import Place
 from moodmill.producers.sources.record import Source
-from moodmill.producers.sources.reddit import RedditDump
-from moodmill.producers.sources.table import TextTable
 
 logger = logging.getLogger(__name__)
 
@@ -34,28 +32,30 @@ class Kind:
     takes: frozenset[str] = COLUMN_OPTIONS
 
 
-def _parquet(place: Place, options: ReadOptions, layout: Layout | None) -> Source:
-    from moodmill.producers.sources.parquet import ParquetFile  # pyarrow's import takes a while: only its users pay
+def _ours(module: str, name: str) -> Open:
+    """Return what opens a kind of ours, whose module is imported when one is opened: pyarrow takes a while."""
 
-    return ParquetFile(place, options, layout)
+    def opened(place: Place, options: ReadOptions, layout: Layout | None) -> Source:
+        source: Source = getattr(import_module(f"{__package__}.{module}"), name)(place, options, layout)
+        return source
 
-
-def _arrow(place: Place, options: ReadOptions, layout: Layout | None) -> Source:
-    from moodmill.producers.sources.arrow import ArrowFile
-
-    return ArrowFile(place, options, layout)
+    return opened
 
 
 _OF_TEXT: Final = COLUMN_OPTIONS | {"delimiter", "quote", "escape", "encoding", "header_row"}
 
 _KINDS: Final = {
     # No file is one by its name: JsonSource recognizes it by its content.
-    "reddit": Kind(RedditDump, (), frozenset({"removed_titles", "honour_deletions"})),
-    "json": Kind(JsonSource, (".ndjson", ".jsonl", ".json"), COLUMN_OPTIONS | {"encoding", "honour_deletions"}),
-    "csv": Kind(TextTable, (".csv",), _OF_TEXT),
-    "tsv": Kind(TextTable, (".tsv",), _OF_TEXT),
-    "parquet": Kind(_parquet, (".parquet", ".parq", ".pq")),
-    "arrow": Kind(_arrow, (".feather", ".arrow", ".arrows", ".ipc")),
+    "reddit": Kind(_ours("reddit", "RedditDump"), (), frozenset({"removed_titles", "honour_deletions"})),
+    "json": Kind(
+        _ours("jsonsource", "JsonSource"),
+        (".ndjson", ".jsonl", ".json"),
+        COLUMN_OPTIONS | {"encoding", "honour_deletions"},
+    ),
+    "csv": Kind(_ours("table", "TextTable"), (".csv",), _OF_TEXT),
+    "tsv": Kind(_ours("table", "TextTable"), (".tsv",), _OF_TEXT),
+    "parquet": Kind(_ours("parquet", "ParquetFile"), (".parquet", ".parq", ".pq")),
+    "arrow": Kind(_ours("arrow", "ArrowFile"), (".feather", ".arrow", ".arrows", ".ipc")),
 }
 
 

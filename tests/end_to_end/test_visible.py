@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
-from moodmill.cli.visible import SafeConsole, visible
+from moodmill.cli.console import SafeConsole
+from moodmill.cli.visible import visible
 from tests.end_to_end.conftest import Fleet
 from tests.support import moodmill_here
 

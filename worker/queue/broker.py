@@ -1,27 +1,29 @@
-"""The broker: chunks go into it, and what it has is asked for; besides what Celery's workers do with it."""
+"""The broker: chunks go into it, and what it has is asked for; besides what Celery's workers do with it.
+
+Celery, kombu and the client of Redis are imported when it is used: whoever starts a worker has it start meanwhile.
+"""
 
 import socket
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
-from kombu.connection import Connection
-from kombu.exceptions import OperationalError
-from kombu.pools import ProducerPool
-from redis.exceptions import RedisError, ResponseError
 
 from moodmill.db.core.engine import Engine
 from moodmill.db.core.errors import BrokerError
 from moodmill.worker.core.address import KEY_PREFIX, read_address
 from moodmill.worker.core.sentinels import reason
-from moodmill.worker.queue.celery_app import CONNECTION, app
-from moodmill.worker.queue.envelope import QUEUE, TASK, read_name
+from moodmill.worker.queue.envelope import QUARANTINE, QUEUE, TASK, read_name
 from moodmill.worker.queue.health import LIFE_S, Part
 from moodmill.worker.queue.message import ChunkMessage
-from moodmill.worker.queue.transport import QUARANTINE, SafePool
 from moodmill.worker.telemetry.tracing import carried
+
+if TYPE_CHECKING:
+    from kombu.connection import Connection
+    from kombu.pools import ProducerPool
 
 #: Messages read from the broker at once; each holds some 100 KB.
 PAGE: Final = 16
@@ -81,28 +83,40 @@ class Broker:
     def __init__(self, redis_url: str) -> None:
         """Raises ValueError for a URL that names no server."""
         self._address: Final = read_address(redis_url)
-        # Celery's own pool stays with the broker that it meets first.
-        connections = SafePool(self.connection(), SENDERS)  # type: ignore[no-untyped-call]
-        self._producers: Final = ProducerPool(connections, limit=SENDERS)  # type: ignore[no-untyped-call]
 
     @property
     def shown(self) -> str:
         """The URL without its password."""
         return self._address.shown
 
-    def connection(self) -> Connection:
+    @cached_property
+    def _producers(self) -> "ProducerPool":
+        """What chunks are sent over. Celery's own pool stays with the broker that it meets first."""
+        from kombu.pools import ProducerPool
+
+        from moodmill.worker.queue.transport import SafePool
+
+        connections = SafePool(self.connection(), SENDERS)  # type: ignore[no-untyped-call]
+        return ProducerPool(connections, limit=SENDERS)  # type: ignore[no-untyped-call]
+
+    def connection(self) -> "Connection":
         """Return a new connection of kombu's, which is not open yet."""
+        from moodmill.worker.queue.celery_app import CONNECTION, app
+
         options = {**CONNECTION, **self._address.options}
         connection: Connection = app.connection_for_write(self._address.url, transport_options=options)
         return connection
 
     def close(self) -> None:
         """Close the connections over which chunks were sent."""
-        self._producers.force_close_all()  # type: ignore[no-untyped-call]
-        self._producers.connections.force_close_all()
+        if "_producers" in self.__dict__:
+            self._producers.force_close_all()  # type: ignore[no-untyped-call]
+            self._producers.connections.force_close_all()
 
     def check(self) -> None:
         """Raise BrokerError unless the server answers, and keeps what it is given."""
+        from redis.exceptions import ResponseError
+
         with self._client() as client:
             client.ping()
             try:
@@ -117,6 +131,8 @@ class Broker:
 
     def send(self, message: ChunkMessage) -> None:
         """Hand a chunk to the workers."""
+        from moodmill.worker.queue.celery_app import app
+
         try:
             with self._producers.acquire(block=True) as producer:  # type: ignore[no-untyped-call]
                 # Celery would put the comments' texts into the header `argsrepr`, for logs: keep them out.
@@ -125,7 +141,7 @@ class Broker:
                 app.send_task(
                     TASK, args=[message.to_json()], producer=producer, headers=carried(), retry=False, **shown
                 )
-        except (OperationalError, RedisError, OSError) as error:
+        except _failures() as error:
             raise self._unreachable(error) from error
 
     def requeue(self, tags: Iterable[str] | None = None) -> None:
@@ -135,7 +151,7 @@ class Broker:
                 channel = connection.channel()
                 for tag in channel.client.zrange("unacked_index", 0, -1) if tags is None else tags:
                     channel.qos.restore_by_tag(tag, leftmost=True)
-        except (OperationalError, RedisError, OSError) as error:
+        except _failures() as error:
             raise self._unreachable(error) from error
 
     def count_messages(self) -> int:
@@ -213,13 +229,21 @@ class Broker:
         try:
             with self.connection() as connection:
                 yield connection.channel().client  # default_channel would try again for some seconds
-        except (OperationalError, RedisError, OSError) as error:
+        except _failures() as error:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: Exception) -> BrokerError:
         return BrokerError(
             f"cannot use the broker {self.shown}: {reason(error)}; start a Redis server, or set REDIS_URL"
         )
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what is raised where a server does not answer, or does not take what it is given."""
+    from kombu.exceptions import OperationalError
+    from redis.exceptions import RedisError
+
+    return OperationalError, RedisError, OSError
 
 
 def _chunk_of(item: bytes, kind: Any) -> tuple[str, int] | None:

@@ -5,13 +5,12 @@ threads pool: one process holds one model, and its task threads share it. A prod
 names (moodmill.worker.queue.broker); a worker and beat take the broker of their settings, by `configured_app`.
 """
 
-import sys
-from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
 from celery import Celery
 from celery.loaders.app import AppLoader
+from celery.utils.nodenames import default_nodename, host_format
 from kombu.entity import Queue
 
 from moodmill.db.core.settings import read_settings
@@ -84,13 +83,13 @@ def configured_app() -> Celery:
     return app
 
 
-def worker_arguments(extra: tuple[str, ...] = ()) -> list[str]:
-    """Return the arguments of `celery -A moodmill.worker` for one of our workers."""
+def run_worker(app: Celery, name: str | None = None) -> int:
+    """Run a worker until it is stopped, as `celery worker --hostname NAME` would; return its exit status.
+
+    Celery's command line would bring a shell of its own, whose import takes a tenth of a second.
+    """
     # Gossip, mingle and heartbeats are for workers that talk to each other: ours meet in the ledger only.
-    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    return ["worker", "--pool", "threads", "--loglevel", "INFO", *quiet, *extra]
-
-
-def celery_command(module: str, arguments: Sequence[str]) -> list[str]:
-    """Return the command of a process that does what `celery -A MODULE ARGUMENTS` does."""
-    return [sys.executable, "-P", "-m", "moodmill.worker", module, *arguments]
+    quiet = dict.fromkeys(("without_gossip", "without_mingle", "without_heartbeat"), True)
+    worker = app.Worker(hostname=host_format(default_nodename(name)), loglevel="INFO", **quiet)
+    worker.start()
+    return int(worker.exitcode or 0)

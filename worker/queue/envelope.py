@@ -9,7 +9,6 @@ from typing import Annotated, Final
 from uuid import uuid4
 
 import msgspec
-from kombu.utils import json as kombu_json
 
 from moodmill.db.core.errors import MoodmillError
 from moodmill.worker.queue.message import NewerMessageError, decode_message
@@ -18,6 +17,8 @@ from moodmill.worker.telemetry.tracing import HEADERS
 #: The queue of chunks, and the task that its messages are for.
 QUEUE: Final = "chunks"
 TASK: Final = "moodmill.classify"
+#: The list of messages in quarantine.
+QUARANTINE: Final = "quarantine"
 #: Characters of a message's body. Most have some 100,000; a chunk of two million characters that ends with the longest
 #: line there may be, all of it escaped, stays below.
 MAX_BODY: Final = 96 << 20
@@ -117,6 +118,8 @@ def _read_body(body: str, argsrepr: str) -> tuple[bytes, str]:
 
 def _read_newer(argument: bytes) -> bytes:
     """Return what a newer producer wrote; raises InvalidMessageError where it would not come through Celery."""
+    from kombu.utils import json as kombu_json  # nobody else here needs kombu
+
     try:
         kombu_json.loads(argument)  # type: ignore[no-untyped-call]
     except Exception as error:  # it makes things of whatever types the text names, which raise what they like

@@ -6,9 +6,6 @@ Each costs the start of a Python, and container engines ask again and again: no 
 import socket
 from typing import Final, Literal
 
-from redis import Redis
-from redis.exceptions import RedisError
-
 from moodmill.db.core.errors import BrokerError
 from moodmill.worker.core.address import KEY_PREFIX, LOCAL_REDIS, read_address
 from moodmill.worker.core.sentinels import reason
@@ -24,6 +21,9 @@ Part = Literal["worker", "beat"]
 
 def check_alive(part: Part, redis_url: str | None) -> None:
     """Raise BrokerError unless such a part of this machine, or container, sent a heartbeat lately."""
+    from redis import Redis
+    from redis.exceptions import RedisError
+
     address, host = read_address(redis_url or LOCAL_REDIS), socket.gethostname()
     shown = address.shown
     connect = address.sentinels.client if address.sentinels else Redis.from_url

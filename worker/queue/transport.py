@@ -23,13 +23,12 @@ from moodmill.worker.queue.connections import (
     WaitingTLSConnection,
     WaitingTLSMasterConnection,
 )
-from moodmill.worker.queue.envelope import QUEUE, InvalidMessageError, accept
+from moodmill.worker.queue.envelope import QUARANTINE, QUEUE, InvalidMessageError, accept
 from moodmill.worker.telemetry import metrics
 
 logger = logging.getLogger(__name__)
 
-#: The list of messages in quarantine, and how many of the latest it holds.
-QUARANTINE: Final = "quarantine"
+#: Messages in quarantine, of which the latest are kept.
 QUARANTINED_KEPT: Final = 100
 
 

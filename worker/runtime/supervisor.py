@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from moodmill.db.core.errors import BrokerError, WorkerError
+from moodmill.worker.core.command import celery_command
 from moodmill.worker.queue.broker import Broker
-from moodmill.worker.queue.celery_app import celery_command, worker_arguments
 from moodmill.worker.telemetry.logs import last_word_in
 
 logger = logging.getLogger(__name__)
@@ -42,12 +42,12 @@ class Supervisor:
         *,
         log: Path | None = None,
         app: str = "moodmill.worker",
-        arguments: tuple[str, ...] = (),
+        name: str | None = None,
         count_done: Callable[[], int] = lambda: 0,
         on_death: Callable[[], None] = lambda: None,
         later_settings: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """Start what `celery -A APP worker` starts, with these settings added to the environment.
+        """Start what `celery -A APP worker --hostname NAME` starts, with these settings added to the environment.
 
         `broker` is the one that the settings name, in which a worker that died is forgotten.
         `log` takes its output, which else goes where ours goes. `count_done` returns how many chunks are done: by it a
@@ -58,7 +58,7 @@ class Supervisor:
         self._broker = broker
         self._log = log
         self._app = app
-        self._arguments = arguments
+        self._name = name
         self._count_done = count_done
         self._on_death = on_death
         self._later_settings = later_settings
@@ -120,7 +120,7 @@ class Supervisor:
         output = self._log.open("wb") if self._log else None
         try:
             return subprocess.Popen(
-                celery_command(self._app, worker_arguments(self._arguments)),
+                celery_command(self._app, ["worker", *([self._name] if self._name else [])]),
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT if output else None,

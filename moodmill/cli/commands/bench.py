@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
+from moodmill.cli.console import SafeConsole
 from moodmill.cli.options import device_options, json_option, model_options
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
-from moodmill.cli.visible import SafeConsole
 
 if TYPE_CHECKING:
     from moodmill.bench.comparison import Comparison

@@ -134,9 +134,9 @@ def serve() -> None:
     plain `celery -A moodmill.producers.schedule.beat beat` is the same.
     """
     from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.command import celery_command
     from moodmill.worker.core.settings import WorkerSettings
     from moodmill.worker.queue.broker import Broker
-    from moodmill.worker.queue.celery_app import celery_command
 
     settings = read_settings(WorkerSettings)
     if settings.redis_url is None:

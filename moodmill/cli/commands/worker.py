@@ -46,9 +46,11 @@ def worker(name: str | None, check: bool) -> None:
     broker = Broker(settings.redis_url)
     broker.check()
     store = Store(stored.database_url, settings.moodmill_stall_seconds)
-    arguments = ("--hostname", f"{name}@%h") if name else ()
     supervisor = Supervisor(
-        to_environment(settings, stored), broker, arguments=arguments, count_done=lambda: count_done(store)
+        to_environment(settings, stored),
+        broker,
+        name=f"{name}@%h" if name else None,
+        count_done=lambda: count_done(store),
     )
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, lambda given, _frame: supervisor.signal(given))

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from sqlalchemy import func, select
 
 from moodmill.db.core.comment import Comment
+from moodmill.db.core.conditions import rows_within
 from moodmill.db.core.errors import SettingError
-from moodmill.db.core.filters import ALL, Filters, check_period, moment_asked, names_asked, rows_within
+from moodmill.db.core.filters import ALL, Filters, check_period, moment_asked, names_asked
 from moodmill.db.core.names import author_key, subreddit_key
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store

@@ -13,10 +13,13 @@ from pathlib import Path
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Integer, MetaData, Table, inspect, make_url, text
 from sqlalchemy.schema import SchemaItem
 
+from moodmill.db import migrations
 from moodmill.db.core.errors import StoreError
 from moodmill.db.database.schema import UtcDateTime, metadata
 from moodmill.db.database.store import CONNECTIONS, Store
@@ -56,6 +59,17 @@ def is_here(store: Store, thing: SchemaItem, name: str, kind: str, *_: object) -
 def empty(database_url: str) -> Store:
     """A store without its schema, on each database."""
     return Store(database_url)
+
+
+def test_the_revisions_by_which_a_schema_is_known_are_those_of_the_migrations(empty: Store) -> None:
+    empty.prepare()
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    scripts = ScriptDirectory.from_config(config)
+    assert empty.newest() == scripts.get_current_head()
+    with empty.reading() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() == empty.current()
+    empty.close()
 
 
 def test_prepare_makes_the_schema_in_an_empty_database(empty: Store) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from moodmill.db.database.store import Store
-from moodmill.worker.queue.celery_app import worker_arguments
 from tests.faults.points.struck import Plan
 from tests.faults.points.warm import OF_COMMANDS, OF_WORKERS, Started, Warm
 from tests.faults.scene import Database
@@ -39,7 +38,7 @@ class Setup:
 
     def start_worker(self, plan: Plan | None = None) -> Started:
         """Start a worker, which nobody watches over; with a plan, one that a fault strikes."""
-        return self._start(self._workers, plan, "moodmill.worker", "moodmill.worker", *worker_arguments())
+        return self._start(self._workers, plan, "moodmill.worker", "moodmill.worker", "worker")
 
     def _start(self, warm: Warm, plan: Plan | None, *command: str | Path) -> Started:
         self._logs += 1

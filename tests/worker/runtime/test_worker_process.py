@@ -18,7 +18,7 @@ from moodmill.db.core.errors import WorkerError
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.ledger import Ledger, count_done
 from moodmill.worker.queue.broker import Broker
-from moodmill.worker.queue.celery_app import app, worker_arguments
+from moodmill.worker.queue.celery_app import app
 from moodmill.worker.queue.envelope import TASK
 from moodmill.worker.queue.message import VERSION, ChunkMessage
 from moodmill.worker.runtime.processor import MAX_TRIES
@@ -44,6 +44,8 @@ INJECT = ROOT / "tests" / "faults" / "inject"
 START_S = 120
 #: The command line of who knows Celery and not us: nothing but the environment tells the worker what to do.
 PLAIN = ["worker"]
+#: And that of who has heard that our workers do not talk to each other.
+WORKER = [*PLAIN, "--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"]
 
 
 @dataclass
@@ -110,7 +112,7 @@ def test_a_sent_chunk_is_classified_and_stored_by_a_worker_that_ends_with_whoeve
     place: Place, tiny_model: Path
 ) -> None:
     send_all(place, open_run(place.store, TEXTS))
-    with running(place, worker_arguments(), MOODMILL_EXIT_WITH_PARENT="1") as process:
+    with running(place, WORKER, MOODMILL_EXIT_WITH_PARENT="1") as process:
         wait_until(lambda: states(place.store) == ["done"], START_S)
         wait_until(lambda: place.queue.count_messages() == 0)
         assert process.poll() is None
@@ -157,7 +159,7 @@ def test_chunks_of_a_run_that_its_store_does_not_know_are_left_for_others_and_na
     [ours] = open_run(place.store, TEXTS)
     for number in range(3):
         place.queue.send(chunk_of(["of another store"], run="elsewhere", number=number))
-    with running(place, worker_arguments()) as process:
+    with running(place, WORKER) as process:
         # It was taken, and lies there again, behind what comes later.
         wait_until(lambda: place.said().count("moodmill.classify[") >= 6, START_S)
         place.queue.send(ours)
@@ -202,7 +204,7 @@ def test_a_worker_that_died_is_followed_by_one_with_the_settings_of_by_then(plac
 
 
 def test_sigterm_finishes_the_chunk_in_work_and_leaves_the_others(place: Place) -> None:
-    with running(place, worker_arguments(), MOODMILL_THREADS="1") as process:
+    with running(place, WORKER, MOODMILL_THREADS="1") as process:
         wait_until(lambda: "waiting for chunks" in place.said(), START_S)
         messages = open_run(place.store, *([text] for text in TEXTS))
         with place.store.writing():  # nobody else can write now: the first chunk stays in work
