@@ -17,7 +17,7 @@ from moodmill.producers.runs.settings import ProducerSettings
 from moodmill.worker.core.device import check_device
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.queue.broker import Broker
-from moodmill.worker.queue.embedded import EmbeddedBroker, embedded_broker
+from moodmill.worker.queue.embedded import EmbeddedBroker, starting_broker
 from moodmill.worker.runtime.supervisor import local_worker
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Runtime:
 
     @contextmanager
     def open(self) -> Iterator["Cluster"]:
-        """Reach the broker, or start one, as long as the context lasts.
+        """Reach the broker, or start one, as long as the context lasts: who uses that calls `await_broker` first.
 
         Raises BrokerError, and SettingError where a worker is to start and has no such device.
         """
@@ -58,15 +58,16 @@ class Runtime:
         with ExitStack() as stack:
             embedded = None
             if self.worker.redis_url is None:
-                embedded = stack.enter_context(embedded_broker())
+                embedded = stack.enter_context(starting_broker())
             broker = Broker(embedded.url if embedded else str(self.worker.redis_url))
             stack.enter_context(closing(broker))
-            broker.check()
+            if embedded is None:
+                broker.check()
             yield Cluster(self, broker, embedded, stack)
 
 
 class Cluster:
-    """A broker that is there, and a worker where that is ours to start."""
+    """A broker, and a worker where that is ours to start: both of them start at once, one beside the other."""
 
     def __init__(self, runtime: Runtime, broker: Broker, embedded: EmbeddedBroker | None, stack: ExitStack) -> None:
         """`stack` ends what is started."""
@@ -76,6 +77,14 @@ class Cluster:
         self._worker: Final = stack.enter_context(ExitStack())
         self._environment: dict[str, str] = {}
         self._check: Check = lambda: None
+        self._awaits_broker = embedded is not None
+
+    def await_broker(self) -> None:
+        """Wait until a broker of our own answers. Raises BrokerError when it does not start."""
+        if self._embedded and self._awaits_broker:
+            self.broker.load()  # which takes as long as the server does
+            self._embedded.await_ready()
+            self._awaits_broker = False
 
     def start_worker(self, store: Store, run: Run) -> Check:
         """Have a worker for a run, where others do not work; return what looks after it.

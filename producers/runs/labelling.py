@@ -1,14 +1,16 @@
-"""The main job: label sources, resume a run, replay dead letters, on this machine alone or with a fleet of workers."""
+"""The main job: label sources, resume a run, replay dead letters, on this machine alone or with a fleet of workers.
+
+What reads sources and drives a run is imported once the worker has been started, which takes longer to be ready.
+"""
 
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from moodmill.db.analytics.reads import RunStatus, status
-from moodmill.db.analytics.rollups import refresh
 from moodmill.db.core.errors import RunError, StoreAwayError, StoreError
 from moodmill.db.core.heartbeat import heartbeat
 from moodmill.db.core.retry import with_retries
@@ -19,16 +21,14 @@ from moodmill.db.ledger.jobs import JobLedger
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.ledger.runs import leave_run, send_run_heartbeat
 from moodmill.producers.runs.cluster import Cluster, Runtime
-from moodmill.producers.runs.interrupts import kept_interrupts
-from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
-from moodmill.producers.runs.replay import open_replay
-from moodmill.producers.runs.run import OpenRun
-from moodmill.producers.runs.waiter import OnProgress
 from moodmill.producers.sources import Place
-from moodmill.producers.sources.spool import forget_spooled, spool
 from moodmill.worker.core.model_name import check_model_name
 from moodmill.worker.telemetry.logs import about
+
+if TYPE_CHECKING:
+    from moodmill.producers.runs.run import OpenRun
+    from moodmill.producers.runs.waiter import OnProgress
 
 Answer = TypeVar("Answer")
 
@@ -44,7 +44,7 @@ def label(
     options: RunOptions,
     runtime: Runtime,
     on_run: Callable[[str], None],
-    on_progress: OnProgress,
+    on_progress: "OnProgress",
     owner: Owner | None = None,
     *,
     again: bool = False,
@@ -59,6 +59,11 @@ def label(
     if runtime.starts_worker:
         check_model_name(options.model_repo)
     with runtime.open() as cluster:
+        cluster.start_worker(store, options)  # it loads its model while the sources are looked into
+        cluster.await_broker()
+        from moodmill.producers.runs.opening import open_run
+        from moodmill.producers.sources.spool import forget_spooled, spool
+
         spooled = spool(sys.stdin.buffer, runtime.producer.moodmill_spool) if STDIN in sources else None
         try:
             # What is piped in is meant, and its file is nobody else's.
@@ -70,7 +75,7 @@ def label(
                 forget_spooled(spooled)
             raise
         on_run(run_id)
-        return _drive(store, run_id, runtime, cluster, on_progress, OpenRun.feed)
+        return _drive(store, run_id, runtime, cluster, on_progress, lambda run: run.feed())
 
 
 def _labelled_by_jobs(store: Store, options: RunOptions) -> dict[str, str]:
@@ -80,7 +85,7 @@ def _labelled_by_jobs(store: Store, options: RunOptions) -> dict[str, str]:
 
 
 def resume(
-    store: Store, run_id: str, runtime: Runtime, on_progress: OnProgress, max_dead: float | None = None
+    store: Store, run_id: str, runtime: Runtime, on_progress: "OnProgress", max_dead: float | None = None
 ) -> RunStatus:
     """Finish a run: send what is not done again, read what is not read yet. Raises as `label`.
 
@@ -93,7 +98,7 @@ def resume(
         _forget_spooled_of(store, run_id, runtime)
         return found
 
-    def finish(run: OpenRun) -> None:
+    def finish(run: "OpenRun") -> None:
         run.recover()
         run.feed()
 
@@ -102,15 +107,17 @@ def resume(
 
 
 def replay(
-    store: Store, letters: Sequence[ListedDeadLetter], runtime: Runtime, on_progress: OnProgress
+    store: Store, letters: Sequence[ListedDeadLetter], runtime: Runtime, on_progress: "OnProgress"
 ) -> list[RunStatus]:
     """Classify dead letters anew, within the runs they come from; return how these stand afterwards."""
     unfinished = {letter.run for letter in letters if not status(store, letter.run).finished}
     if unfinished:
         raise RunError(f"run {', '.join(sorted(unfinished))} is not finished: `moodmill run resume` it, then replay")
+    from moodmill.producers.runs.replay import open_replay
+
     with runtime.open() as cluster:
         runs = open_replay(store, letters)
-        return [_drive(store, run_id, runtime, cluster, on_progress, OpenRun.recover) for run_id in runs]
+        return [_drive(store, run_id, runtime, cluster, on_progress, lambda run: run.recover()) for run_id in runs]
 
 
 def _drive(
@@ -118,13 +125,18 @@ def _drive(
     run_id: str,
     runtime: Runtime,
     cluster: Cluster,
-    on_progress: OnProgress,
-    work: Callable[[OpenRun], None],
+    on_progress: "OnProgress",
+    work: Callable[["OpenRun"], None],
     max_dead: float | None = None,
 ) -> RunStatus:
     begun = Ledger(store).run(run_id)
+    check = cluster.start_worker(store, begun)
+    cluster.await_broker()
+    from moodmill.db.analytics.rollups import refresh
+    from moodmill.producers.runs.interrupts import kept_interrupts
+    from moodmill.producers.runs.run import OpenRun
+
     with about(run=run_id), _alive(store, run_id), kept_interrupts(on_progress) as show:
-        check = cluster.start_worker(store, begun)
         run = OpenRun(store, cluster.broker, run_id, runtime.producer, show, check, max_dead)
         work(run)
         if runtime.wait:
@@ -153,6 +165,8 @@ def _stored(attempt: Callable[[], Answer], run_id: str) -> Answer:
 
 def _forget_spooled_of(store: Store, run_id: str, runtime: Runtime) -> None:
     """Delete what was kept of standard input, once its run will not need it again."""
+    from moodmill.producers.sources.spool import forget_spooled
+
     spool_folder = runtime.producer.moodmill_spool.resolve()
     if status(store, run_id).succeeded:
         for file in Ledger(store).run(run_id).sources:

@@ -8,13 +8,18 @@ from typing import Final
 
 from moodmill.db.core.pace import share_done
 from moodmill.db.ledger.entries import SourceFile
-from moodmill.producers.runs.session import TICK_S, RunSession
+from moodmill.producers.runs.session import RunSession
 from moodmill.producers.sources.record import Source
 
 logger = logging.getLogger(__name__)
 
 #: Seconds without a finished chunk after which workers are asked for that have the run's engine.
 UNSERVED_S: Final = 30.0
+#: Seconds between two looks at the ledger, at least and at most; between them, this share of the time since a chunk
+#: was done: what ends soon is noticed soon, and a long run is not looked at more often for that.
+LEAST_TICK_S: Final = 0.02
+MOST_TICK_S: Final = 0.2
+TICK_SHARE: Final = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +106,8 @@ class Waiter:
 
     def _pause(self, when_idle: Callable[[], None]) -> None:
         """Let the workers work."""
-        time.sleep(TICK_S)
+        idle_s = time.monotonic() - self._last_done[1]
+        time.sleep(min(max(TICK_SHARE * idle_s, LEAST_TICK_S), MOST_TICK_S))
         now = time.monotonic()
         if now - max(self._last_done[1], self._asked_at) >= UNSERVED_S:
             self._asked_at = now

@@ -17,7 +17,6 @@ from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.results.models import register_model
-from moodmill.producers.runs import labelling
 from moodmill.producers.sources import spool
 from moodmill.worker.inference.model_folder import require_model
 from moodmill.worker.training.fine_tuning import fine_tune
@@ -100,7 +99,7 @@ def recorded_spool(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Re
         forget(path)
 
     monkeypatch.setattr(Ledger, "create_run", create_run_later)
-    monkeypatch.setattr(labelling, "forget_spooled", forget_later)
+    monkeypatch.setattr(spool, "forget_spooled", forget_later)
     with recorder.recording():
         yield recorder
 

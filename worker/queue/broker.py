@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -106,6 +107,10 @@ class Broker:
         options = {**CONNECTION, **self._address.options}
         connection: Connection = app.connection_for_write(self._address.url, transport_options=options)
         return connection
+
+    def load(self) -> None:
+        """Import what it is used with."""
+        import_module("moodmill.worker.queue.celery_app")
 
     def close(self) -> None:
         """Close the connections over which chunks were sent."""

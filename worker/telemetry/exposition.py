@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from prometheus_client import REGISTRY, disable_created_metrics, start_http_server
-from prometheus_client.registry import Collector
+from typing import TYPE_CHECKING
 
 from moodmill.db.core.errors import SettingError
 
-# A second sample for each counter, when it began, which nobody asks for.
-disable_created_metrics()  # type: ignore[no-untyped-call]
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
 
 
 @contextmanager
-def exposed(address: str | None, *collectors: Collector) -> Iterator[None]:
+def exposed(address: str | None, *collectors: "Collector") -> Iterator[None]:
     """Serve what this process counts, and what these collectors find, as long as the context lasts; None: nothing.
 
     `address` is HOST:PORT. Raises SettingError when nobody can listen there: another process of ours may do so.
@@ -21,6 +19,10 @@ def exposed(address: str | None, *collectors: Collector) -> Iterator[None]:
     if address is None:
         yield
         return
+    from prometheus_client import REGISTRY, disable_created_metrics, start_http_server
+
+    # A second sample for each counter, when it began, which nobody asks for.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     host, _, port = address.rpartition(":")
     try:
         server, thread = start_http_server(int(port), host.strip("[]"))

@@ -11,7 +11,7 @@ import redis
 
 from moodmill.db.core.errors import BrokerError
 from moodmill.worker.queue.broker import Broker
-from moodmill.worker.queue.embedded import embedded_broker
+from moodmill.worker.queue.embedded import embedded_broker, starting_broker
 from tests.support import clean_environment, wait_until
 
 pytestmark = pytest.mark.process
@@ -38,6 +38,14 @@ def test_the_embedded_server_serves_as_long_as_its_context() -> None:
         assert answers(socket_of(url))
     assert not answers(socket_of(url))
     assert not socket_of(url).parent.exists()
+
+
+def test_a_worker_may_be_told_of_the_embedded_server_before_it_answers() -> None:
+    with starting_broker() as broker:
+        url = broker.url
+        broker.await_ready()
+        Broker(url).check()
+    assert not answers(socket_of(url))
 
 
 def test_only_this_user_reaches_the_embedded_server() -> None:
