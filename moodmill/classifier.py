@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Final, Self, TypedDict, overload
+from typing import TYPE_CHECKING, Final, Self, TypedDict, overload
 from weakref import finalize
 
 import numpy as np
@@ -17,9 +17,11 @@ from moodmill.db.core.engine import Precision
 from moodmill.db.core.errors import ModelError, SettingError
 from moodmill.worker.core.settings import BUNDLED_MODEL, MAX_TOKENS, WorkerSettings
 from moodmill.worker.inference.classifier import load_classifier
-from moodmill.worker.inference.explainer import Explainer
-from moodmill.worker.inference.explanation import Explanation
 from moodmill.worker.inference.repository import find_model
+
+if TYPE_CHECKING:
+    from moodmill.worker.inference.explainer import Explainer
+    from moodmill.worker.inference.explanation import Explanation
 
 
 class Score(TypedDict):
@@ -166,17 +168,19 @@ class EmotionClassifier:
         return outcome.probabilities
 
     @property
-    def explainer(self) -> Explainer:
+    def explainer(self) -> "Explainer":
         """A second copy of the model, in fp32, that can be looked into; loaded when it is first asked for.
 
         Raises ModelError when that cannot be.
         """
         with self._explainer_lock:
             if self._explainer is None:
+                from moodmill.worker.inference.explainer import Explainer  # torch
+
                 self._explainer = Explainer(self._files, self._settings)
             return self._explainer
 
-    def explain(self, text: str, *, effects: bool = True) -> Explanation:
+    def explain(self, text: str, *, effects: bool = True) -> "Explanation":
         """Return how the model comes to its probabilities of a text, in fp32, segment by segment of n tokens.
 
         `segments[0].tokens` are the tokens, `.effects` [n, 27] says how much higher each probability is for each of

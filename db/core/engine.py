@@ -5,7 +5,8 @@ from typing import Final, Literal, get_args
 
 from moodmill.db.core.errors import MoodmillError
 
-EngineName = Literal["torch", "openvino"]
+#: "torch" runs any model on any device, "openvino" on x86 processors.
+EngineName = Literal["openvino", "torch"]
 ExactPrecision = Literal["fp32", "bf16", "int8"]
 #: What somebody may ask for; "auto" leaves it to whoever runs the model.
 Precision = Literal["auto", ExactPrecision]
@@ -19,8 +20,8 @@ _PRECISIONS: Final = get_args(ExactPrecision)
 class Engine:
     """An engine at a precision. As text, which ledger and rows hold: "openvino int8"."""
 
-    name: str
-    precision: str
+    name: EngineName
+    precision: ExactPrecision
 
     def __post_init__(self) -> None:
         """Raise MoodmillError for what is none."""
@@ -35,4 +36,4 @@ class Engine:
     def parse(cls, written: str) -> "Engine":
         """Read an engine as text. Raises MoodmillError for what is none."""
         name, _, precision = written.partition(" ")
-        return cls(name, precision)
+        return cls(name, precision)  # type: ignore[arg-type] # which it checks

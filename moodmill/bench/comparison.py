@@ -25,13 +25,13 @@ from moodmill.bench.whole import WHOLE, whole_way
 from moodmill.bench.without_model import measure_without_model
 from moodmill.db.database.store import Store
 from moodmill.worker.core.settings import WorkerSettings
-from moodmill.worker.inference.memory import keep_memory
-from moodmill.worker.inference.model import EmotionModel, choose_device, padded_logits
+from moodmill.worker.inference.engines import Tuning, load_model
 from moodmill.worker.inference.repository import ModelFiles, find_model
 from moodmill.worker.inference.segments import MAX_SEGMENT, pool
 from moodmill.worker.inference.suitability import Suitability
 from moodmill.worker.inference.tokens import Segment, TextTokenizer
-from moodmill.worker.inference.tuning import Tuning, tuned
+from moodmill.worker.inference.torch_model import choose_device, padded_logits
+from moodmill.worker.inference.tuning import tuned
 
 #: Texts that a peer runs before it is timed.
 WARM_UP: Final = 32
@@ -96,15 +96,15 @@ def compare(plan: Plan, on_step: OnStep) -> Comparison:
         texts = [one.text for one in measured]
         device = plan.settings.moodmill_device
         files = find_model(plan.settings)
-        tuning = apart(_tuned, files, plan.settings)
+        tuning = apart(tuned, files, plan.settings)
         on_step("the model alone")
-        before = apart(_model_alone, files, tuning, device, texts, exactly=True)
+        before = apart(_model_alone, files, tuning, plan.settings, texts, exactly=True)
         on_step("reading, messages, writing, and the whole way without a model")
         beside, without_model = measure_without_model(comments, max(plan.comments, HOST_COMMENTS), folder)
         on_step("the whole way")
         whole = _whole(plan, dump, folder)
         on_step("the model alone, once more")
-        after = apart(_model_alone, files, tuning, device, texts, exactly=False)
+        after = apart(_model_alone, files, tuning, plan.settings, texts, exactly=False)
         forward, whole = _mean(before.forward, after.forward), replace(whole, engine=before.forward.engine)
         alone = [*beside, before.tokenized, before.told_language, before.batched, forward]
         host = host_cost({one.name: one for one in alone}, without_model)
@@ -136,30 +136,28 @@ def _mean(before: Figures, after: Figures) -> Figures:
     return replace(before, seconds=seconds, flops=flops)
 
 
-def _tuned(files: ModelFiles, settings: WorkerSettings) -> Tuning:
-    keep_memory(choose_device(settings.moodmill_device))
-    return tuned(files, settings)
-
-
-def _model_alone(files: ModelFiles, tuning: Tuning, device_name: str, texts: Sequence[str], *, exactly: bool) -> _Alone:
+def _model_alone(
+    files: ModelFiles, tuning: Tuning, settings: WorkerSettings, texts: Sequence[str], *, exactly: bool
+) -> _Alone:
     """Measure the model; `exactly` also how far it is from plain transformers in fp32."""
-    device = choose_device(device_name)
-    keep_memory(device)
-    torch.set_num_threads(tuning.threads)
-    model = EmotionModel(files, device_name, tuning.precision)
+    device = choose_device(settings.moodmill_device)
+    model = load_model(files, settings, tuning)
     tokenizer = TextTokenizer(files.folder, model.max_tokens)
     tokenized, encoded = stages.tokenize(tokenizer, texts)
     told_language = stages.tell_language(Suitability(language=files.language), texts)
     batched, batches = stages.batch(encoded, tuning.batch_tokens, pads=model.pads)
-    dtype = torch.bfloat16 if tuning.precision == "bf16" else torch.float32
+    dtype = torch.float32 if model.engine.precision == "fp32" else torch.bfloat16
     config = AutoConfig.from_pretrained(files.folder)
     shape = (device, dtype, tuning.batch_tokens, config.hidden_size, 4 * config.hidden_size)
     before = product_rate(*shape)
     forward, found = stages.forward(
-        model, len(texts), batches, lambda lengths: stages.forward_flops(config, lengths, only_first=not model.pads)
+        model,
+        len(texts),
+        batches,
+        lambda lengths: stages.forward_flops(config, lengths, only_first=stages.only_first(model, config)),
     )
     product = (before + product_rate(*shape)) / 2
-    forward = replace(forward, engine=f"torch {model.device} {model.precision}")
+    forward = replace(forward, engine=f"{model.engine.name} {model.device} {model.engine.precision}")
     if exactly:
         largest, mean = _differences(files, device, batches, found, tokenizer.pad_id)
         forward = replace(forward, difference=largest, mean_difference=mean)

@@ -34,12 +34,12 @@ from moodmill.db.core.settings import read_settings
 from moodmill.db.database.store import Store
 from moodmill.producers.sample import SAMPLE
 from moodmill.worker.core.settings import WorkerSettings
-from moodmill.worker.inference.classifier import MODEL_THREADS, load_classifier
-from moodmill.worker.inference.memory import keep_memory
-from moodmill.worker.inference.model import EmotionModel, choose_device
+from moodmill.worker.inference.classifier import load_classifier
+from moodmill.worker.inference.engines import load_model
 from moodmill.worker.inference.repository import find_model
 from moodmill.worker.inference.suitability import Suitability
 from moodmill.worker.inference.tokens import TextTokenizer
+from moodmill.worker.inference.torch_model import choose_device
 from moodmill.worker.inference.tuning import tuned
 
 #: Comments a second out of the model that one H100 is to reach, by layers and hidden values.
@@ -68,24 +68,25 @@ class OnDevice:
 def measure_model(settings: WorkerSettings, texts: Sequence[str]) -> OnDevice:
     """Measure the model that the settings name, and a matrix product beside it."""
     files, device = find_model(settings), choose_device(settings.moodmill_device)
-    keep_memory(device)
     tuning = tuned(files, settings)
-    torch.set_num_threads(tuning.threads)
-    model = EmotionModel(files, settings.moodmill_device, tuning.precision)
+    model = load_model(files, settings, tuning)
     tokenizer = TextTokenizer(files.folder, model.max_tokens)
     tokenized, encoded = stages.tokenize(tokenizer, texts)
     language = stages.tell_language(Suitability(language=files.language), texts)
     batched, batches = stages.batch(encoded, tuning.batch_tokens, pads=model.pads)
     config = AutoConfig.from_pretrained(files.folder)
     forward, _ = stages.forward(
-        model, len(texts), batches, lambda lengths: stages.forward_flops(config, lengths, only_first=not model.pads)
+        model,
+        len(texts),
+        batches,
+        lambda lengths: stages.forward_flops(config, lengths, only_first=stages.only_first(model, config)),
     )
     ids = [[one.ids for one in batch] for batch in batches[:PROFILED]]
     side = PRODUCT[device.type == "cuda"]
-    dtype = torch.bfloat16 if tuning.precision == "bf16" else torch.float32
+    dtype = torch.float32 if model.engine.precision == "fp32" else torch.bfloat16
     return OnDevice(
         device=str(device),
-        precision=tuning.precision,
+        precision=model.engine.precision,
         alone=[tokenized, language, batched],
         forward=forward,
         product_flops=product_rate(device, dtype, side, side, side),
@@ -103,8 +104,7 @@ def measure_classifier(settings: WorkerSettings, texts: Sequence[str]) -> tuple[
         with spending() as spent:
             for _ in threads.map(classifier.classify, chunks):
                 pass
-        model_threads = MODEL_THREADS.get(choose_device(settings.moodmill_device).type, 1)
-        busy = (_forward_seconds() - before) / (spent.seconds * model_threads)
+        busy = (_forward_seconds() - before) / (spent.seconds * classifier.model_threads)
     return Figures(name="with tokenizing", comments=len(texts), **asdict(spent)), max(0.0, 1 - busy)
 
 

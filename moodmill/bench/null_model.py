@@ -16,6 +16,7 @@ import numpy as np
 from celery.signals import celeryd_init
 
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.engine import Engine
 from moodmill.worker.inference.classifier import Outcome
 from moodmill.worker.queue.celery_app import configured_app
 from moodmill.worker.runtime import processor
@@ -32,6 +33,9 @@ def __getattr__(name: str) -> Any:
 
 class NullModel:
     """Stands where the classifier stands. Texts wait for each other, as they do for a model."""
+
+    #: As a model has one.
+    engine: Final = Engine("torch", "fp32")
 
     def __init__(self, *_: object) -> None:
         self._seconds = float(os.environ.get(COST, "0")) / 1e6

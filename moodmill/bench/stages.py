@@ -164,6 +164,13 @@ def write(store: Store, comments: Sequence[Comment]) -> Figures:
     return Figures(name="write", comments=len(comments), **asdict(spent))
 
 
+def only_first(model: EmotionModel, config: Any) -> bool:
+    """Tell whether the last layer is computed for the first token of each text alone."""
+    from moodmill.worker.inference.encoder_graph import FAMILIES
+
+    return not model.pads or (model.engine.name == "openvino" and config.model_type in FAMILIES)
+
+
 def padding(batches: Sequence[Sequence[Segment]]) -> float:
     """Return the share of padding in batches, each as wide as its longest segment."""
     cells = sum(len(segments) * max(one.length for one in segments) for segments in batches)

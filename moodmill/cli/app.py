@@ -45,11 +45,13 @@ SECTIONS: Final = {
         "db": (f"{_HERE}.db", "Manage the store: schema, roll-ups, indexes, retention."),
         "settings": (f"{_HERE}.settings", "Show all settings, and where each comes from."),
         "doctor": (f"{_HERE}.doctor", "Check store, broker, device and model, and say how to fix what fails."),
+        "tune": (f"{_HERE}.tune", "Measure anew what is fastest on this processor."),
         "bench": (f"{_HERE}.bench", "Measure throughput on this machine, and that of other tools."),
     },
     "Models of your own": {
         "train": (f"{_HERE}.train", "Train a model of your own."),
         "evaluate": (f"{_HERE}.evaluate", "Evaluate a model on labelled comments."),
+        "quantize": (f"{_HERE}.quantize", "Make a model's int8 form, which processors run twice as fast."),
         "soft-labels": (f"{_HERE}.soft_labels", "Write models' probabilities for texts, for `train` to learn from."),
     },
 }

@@ -76,6 +76,8 @@ class Cluster:
         self._embedded: Final = embedded
         self._worker: Final = stack.enter_context(ExitStack())
         self._environment: dict[str, str] = {}
+        #: The run that the worker is for, once there is one.
+        self._run_id: str | None = None
         self._check: Check = lambda: None
         self._awaits_broker = embedded is not None
 
@@ -86,15 +88,16 @@ class Cluster:
             self._embedded.await_ready()
             self._awaits_broker = False
 
-    def start_worker(self, store: Store, run: Run) -> Check:
-        """Have a worker for a run, where others do not work; return what looks after it.
+    def start_worker(self, store: Store, options: RunOptions, run: Run | None = None) -> Check:
+        """Have a worker for a run with these options, where others do not work; return what looks after it.
 
-        Where the run has an engine, it is the worker's, whatever the settings say.
+        Before there is a run, it is for the one that is to come. Where the run has an engine, it is the worker's,
+        whatever the settings say.
         """
         if not self._runtime.starts_worker:
             return lambda: None
-        options = RunOptions.from_json(run.options)
-        environment = self._environment_of(store, options) | _engine_settings(run.engine)
+        self._run_id = run.id if run else None
+        environment = self._environment_of(store, options) | _engine_settings(run.engine if run else None)
         if environment != self._environment:  # else that of another run goes on
             logger.info(
                 "starting a worker with the model %s on the device %s",
@@ -102,7 +105,7 @@ class Cluster:
                 self._runtime.worker.moodmill_device,
             )
             self._worker.close()
-            self._check = self._worker.enter_context(self._started(environment, store, run.id))
+            self._check = self._worker.enter_context(self._started(environment, store))
             self._environment = environment
         return self._check
 
@@ -120,7 +123,7 @@ class Cluster:
         )
 
     @contextmanager
-    def _started(self, environment: Mapping[str, str], store: Store, run_id: str) -> Iterator[Check]:
+    def _started(self, environment: Mapping[str, str], store: Store) -> Iterator[Check]:
         # Chunks that a killed worker took stay hidden in a broker that others use: let it finish or give them
         # back. An embedded one ends with the run, and whether that is done is in the ledger.
         embedded = self._embedded
@@ -130,7 +133,7 @@ class Cluster:
             finish=embedded is None,
             count_done=lambda: count_done(store),
             on_death=self.broker.requeue if embedded else lambda: None,
-            later_settings=lambda: _engine_settings(_engine_of(store, run_id)),
+            later_settings=lambda: _engine_settings(_engine_of(store, self._run_id)),
         ) as worker:
 
             def check() -> None:
@@ -141,10 +144,10 @@ class Cluster:
             yield check
 
 
-def _engine_of(store: Store, run_id: str) -> Engine | None:
+def _engine_of(store: Store, run_id: str | None) -> Engine | None:
     """Return the engine that a run has by now; None while the store cannot be reached."""
     try:
-        return Ledger(store).engine(run_id)
+        return None if run_id is None else Ledger(store).engine(run_id)
     except StoreError:
         return None
 

@@ -130,7 +130,7 @@ def _drive(
     max_dead: float | None = None,
 ) -> RunStatus:
     begun = Ledger(store).run(run_id)
-    check = cluster.start_worker(store, begun)
+    check = cluster.start_worker(store, RunOptions.from_json(begun.options), begun)
     cluster.await_broker()
     from moodmill.db.analytics.rollups import refresh
     from moodmill.producers.runs.interrupts import kept_interrupts

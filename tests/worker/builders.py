@@ -22,15 +22,15 @@ from moodmill.db.database.store import Store
 from moodmill.db.ledger.entries import RecordRange, SourceFile
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.worker.core.settings import WorkerSettings
-from moodmill.worker.inference.model import EmotionModel
 from moodmill.worker.inference.repository import find_model
 from moodmill.worker.inference.tokens import TextTokenizer
+from moodmill.worker.inference.torch_model import TorchModel
 from moodmill.worker.queue.message import ChunkMessage
 
 #: The URL of a broker that is not there.
 NOWHERE = "redis://:secret@127.0.0.1:1/0"
 
-Model = TypeVar("Model", bound=EmotionModel)
+Model = TypeVar("Model", bound=TorchModel)
 
 #: A word that is one token of the tiny vocabulary, and the one that a poisoned model cannot bear.
 POISON = "hate"
@@ -51,8 +51,8 @@ def load_as(kind: type[Model], folder: Path) -> Model:
     return kind(find_model(settings_for(folder)), "cpu", "fp32")
 
 
-def load(folder: Path) -> EmotionModel:
-    return load_as(EmotionModel, folder)
+def load(folder: Path) -> TorchModel:
+    return load_as(TorchModel, folder)
 
 
 def tokenizer_for(folder: Path) -> TextTokenizer:

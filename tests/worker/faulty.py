@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from moodmill.worker.inference.model import EmotionModel
+from moodmill.worker.inference.model import DeviceError, OutOfMemoryError
 from moodmill.worker.inference.tokens import TextTokenizer, TokenIds
+from moodmill.worker.inference.torch_model import TorchModel
 
 
-class Watched(EmotionModel):
+class Watched(TorchModel):
     """The real model; notes the size of each micro-batch, and can be held up before it runs one."""
 
     def __init__(self, *given: object, **named: object) -> None:
@@ -55,7 +56,7 @@ class Cramped(Watched):
             self.refused += 1
             activations = torch.zeros(4)
             self.scratch.append(weakref.ref(activations))
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise OutOfMemoryError("CUDA out of memory")
         return super().probabilities(ids, pad_id)
 
 
@@ -70,7 +71,7 @@ class Shared(Watched):
     def probabilities(self, ids: Sequence[Sequence[int]], pad_id: int) -> NDArray[np.float32]:
         if not self.memory.acquire(blocking=False):
             self.refused += 1
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise OutOfMemoryError("CUDA out of memory")
         try:
             return super().probabilities(ids, pad_id)
         finally:
@@ -81,7 +82,7 @@ class Dying(Watched):
     """A device that nothing works on after an error."""
 
     def probabilities(self, ids: Sequence[Sequence[int]], pad_id: int) -> NDArray[np.float32]:
-        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+        raise DeviceError("CUDA error: device-side assert triggered")
 
 
 class Broken(Watched):

@@ -7,8 +7,13 @@ package where it cannot be imported.
 
 import sys
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+#: OpenVINO's classes, which have no types: a graph, one of its operations, a compiled graph, what runs one.
+Graph: TypeAlias = Any
+Node: TypeAlias = Any
+CompiledGraph: TypeAlias = Any
+InferRequest: TypeAlias = Any
 #: What sends the messages.
 TELEMETRY: Final = "openvino_telemetry"
 

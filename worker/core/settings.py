@@ -51,18 +51,20 @@ class WorkerSettings(BaseSettings):
     moodmill_language: Literal["auto", "en", "any"] = "auto"
     #: "auto" takes a GPU when there is one; else what torch calls a device: cpu, cuda, cuda:1.
     moodmill_device: str = "auto"
-    #: What runs the model: "auto" is what is fastest on the device.
+    #: What runs the model: "openvino" on x86 processors, "torch" everywhere; "auto" is what is fastest on the device.
     moodmill_engine: Literal["auto", EngineName] = "auto"
-    #: "auto" is bf16 on a GPU that has it; on a CPU, the faster of those that say nearly the same. Given where a run
-    #: begins, it is what all of its rows are to have.
+    #: "auto" is bf16 on a GPU that has it; on a processor, the fastest of those that say nearly the same: int8 where
+    #: the model has a quantised form that passed its gate. Given where a run begins, all of its rows are to have it.
     moodmill_precision: Precision = "auto"
     #: Chunks in work at once: while the model runs some, others are tokenized and written; and the more texts there are
     #: to choose from, the more micro-batches hold texts of one length.
     moodmill_threads: PositiveInt = 16
     #: Tokens of a micro-batch, padding included; without it, by device, on a CPU what is fastest.
     moodmill_batch_tokens: PositiveInt | None = None
-    #: Where a machine remembers what it found to be fastest on its CPU.
+    #: Where a machine remembers what it found to be fastest on its processor.
     moodmill_tuning: Path = Field(default_factory=lambda: own_folder("cache") / "tuning.json")
+    #: Where compiled models are kept, so that later starts take a second: 4 GiB at most.
+    moodmill_cache: Path = Field(default_factory=lambda: own_folder("cache") / "models")
     #: Seconds that a micro-batch, or one try to write a chunk, may take; a worker in which it takes longer ends. And
     #: seconds that PostgreSQL may take for an answer, half of that in a worker, after which its connection is given up.
     moodmill_stall_seconds: PositiveFloat = LIMIT_S

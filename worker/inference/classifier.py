@@ -1,7 +1,8 @@
 """The threads around the model: task threads hand texts in and wait; model threads classify what waits.
 
-So the model works while other chunks are tokenized and written, and micro-batches form across chunks. On a CPU there is
-one model thread; on a GPU there are two, so that a micro-batch is laid out while the device works on the one before.
+So the model works while other chunks are tokenized and written, and micro-batches form across chunks. There are as many
+model threads as the model runs micro-batches at once: on a GPU two, so that one is laid out while the device works on
+the one before.
 """
 
 import logging
@@ -15,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from moodmill.db.core.emotions import EMOTIONS
@@ -25,9 +25,9 @@ from moodmill.db.core.text import clean
 from moodmill.db.core.unsupported import Reason
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.core.watchdog import Watchdog
-from moodmill.worker.inference.memory import keep_memory, report_memory
+from moodmill.worker.inference.engines import Tuning, load_model
 from moodmill.worker.inference.microbatch import Batcher, cut
-from moodmill.worker.inference.model import EmotionModel, choose_device
+from moodmill.worker.inference.model import DeviceError, EmotionModel, OutOfMemoryError
 from moodmill.worker.inference.repository import ModelFiles
 from moodmill.worker.inference.segments import pool
 from moodmill.worker.inference.short_threads import in_passing
@@ -39,8 +39,6 @@ from moodmill.worker.telemetry.tracing import part_span
 
 logger = logging.getLogger(__name__)
 
-#: Model threads by type of device.
-MODEL_THREADS: Final = {"cpu": 1, "cuda": 2}
 #: Exit status of a process whose model thread died; a supervisor starts another.
 DEAD_MODEL_STATUS: Final = 70
 
@@ -97,11 +95,10 @@ class Classifier:
         tokenizer: TextTokenizer,
         batch_tokens: int,
         watchdog: Watchdog | None = None,
-        model_threads: int = 1,
         language: Language | None = None,
     ) -> None:
-        """`batch_tokens`: tokens of a micro-batch, padding included; `model_threads`: micro-batches at once;
-        `language`: the one that the model reads, if it reads one alone.
+        """`batch_tokens`: tokens of a micro-batch, padding included; `language`: the one that the model reads, if it
+        reads one alone.
         """
         self._model = model
         self._tokenizer = tokenizer
@@ -114,8 +111,8 @@ class Classifier:
         self._changed = threading.Condition()
         self._closing = False
         #: Model threads that go on: memory that does not hold two micro-batches at once gets one at a time.
-        self._lanes = model_threads
-        self._threads = [threading.Thread(target=self._serve, name="model", daemon=True) for _ in range(model_threads)]
+        self._lanes = model.lanes
+        self._threads = [threading.Thread(target=self._serve, name="model", daemon=True) for _ in range(self._lanes)]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -132,12 +129,17 @@ class Classifier:
     def __str__(self) -> str:
         padding = "padded" if self._model.pads else "without padding"
         model = self._model
-        return f"{model.device}, {model.precision}, micro-batches of {self._budget:,} tokens {padding}"
+        return f"{model.device}, {model.engine}, micro-batches of {self._budget:,} tokens {padding}"
+
+    @property
+    def model_threads(self) -> int:
+        """Micro-batches at once."""
+        return len(self._threads)
 
     @property
     def engine(self) -> Engine:
         """What computes the probabilities."""
-        return Engine("torch", self._model.precision)
+        return self._model.engine
 
     def classify(self, texts: Sequence[str]) -> Outcome:
         """Tokenize texts, wait for the model, and return what it says; equal texts are classified once. Thread-safe."""
@@ -243,13 +245,13 @@ class Classifier:
         try:
             with self._watchdog.watching("a micro-batch"), metrics.timed("forward"):
                 found = self._model.probabilities([one.segment.ids for one in batch], self._tokenizer.pad_id)
-        except torch.OutOfMemoryError:
+        except OutOfMemoryError:
             if self._leave_to_others():
                 return [batch]
             if len(batch) == 1:
                 raise
             return self._cut_smaller(batch)
-        except torch.AcceleratorError:
+        except DeviceError:
             raise  # after it every text would fail, and none of them is to blame
         except Exception as error:  # noqa: BLE001 - becomes the dead letter of the text that causes it
             if len(batch) > 1:
@@ -307,22 +309,24 @@ class Classifier:
 
 def load_classifier(files: ModelFiles, settings: WorkerSettings, watchdog: Watchdog | None = None) -> Classifier:
     """Load a model and its tokenizer, as `tuned` says. Raises ModelError or SettingError when that cannot be."""
-    keep_memory(choose_device(settings.moodmill_device))
     return in_passing(_load, files, settings, watchdog)
 
 
 def _load(files: ModelFiles, settings: WorkerSettings, watchdog: Watchdog | None) -> Classifier:
-    tuning = tuned(files, settings)
-    torch.set_num_threads(tuning.threads)
-    model = EmotionModel(files, settings.moodmill_device, tuning.precision)
-    tokenizer = TextTokenizer(files.folder, model.max_tokens, settings.moodmill_max_tokens)
+    return classifier_of(files, settings, tuned(files, settings), watchdog)
+
+
+def classifier_of(
+    files: ModelFiles, settings: WorkerSettings, tuning: Tuning, watchdog: Watchdog | None = None
+) -> Classifier:
+    """Load a model and its tokenizer, as a tuning says. Raises as `load_classifier`."""
+    model = load_model(files, settings, tuning)
+    tokenizer = TextTokenizer(files.folder, model.max_tokens, settings.moodmill_max_tokens, settings.moodmill_cache)
     if tokenizer.highest_id >= model.vocabulary:
         # An id without an embedding is an error of one text on CPU; a GPU does not survive it.
         raise ModelError(
             f"the tokenizer of the model {files.name} has ids up to {tokenizer.highest_id}, the model knows "
             f"{model.vocabulary}: are they of one model?"
         )
-    metrics.describe_model(files.name, str(model.device), model.precision)
-    report_memory(model.device)
-    threads = MODEL_THREADS.get(model.device.type, 1)
-    return Classifier(model, tokenizer, tuning.batch_tokens, watchdog, threads, files.language)
+    metrics.describe_model(files.name, model.device, model.engine.precision)
+    return Classifier(model, tokenizer, tuning.batch_tokens, watchdog, files.language)

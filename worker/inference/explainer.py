@@ -21,12 +21,12 @@ from moodmill.db.core.text import clean
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.inference.explanation import ExplainedSegment, Explanation, Head, UnwantedError
 from moodmill.worker.inference.memory import keep_memory
-from moodmill.worker.inference.model import choose_device, load_weights, padded_logits, positions
 from moodmill.worker.inference.repository import ModelFiles
 from moodmill.worker.inference.segments import Pooling, pool
 from moodmill.worker.inference.short_threads import in_passing
 from moodmill.worker.inference.suitability import Suitability
 from moodmill.worker.inference.tokens import TextTokenizer, Token
+from moodmill.worker.inference.torch_model import choose_device, load_weights, padded_logits, positions_of
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -43,10 +43,11 @@ class Explainer:
         """Load the model once more. Raises ModelError or SettingError when that cannot be."""
         self._name: Final = files.name
         device = choose_device(settings.moodmill_device)
-        keep_memory(device)
+        if device.type == "cpu":
+            keep_memory()
         self._model, self._columns = load_weights(files, device, torch.float32, attention="eager")
         self._tokenizer: Final = TextTokenizer(
-            files.folder, positions(self._model.config), settings.moodmill_max_tokens
+            files.folder, positions_of(self._model.config), settings.moodmill_max_tokens
         )
         self._suitability: Final = Suitability(language=files.language)
 

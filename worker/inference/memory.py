@@ -23,13 +23,11 @@ _MALLOC_OPTIONS: Final = (
 _HUGE_PAGES: Final = "THP_MEM_ALLOC_ENABLE"
 
 
-def keep_memory(device: torch.device) -> None:
-    """Keep what is freed from now on, for a model on this device; call it before the threads that compute start.
+def keep_memory() -> None:
+    """Keep what is freed from now on, for torch on a processor; call it before the threads that compute start.
 
-    A GPU's memory is torch's to keep. C libraries other than GNU's have ways of their own, and are left to them.
+    C libraries other than GNU's have ways of their own, and are left to them.
     """
-    if device.type != "cpu":
-        return
     os.environ.setdefault(_HUGE_PAGES, "1")
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -1,164 +1,75 @@
-"""Token ids become probabilities: the forward pass, and nothing else. Knows no Redis and no SQL."""
+"""What an engine is to the rest of the worker: token ids in, probabilities out. Knows no Redis and no SQL."""
 
-import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from torch import Tensor
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
-from transformers.utils.logging import disable_progress_bar
 
 from moodmill.db.core.emotions import EMOTIONS
-from moodmill.db.core.errors import ModelError, SettingError
-from moodmill.db.core.text import shortened
-from moodmill.worker.core.device import check_device
-from moodmill.worker.core.labels import label_columns
-from moodmill.worker.inference.linear import prepack
-from moodmill.worker.inference.packing import FAMILIES, PackedClassifier
-from moodmill.worker.inference.repository import ModelFiles
-
-logger = logging.getLogger(__name__)
-
-# Weights load in a second: the bar would only stand in the output of every command.
-disable_progress_bar()  # type: ignore[no-untyped-call]
+from moodmill.db.core.engine import Engine
 
 #: Architectures whose positions are counted from the padding id on, so that fewer are left for tokens.
 _POSITIONS_AFTER_PADDING: Final = {"roberta", "xlm-roberta", "camembert", "longformer"}
-#: Lengths of the texts by which it is proved that a model says the same with and without padding, and how far apart two
-#: probabilities may be then.
-_PROOF_LENGTHS: Final = (40, 7, 7, 2)
-_PROOF_TOLERANCE: Final = {"fp32": 1e-4, "bf16": 0.05}
 
 
-class EmotionModel:
-    """A sequence classifier on its device: one sigmoid per emotion, labels mapped by name."""
+class OutOfMemoryError(Exception):
+    """The device has no memory for a micro-batch: a smaller one may fit."""
 
-    def __init__(self, files: ModelFiles, device: str = "auto", precision: str = "auto") -> None:
-        """Load the weights. Raises ModelError when transformers cannot, or when emotions are missing."""
-        self.device: Final = choose_device(device)
-        self.precision: Final = choose_precision(precision, self.device)
-        dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
-        self._model, self._columns = load_weights(files, self.device, dtype)
-        self.max_tokens: Final = positions(self._model.config)
-        #: Token ids that it has embeddings for: 0 up to this, which it has not.
-        self.vocabulary: Final = int(self._model.get_input_embeddings().num_embeddings)  # type: ignore[arg-type]
-        self._packed: Final = self._pack()
+
+class DeviceError(Exception):
+    """After this nothing works on the device, and no text is to blame."""
+
+
+class NotRunnableError(Exception):
+    """An engine cannot run a model here; says why. Another one may."""
+
+
+class EmotionModel(Protocol):
+    """A sequence classifier, loaded: one sigmoid per emotion, labels mapped by name. May be used from many threads."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def device(self) -> str:
+        """As "cpu" or "cuda:1"."""
+
+    @property
+    def lanes(self) -> int:
+        """Micro-batches that it runs at once."""
 
     @property
     def pads(self) -> bool:
         """Whether each text costs as much as the longest of its micro-batch."""
-        return self._packed is None
 
-    @torch.inference_mode()
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of a text that it takes, special ones included."""
+
+    @property
+    def vocabulary(self) -> int:
+        """Token ids that it has embeddings for: 0 up to this, which it has not."""
+
     def probabilities(self, ids: Sequence[Sequence[int]], pad_id: int) -> NDArray[np.float32]:
-        """Return [n, 27] probabilities, in the order of EMOTIONS, of n texts' token ids."""
-        logits = self._packed.logits(ids) if self._packed else padded_logits(self._model, ids, pad_id)
-        found: NDArray[np.float32] = torch.sigmoid(logits.float()[:, self._columns]).cpu().numpy()
-        if found.shape != (len(ids), len(EMOTIONS)) or not np.isfinite(found).all():
-            raise FloatingPointError(f"the model gave {found.shape} with non-finite values for {len(ids)} texts")
-        return found
+        """Return [n, 27] probabilities, in the order of EMOTIONS, of n texts' token ids.
 
-    @torch.inference_mode()
-    def _pack(self) -> PackedClassifier | None:
-        """Return the model as one that needs no padding, where it proves to say the same then."""
-        config = self._model.config
-        if config.model_type not in FAMILIES:
-            return None
-        pad_id, dice = int(config.pad_token_id or 0), np.random.default_rng(0)
-        words = np.delete(np.arange(self.vocabulary), pad_id)
-        texts = [dice.choice(words, min(length, self.max_tokens)).tolist() for length in _PROOF_LENGTHS]
-        expected = torch.sigmoid(padded_logits(self._model, texts, pad_id).float())
-        packed = PackedClassifier(self._model, first_position(config))
-        restore = prepack(packed.encoder, self._model.dtype) if self.device.type == "cpu" else lambda: None
-        try:
-            apart = (torch.sigmoid(packed.logits(texts).float()) - expected).abs().max().item()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other way works
-            why = f"{type(error).__name__}: {error}"
-        else:
-            if apart <= _PROOF_TOLERANCE[self.precision]:
-                return packed
-            why = f"probabilities differ by {apart:.4f}"
-        packed.undo()
-        restore()
-        logger.warning("micro-batches are padded: this %s cannot go without (%s)", config.model_type, why)
-        return None
+        Raises OutOfMemoryError, DeviceError, and FloatingPointError where a probability is no number.
+        """
 
 
-def load_weights(
-    files: ModelFiles, device: torch.device, dtype: torch.dtype, attention: str | None = None
-) -> tuple[PreTrainedModel, Tensor]:
-    """Return a classifier as transformers has it, for inference, and which of its outputs each emotion is, [27].
-
-    `attention` is an implementation of transformers, as "eager"; None leaves the choice to it. Raises ModelError when
-    transformers cannot load the model, or when emotions or weights are missing.
-    """
-    local = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        config = AutoConfig.from_pretrained(files.folder, **local)
-        columns = label_columns(config.id2label, files.labels, files.name)
-        model, loaded = AutoModelForSequenceClassification.from_pretrained(
-            files.folder,
-            **local,
-            use_safetensors=True,
-            dtype=dtype,
-            output_loading_info=True,
-            **({} if attention is None else {"attn_implementation": attention}),
-        )
-        model = model.to(device).eval()
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"cannot load the model {files.folder}: {str(error).strip().splitlines()[0]}") from error
-    if loaded["missing_keys"]:
-        # transformers fills them with random numbers, and only warns.
-        missing = ", ".join(sorted(loaded["missing_keys"])[:5])
-        raise ModelError(f"the model {files.folder} lacks weights, as an encoder that was never tuned: {missing}")
-    return model, torch.tensor(columns, device=device)
+def checked(probabilities: NDArray[np.float32], texts: int) -> NDArray[np.float32]:
+    """Return the probabilities of so many texts. Raises FloatingPointError where they are not that."""
+    if probabilities.shape != (texts, len(EMOTIONS)) or not np.isfinite(probabilities).all():
+        raise FloatingPointError(f"the model gave {probabilities.shape} with non-finite values for {texts} texts")
+    return probabilities
 
 
-def padded_logits(model: PreTrainedModel, ids: Sequence[Sequence[int]], pad_id: int) -> Tensor:
-    """Return [n, labels] of a classifier as transformers has it, for the token ids of n texts."""
-    longest = max(len(one) for one in ids)
-    padded = np.full((len(ids), longest), pad_id, dtype=np.int64)
-    mask = np.zeros((len(ids), longest), dtype=np.int64)
-    for row, one in enumerate(ids):
-        padded[row, : len(one)] = one
-        mask[row, : len(one)] = 1
-    logits: Tensor = model(
-        input_ids=torch.from_numpy(padded).to(model.device), attention_mask=torch.from_numpy(mask).to(model.device)
-    ).logits
-    return logits
+def first_position(model_type: str, pad_id: int | None) -> int:
+    """Return the position of a text's first token, by the family of the model."""
+    return (pad_id or 0) + 1 if model_type in _POSITIONS_AFTER_PADDING else 0
 
 
-def choose_device(wanted: str) -> torch.device:
-    """Return the device of that name; for "auto" a GPU when there is one. Raises SettingError when it is not there."""
-    check_device(wanted)
-    if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(wanted)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = shortened(str(error), 200)
-        raise SettingError(f"device {wanted!r} (MOODMILL_DEVICE) cannot be used here: {reason}; try auto") from error
-    return device
-
-
-def choose_precision(wanted: str, device: torch.device) -> str:
-    """Return "fp32" or "bf16": for "auto", bf16 where a GPU computes in it."""
-    if wanted != "auto":
-        return wanted
-    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
-
-
-def first_position(config: Any) -> int:
-    """Return the position of a text's first token."""
-    return int(config.pad_token_id or 0) + 1 if config.model_type in _POSITIONS_AFTER_PADDING else 0
-
-
-def positions(config: Any) -> int:
-    """Return how many tokens a model of this config takes."""
-    most = int(getattr(config, "max_position_embeddings", None) or 0)
-    return (most if most > 0 else 2**31) - first_position(config)
+def positions(model_type: str, most: int | None, pad_id: int | None) -> int:
+    """Return how many tokens a model takes, by what its config says: `most` is its `max_position_embeddings`."""
+    return (most if most and most > 0 else 2**31) - first_position(model_type, pad_id)

@@ -2,21 +2,11 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
-
-from huggingface_hub import metadata_load, snapshot_download
-from huggingface_hub.constants import HF_HUB_CACHE, HF_HUB_OFFLINE
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-)
-from yaml import YAMLError
+from typing import Any, Final, Literal
 
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import ModelError
@@ -32,6 +22,8 @@ BUNDLED: Final = Path(__file__).parents[1] / "bundled"
 DEFAULT_THRESHOLD: Final = 0.3
 #: Files besides the weights that decide what a model says: labels, tokenizer, thresholds, segments.
 _DECIDING: Final = ("config.json", "tokenizer.json", "vocab.txt", "thresholds.json", "segments.json")
+#: Between the first line of three dashes and the next.
+_FRONT_MATTER: Final = re.compile(r"\s*---[\r\n]+([\s\S]*?)[\r\n]+---(?:[\r\n]|$)")
 #: The model card: it may say which languages the model reads.
 CARD: Final = "README.md"
 #: Weights as safetensors only: pickled ones (*.bin, *.pt) can run code when loaded.
@@ -81,6 +73,17 @@ def _find(settings: WorkerSettings) -> ModelFiles:
 
 def fetch(repo: str, revision: str | None, files: Sequence[str], kind: Literal["model", "dataset"] = "model") -> Path:
     """Fetch files of a Hub repository, or find them in the cache; raises ModelError when they cannot be had."""
+    # Here, for a fifth of a second: most starts need nothing of the Hub.
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.constants import HF_HUB_CACHE, HF_HUB_OFFLINE
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
     try:
         return Path(snapshot_download(repo, revision=revision, allow_patterns=list(files), repo_type=kind))
     except LocalEntryNotFoundError as error:
@@ -124,11 +127,23 @@ def _language(card: Path, settings: WorkerSettings) -> Language | None:
     """
     if settings.moodmill_language != "auto":
         return None if settings.moodmill_language == "any" else settings.moodmill_language
-    try:
-        said = (metadata_load(card) or {}).get("language") if card.exists() else None
-    except (OSError, ValueError, YAMLError):
-        return None
+    said = read_card(card).get("language")
     return "en" if said in ("en", ["en"]) else None
+
+
+def read_card(card: Path) -> dict[str, Any]:
+    """Return what a model card says in its front matter; nothing where there is none, or none that can be read.
+
+    https://huggingface.co/docs/hub/model-cards#model-card-metadata
+    """
+    import yaml
+
+    try:
+        found = _FRONT_MATTER.match(card.read_text(encoding="utf-8"))
+        said = yaml.safe_load(found[1]) if found else None
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _thresholds(folder: Path) -> dict[str, float]:

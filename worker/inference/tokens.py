@@ -8,12 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
-from transformers import AutoTokenizer
 
-from moodmill.db.core.errors import ModelError
 from moodmill.worker.core.settings import MAX_TOKENS
 from moodmill.worker.inference.segments import MAX_SEGMENT, read_segmentation, segments
+from moodmill.worker.inference.vocabulary import read_vocabulary
 
 #: Characters of a text that are tokenized: a tokenizer goes through all of it, at up to 400 bytes and 5 µs a character,
 #: before it keeps MAX_TOKENS tokens. Real comments have up to 40,000.
@@ -73,31 +71,22 @@ class TokenIds:
 class TextTokenizer:
     """A model's own tokenizer. May be used from several threads at once."""
 
-    def __init__(self, folder: Path, model_tokens: int, max_tokens: int = MAX_TOKENS) -> None:
+    def __init__(
+        self, folder: Path, model_tokens: int, max_tokens: int = MAX_TOKENS, cache: Path | None = None
+    ) -> None:
         """Load the tokenizer. Raises ModelError when the folder holds none, or declares segments that cannot be.
 
-        `model_tokens`: what the model takes at once; `max_tokens`: tokens of a text that are read.
+        `model_tokens`: what the model takes at once; `max_tokens`: tokens of a text that are read; `cache`: where what
+        takes transformers to read is kept.
         """
         self.segmentation: Final = read_segmentation(folder)
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise ModelError(f"cannot load the tokenizer of the model {folder}: {reason}") from error
-        if set(tokenizer.get_vocab().values()) <= set(tokenizer.all_special_ids):
-            # What transformers makes of a folder without a vocabulary: every word of every text is unknown to it.
-            raise ModelError(
-                f"the model {folder} has no vocabulary: expected tokenizer.json, or vocab.txt and the like"
-            )
-        self.highest_id: Final = max(tokenizer.get_vocab().values())
+        vocabulary = read_vocabulary(folder, cache)
+        self.highest_id: Final = vocabulary.highest_id
         #: Tokens of a segment at most, special ones included.
-        self.limit: Final = min(self.segmentation.tokens, model_tokens, MAX_SEGMENT, tokenizer.model_max_length)
-        self.pad_id: Final = int(tokenizer.pad_token_id or 0)
-        #: The id of what the vocabulary does not have, if nothing else has it.
-        self._unknown_id: Final = None if tokenizer.unk_token_id in tokenizer.encode("") else tokenizer.unk_token_id
-        self._backend: Final[Tokenizer] = tokenizer.backend_tokenizer
-        self._backend.no_padding()
-        self._backend.no_truncation()
+        self.limit: Final = min(self.segmentation.tokens, model_tokens, MAX_SEGMENT, vocabulary.max_tokens)
+        self.pad_id: Final = vocabulary.pad_id
+        self._unknown_id: Final = vocabulary.unknown_id
+        self._backend: Final = vocabulary.tokenizer
         #: The special tokens before and after a segment.
         self._before, self._after = self._special()
         self._backend.enable_truncation(max(max_tokens, len(self._before) + len(self._after) + 1))

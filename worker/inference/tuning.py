@@ -1,175 +1,196 @@
-"""How a model is run: precision, threads, micro-batches. On a CPU, measured at its first load, and remembered."""
+"""How a model is run: engine, threads, micro-batches. On a processor, measured at its first load, and remembered."""
 
 import fcntl
+import hashlib
 import logging
-import platform
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
-import numpy as np
-import torch
-import transformers
 
 from moodmill.db.core.atomicfile import atomic_file, make_folder
-from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.engine import Engine, EngineName
+from moodmill.worker.core.cpu import instructions, load, processor, usable_cores
 from moodmill.worker.core.settings import WorkerSettings
-from moodmill.worker.inference.linear import multiplies
-from moodmill.worker.inference.microbatch import cut
-from moodmill.worker.inference.model import EmotionModel, choose_device, choose_precision
-from moodmill.worker.inference.repository import ModelFiles
-from moodmill.worker.inference.tokens import TextTokenizer
+from moodmill.worker.inference.engines import Tuning, engines, gpu_engine, is_installed, runs_on_processor
+from moodmill.worker.inference.quantised import quantised_form
+from moodmill.worker.inference.repository import BUNDLED, ModelFiles
 
 logger = logging.getLogger(__name__)
 
 #: Tokens of a micro-batch on a GPU.
 GPU_BATCH_TOKENS: Final = 65_536
-#: Tokens of a micro-batch on a CPU that are tried: many share the cost of a step, few stay in the caches.
-BUDGETS: Final = (8_192, 2_048)
-#: bf16 is not taken where a probability differs by more than this from fp32.
-TOLERANCE: Final = 0.02
-#: A choice other than the usual one has to be so much faster: below that it is noise.
-WORTHWHILE: Final = 1.05
-#: Times that each choice is measured.
-ROUNDS: Final = 2
-#: Texts that are measured with say this once to three times of each emotion: about 48 tokens, the mean of Reddit's
-#: comments.
-_TEXT: Final = "i read the whole thread twice last night and all that i can say is that i feel so much {0} about it, "
+#: Tokens of a micro-batch on a processor that are tried: many share the cost of a step, few stay in the caches.
+BUDGETS: Final = (2_048, 8_192)
+#: What was measured while others used so much of the machine, or came out so differently each time, is not sure:
+#: processes a core that wanted one, and how far apart the times were.
+MAX_LOAD: Final = 0.5
+MAX_SPREAD: Final = 0.1
+#: Seconds after which what is not sure is measured again.
+UNSURE_S: Final = 3_600.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tuning:
-    """How a model is run."""
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found to be fastest on this processor, when, and how sure that is."""
 
-    precision: str
-    #: Of torch, on a CPU.
-    threads: int
-    batch_tokens: int
+    tuning: Tuning
+    #: Seconds since 1970.
+    measured_at: float
+    #: Processes a core that wanted one on average over the minute before.
+    load: float
+    #: How far the times of what was chosen were apart, as a share of the shortest.
+    spread: float
+    #: Tokens a second by engine.
+    rates: dict[str, float]
+    #: Why an engine was not taken.
+    refused: dict[str, str] = {}
+
+    @property
+    def sure(self) -> bool:
+        return self.load <= MAX_LOAD and self.spread <= MAX_SPREAD
+
+    def describe(self) -> str:
+        """Return in words what was chosen, when, and how sure that is."""
+        when = datetime.fromtimestamp(self.measured_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        rates = ", ".join(f"{engine} {rate:,.0f} tokens/s" for engine, rate in self.rates.items())
+        refused = "".join(f"; not {engine}: {why}" for engine, why in self.refused.items())
+        sure = "sure" if self.sure else f"not sure, to be measured again: `moodmill tune` ({self.why_unsure})"
+        return f"measured {when}: {rates}; {sure}{refused}"
+
+    @property
+    def why_unsure(self) -> str:
+        return f"load {self.load:.1f} a core, times {self.spread:.0%} apart"
 
 
 def tuned(files: ModelFiles, settings: WorkerSettings) -> Tuning:
-    """Return how to run this model here, within what the settings leave open: on a CPU, what is fastest.
+    """Return how to run this model here, within what the settings leave open: on a processor, what is fastest.
 
     That takes seconds the first time, and is read from `moodmill_tuning` from then on. Raises ModelError, SettingError.
     """
-    precision, budget = settings.moodmill_precision, settings.moodmill_batch_tokens
-    threads = torch.get_num_threads()
-    device = choose_device(settings.moodmill_device)
-    if device.type != "cpu":
-        exact = choose_precision(precision, device)
-        return Tuning(precision=exact, threads=threads, batch_tokens=budget or GPU_BATCH_TOKENS)
-    if precision != "auto" and budget is not None:
-        return Tuning(precision=precision, threads=threads, batch_tokens=budget)
-    precisions = _precisions() if precision == "auto" else [precision]
-    budgets = BUDGETS if budget is None else [budget]
-    capability = torch.backends.cpu.get_cpu_capability()
-    key = (
-        f"{files.name}: {'/'.join(precisions)}, {'/'.join(map(str, budgets))} tokens, {threads} threads, {capability} "
-        f"of {_processor()}, moodmill {version('moodmill')}, torch {torch.__version__}, "
-        f"transformers {transformers.__version__}"
-    )
-    path = settings.moodmill_tuning
-    remembered = _recall(path)
-    if key in remembered:
-        return remembered[key]
+    budget = settings.moodmill_batch_tokens
+    if not runs_on_processor(settings):
+        return Tuning(engine=gpu_engine(settings), threads=1, lanes=1, batch_tokens=budget or GPU_BATCH_TOKENS)
+    choices = engines(files, settings)
+    if budget is not None and settings.moodmill_precision != "auto":
+        return Tuning(engine=choices[0], threads=usable_cores(), lanes=1, batch_tokens=budget)
+    return measured(files, settings).tuning
+
+
+def measured(files: ModelFiles, settings: WorkerSettings, *, anew: bool = False) -> Measurement:
+    """Return what is fastest on this processor: what was measured before, or else, or `anew`, what is measured now.
+
+    Raises ModelError, SettingError.
+    """
+    choices, budgets = _choices(files, settings), _budgets(settings)
+    path, place = settings.moodmill_tuning, _place(files, settings, budgets)
+    remembered = _recall(path, place, choices)
+    if remembered is not None and not anew:
+        return remembered
     try:
         with _alone(path):
-            remembered = _recall(path)  # what another has found meanwhile
-            if key not in remembered:
-                # A warning is seen where Celery has not set up its log yet, which it does when the model is loaded.
-                logger.warning("measuring once what is fastest for the model %s on this CPU, for a minute", files.name)
-                remembered[key] = _measure(files, precisions, budgets, threads)
-                _remember(path, remembered)
-            return remembered[key]
+            remembered = _recall(path, place, choices)
+            if anew or remembered is None:  # or another has measured meanwhile
+                remembered = _measure(files, settings, choices, budgets)
+                _remember(path, {_key(place, choices): remembered})
+            return remembered
     except OSError as error:
         logger.warning("what is fastest here cannot be remembered, so it is not measured: %s", error)
-        return Tuning(precision=precisions[0], threads=threads, batch_tokens=budgets[0])
+        usual = Tuning(engine=choices[0], threads=usable_cores(), lanes=1, batch_tokens=budgets[0])
+        return Measurement(tuning=usual, measured_at=0.0, load=0.0, spread=0.0, rates={})
 
 
-def _processor() -> str:
-    """Return what kind of processor this is; not whose, where it says so: each new container has another name."""
-    try:
-        found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:  # another system than Linux
-        found = None
-    return found[1] if found else platform.node()
+def remembered_of(files: ModelFiles, settings: WorkerSettings) -> Measurement | None:
+    """Return what was measured before of a model, as these settings have it run; None where nothing was."""
+    if not runs_on_processor(settings):
+        return None
+    budgets = _budgets(settings)
+    return _recall(settings.moodmill_tuning, _place(files, settings, budgets), _choices(files, settings))
 
 
-def _precisions() -> list[str]:
-    """Return what this CPU can compute in, without emulating it in software."""
-    return ["fp32", "bf16"] if multiplies(torch.bfloat16) else ["fp32"]
+def _measure(
+    files: ModelFiles, settings: WorkerSettings, choices: Sequence[Engine], budgets: Sequence[int]
+) -> Measurement:
+    from moodmill.worker.inference.trials import measure
+
+    # A warning is seen where Celery has not set up its log yet, which it does when the model is loaded.
+    logger.warning("measuring this processor, once: what is fastest for the model %s, for some seconds", files.name)
+    cores = usable_cores()
+    before, now = load() / cores, time.time()
+    trial = measure(files, settings, choices, budgets, cores)
+    found = Measurement(
+        tuning=trial.tuning,
+        measured_at=now,
+        load=before,
+        spread=trial.spread,
+        rates=trial.rates,
+        refused=trial.refused,
+    )
+    if not found.sure:
+        logger.warning(
+            "the machine was busy while this processor was measured (%s): %s is taken for now, and measured again "
+            "when the model is loaded after an hour, or by `moodmill tune`",
+            found.why_unsure,
+            found.tuning.engine,
+        )
+    return found
 
 
-class _Trials:
-    """Tries one choice after the other, each against the best of those before it."""
-
-    def __init__(self, files: ModelFiles, start: Tuning) -> None:
-        self.best = start
-        self._files = files
-        self._model = EmotionModel(files, "cpu", start.precision)
-        tokenizer = TextTokenizer(files.folder, self._model.max_tokens)
-        self._pad_id = tokenizer.pad_id
-        texts = tokenizer.encode([(1 + n % 3) * _TEXT.format(one) for n, one in enumerate(EMOTIONS)])
-        self._segments = [segment for text in texts for segment in text.segments]
-
-    def try_precision(self, precision: str) -> None:
-        ids = [one.ids for one in self._segments]
-        try:
-            model = EmotionModel(self._files, "cpu", precision)
-            apart = self._model.probabilities(ids, self._pad_id) - model.probabilities(ids, self._pad_id)
-        except Exception as error:  # noqa: BLE001 - the precision before works
-            logger.warning("this model does not run in %s here: %s: %s", precision, type(error).__name__, error)
-            return
-        if np.abs(apart).max() <= TOLERANCE and self._try(model, replace(self.best, precision=precision)):
-            self._model = model
-
-    def try_budget(self, tokens: int) -> None:
-        self._try(self._model, replace(self.best, batch_tokens=tokens))
-
-    def try_threads(self, threads: int) -> None:
-        self._try(self._model, replace(self.best, threads=threads))
-
-    def _try(self, model: EmotionModel, tuning: Tuning) -> bool:
-        """Time a choice and the best one in turns, for a machine may be slower for a while; take the faster."""
-        times = [(self._seconds(model, tuning), self._seconds(self._model, self.best)) for _ in range(ROUNDS)]
-        tried, known = (min(column) for column in zip(*times, strict=True))
-        if tried * WORTHWHILE > known:
-            return False
-        self.best = tuning
-        return True
-
-    def _seconds(self, model: EmotionModel, tuning: Tuning) -> float:
-        """Return how long the same texts take in micro-batches of that size."""
-        wanted = max(tuning.batch_tokens, self.best.batch_tokens, *BUDGETS)
-        segments = self._segments * (1 + wanted // sum(one.length for one in self._segments))
-        batches = [[one.ids for one in batch] for batch in cut(segments, tuning.batch_tokens, pads=model.pads)]
-        before = torch.get_num_threads()
-        torch.set_num_threads(tuning.threads)
-        try:
-            model.probabilities(batches[-1], self._pad_id)
-            begun = time.perf_counter()
-            for batch in batches:
-                model.probabilities(batch, self._pad_id)
-            return time.perf_counter() - begun
-        finally:
-            torch.set_num_threads(before)
+def _choices(files: ModelFiles, settings: WorkerSettings) -> list[Engine]:
+    """Return the engines that are worth a trial."""
+    choices = engines(files, settings)
+    if files.folder == BUNDLED and choices[0].name == "openvino":
+        # Of the bundled model it is known to be the faster (BENCHMARKS.md), and torch takes seconds to import.
+        choices = [engine for engine in choices if engine.name == "openvino"]
+    return choices
 
 
-def _measure(files: ModelFiles, precisions: Sequence[str], budgets: Sequence[int], threads: int) -> Tuning:
-    trials = _Trials(files, Tuning(precision=precisions[0], threads=threads, batch_tokens=budgets[0]))
-    for precision in precisions[1:]:
-        trials.try_precision(precision)
-    for budget in budgets[1:]:
-        trials.try_budget(budget)
-    if threads > 1:
-        trials.try_threads(threads // 2)
-    return trials.best
+def _budgets(settings: WorkerSettings) -> tuple[int, ...]:
+    return BUDGETS if settings.moodmill_batch_tokens is None else (settings.moodmill_batch_tokens,)
+
+
+def _place(files: ModelFiles, settings: WorkerSettings, budgets: Sequence[int]) -> str:
+    """Return what a measurement depends on, in words; the engines apart."""
+    form = quantised_form(files, settings.moodmill_cache)
+    parts = [
+        files.name,
+        *([f"int8 {form.gate.digest}"] if form else []),
+        f"{'/'.join(map(str, budgets))} tokens",
+        f"{usable_cores()} threads",
+        f"{processor()} ({_capability()})",
+        *(f"{package} {version(package)}" for package in ("moodmill", *filter(is_installed, get_args(EngineName)))),
+    ]
+    return ", ".join(parts)
+
+
+def _key(place: str, choices: Sequence[Engine]) -> str:
+    return f"{place}: {'/'.join(map(str, choices))}"
+
+
+def _recall(path: Path, place: str, choices: Sequence[Engine]) -> Measurement | None:
+    """Return what was measured, unless it is to be measured again.
+
+    Of one engine alone it is also known where that was the best of several.
+    """
+    known = _read(path)
+    found = [known.get(_key(place, choices))]
+    if len(choices) == 1:
+        found += [one for key, one in known.items() if key.startswith(f"{place}: ") and one.tuning.engine == choices[0]]
+    return next((one for one in found if one is not None and _holds(one)), None)
+
+
+def _holds(measurement: Measurement) -> bool:
+    """Tell whether a measurement needs no other: it is sure, or not old."""
+    return measurement.sure or 0 <= time.time() - measurement.measured_at < UNSURE_S
+
+
+def _capability() -> str:
+    """Return a short name for the processor's instruction sets: machines of one name may have others."""
+    return hashlib.sha256(" ".join(sorted(instructions())).encode()).hexdigest()[:8]
 
 
 @contextmanager
@@ -181,9 +202,10 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _recall(path: Path) -> dict[str, Tuning]:
+def _read(path: Path) -> dict[str, Measurement]:
+    """Return what was measured before, by what it depends on."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Tuning])
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Measurement])
     except FileNotFoundError:
         return {}
     except (OSError, msgspec.MsgspecError) as error:
@@ -191,6 +213,6 @@ def _recall(path: Path) -> dict[str, Tuning]:
         return {}
 
 
-def _remember(path: Path, tunings: dict[str, Tuning]) -> None:
+def _remember(path: Path, measured: dict[str, Measurement]) -> None:
     with atomic_file(path) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(tunings)))
+        file.write(msgspec.json.format(msgspec.json.encode(_read(path) | measured)))

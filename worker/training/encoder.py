@@ -10,9 +10,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import ModelError
-from moodmill.worker.inference.model import positions
 from moodmill.worker.inference.model_folder import require_encoder
 from moodmill.worker.inference.repository import FILES, fetch
+from moodmill.worker.inference.torch_model import positions_of
 from moodmill.worker.training.emoji import add_symbols
 from moodmill.worker.training.layers import freeze
 from moodmill.worker.training.recipe import MINILM, Recipe
@@ -75,7 +75,7 @@ def load_encoder(recipe: Recipe) -> Encoder:
         model=model,
         tokenizer=tokenizer,
         fresh=frozenset({*report["missing_keys"], *outputs}),
-        max_tokens=min(recipe.max_tokens, positions(model.config), tokenizer.model_max_length),
+        max_tokens=min(recipe.max_tokens, positions_of(model.config), tokenizer.model_max_length),
     )
 
 

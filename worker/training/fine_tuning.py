@@ -17,9 +17,9 @@ from moodmill.db.core.atomicfile import atomic_file
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import ModelError
 from moodmill.worker.core.settings import WorkerSettings
-from moodmill.worker.inference.model import choose_device, choose_precision
 from moodmill.worker.inference.segments import Segmentation, write_segmentation
 from moodmill.worker.inference.tokens import TextTokenizer
+from moodmill.worker.inference.torch_model import choose_device, choose_precision
 from moodmill.worker.training.calibration import fit_calibration, fold
 from moodmill.worker.training.card import joined_section, model_card
 from moodmill.worker.training.checkpoints import Keeper, begin, end, last_checkpoint, refuse_other

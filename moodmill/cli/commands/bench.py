@@ -109,7 +109,7 @@ def _print(found: "Comparison") -> None:
 
     if found.tuning:
         OUTPUT.print(
-            f"model in {found.tuning.precision}, {found.tuning.threads} threads, micro-batches of "
+            f"model in {found.tuning.engine}, {found.tuning.threads} threads, micro-batches of "
             f"{found.tuning.batch_tokens:,} tokens"
         )
     measured = [one for one in found.results if isinstance(one, Figures)]

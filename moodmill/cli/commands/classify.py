@@ -43,8 +43,7 @@ def classify(texts: tuple[str, ...], top_k: int | None, threshold: float | None,
 
     settings = read_settings(WorkerSettings)
     files = find_model(settings)
-    from moodmill.worker.inference.classifier import load_classifier  # torch, once there is a model to load
-    from moodmill.worker.inference.explainer import Explainer
+    from moodmill.worker.inference.classifier import load_classifier
 
     with load_classifier(files, settings) as classifier:
         outcome = classifier.classify(list(texts))
@@ -52,6 +51,8 @@ def classify(texts: tuple[str, ...], top_k: int | None, threshold: float | None,
         raise ModelError(f"the model {files.name} fails on text {row + 1}: {error}")
     explained: list[list[ExplainedSegment]] = []
     if why:
+        from moodmill.worker.inference.explainer import Explainer  # torch
+
         explainer = Explainer(files, settings)
         explained = [[*map(explainer.leave_one_out, explainer.explain(text).segments)] for text in texts]
     answers = []

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.table import Table
@@ -13,6 +13,10 @@ from moodmill.cli.extra import missing_extra
 from moodmill.cli.options import broker_options, device_options, json_option, model_options, store_options
 from moodmill.cli.printing import OUTPUT, print_json
 from moodmill.db.core.errors import MoodmillError
+
+if TYPE_CHECKING:
+    from moodmill.worker.core.settings import WorkerSettings
+    from moodmill.worker.inference.repository import ModelFiles
 
 #: What only workers have.
 NEEDS_WORKER: Final = ("device", "model")
@@ -110,16 +114,26 @@ def _broker() -> str:
 
 
 def _device() -> str:
-    import torch
+    from importlib.metadata import version
+    from typing import get_args
 
+    from moodmill.db.core.engine import EngineName
     from moodmill.db.core.settings import read_settings
+    from moodmill.worker.core.cpu import processor, usable_cores
     from moodmill.worker.core.settings import WorkerSettings
-    from moodmill.worker.inference.model import choose_device
+    from moodmill.worker.inference.engines import is_installed, runs_on_processor
 
     settings = read_settings(WorkerSettings)
+    installed = ", ".join(f"{name} {version(name)}" for name in get_args(EngineName) if is_installed(name))
+    if runs_on_processor(settings):
+        return f"cpu ({processor()}, {usable_cores()} threads); {installed}"
+    import torch
+
+    from moodmill.worker.inference.torch_model import choose_device
+
     device = choose_device(settings.moodmill_device)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
-    return f"{device} ({name}), torch {torch.__version__}"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return f"{device} ({name}); {installed}"
 
 
 def _model() -> str:
@@ -132,4 +146,12 @@ def _model() -> str:
     files = find_model(settings)
     with load_classifier(files, settings) as classifier:
         classifier.warm_up()
-        return f"{files.name} in {files.folder}; {classifier}"
+        return f"{files.name} in {files.folder}; {classifier}{_measured(files, settings)}"
+
+
+def _measured(files: "ModelFiles", settings: "WorkerSettings") -> str:
+    """Return what the choice of the engine stands on: what was measured on this processor, when, and how sure it is."""
+    from moodmill.worker.inference.tuning import remembered_of
+
+    found = remembered_of(files, settings)
+    return f"; {found.describe()}" if found is not None else ""

@@ -14,19 +14,18 @@ import torch
 from numpy.typing import NDArray
 
 from moodmill.worker.inference.classifier import DEAD_MODEL_STATUS, Classifier
-from moodmill.worker.inference.model import EmotionModel
 from moodmill.worker.inference.tokens import TextTokenizer
+from moodmill.worker.inference.torch_model import TorchModel
 from tests.support import clean_environment, wait_until
 from tests.worker.builders import POISON, TEXTS, load, load_as, make_poisoned, plain_probabilities, plain_tokenizer
 from tests.worker.faulty import Allergic, Counted, Cramped, Shared, Watched
 
 
 @contextmanager
-def running(
-    model: EmotionModel, folder: Path, batch_tokens: int = 2048, model_threads: int = 1
-) -> Iterator[Classifier]:
+def running(model: TorchModel, folder: Path, batch_tokens: int = 2048, lanes: int = 1) -> Iterator[Classifier]:
+    model.lanes = lanes  # type: ignore[misc]
     tokenizer = TextTokenizer(folder, model.max_tokens)
-    with Classifier(model, tokenizer, batch_tokens, model_threads=model_threads) as classifier:
+    with Classifier(model, tokenizer, batch_tokens) as classifier:
         yield classifier
 
 
@@ -205,7 +204,7 @@ def test_what_was_cut_before_memory_ran_out_is_cut_smaller_before_it_runs(tiny_m
 def test_two_model_threads_run_micro_batches_at_once_and_mix_up_nothing(tiny_model: Path) -> None:
     model = load_as(Watched, tiny_model)
     texts = [f"{text} {number}" for number in range(20) for text in TEXTS]
-    with running(model, tiny_model, batch_tokens=40, model_threads=2) as classifier, ThreadPoolExecutor(4) as pool:
+    with running(model, tiny_model, batch_tokens=40, lanes=2) as classifier, ThreadPoolExecutor(4) as pool:
         model.may_run.clear()
         first = pool.submit(classifier.classify, texts)
         wait_until(lambda: len(model.batches) == 2)
@@ -219,7 +218,7 @@ def test_two_model_threads_run_micro_batches_at_once_and_mix_up_nothing(tiny_mod
 def test_memory_that_does_not_hold_two_micro_batches_gets_one_at_a_time(tiny_model: Path) -> None:
     model = load_as(Shared, tiny_model)
     texts = some_texts(60)
-    with running(model, tiny_model, batch_tokens=64, model_threads=2) as classifier, ThreadPoolExecutor(1) as pool:
+    with running(model, tiny_model, batch_tokens=64, lanes=2) as classifier, ThreadPoolExecutor(1) as pool:
         model.may_run.clear()
         found = pool.submit(classifier.classify, texts)
         wait_until(lambda: model.refused == 1)

@@ -24,7 +24,7 @@ def test_memory_that_a_micro_batch_freed_is_there_for_the_next_without_page_faul
 def _faults() -> int:
     """Take and free memory as a model does; return the page faults after the first time."""
     os.environ["THP_MEM_ALLOC_ENABLE"] = "0"  # pages of 2 MiB would hide that memory is given back
-    keep_memory(torch.device("cpu"))
+    keep_memory()
     torch.ones(NUMBERS)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(ROUNDS):

@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import ModelError, SettingError
 from moodmill.worker.inference.classifier import load_classifier
-from moodmill.worker.inference.model import choose_device, choose_precision
 from moodmill.worker.inference.repository import BUNDLED, find_model
 from moodmill.worker.inference.tokens import TextTokenizer
+from moodmill.worker.inference.torch_model import choose_device, choose_precision
 from tests.support import make_model
 from tests.worker.builders import TEXTS, load, make_roberta, plain_probabilities, settings_for, tokenizer_for
 

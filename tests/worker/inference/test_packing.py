@@ -14,9 +14,9 @@ from transformers.models.roberta.modeling_roberta import RobertaEmbeddings
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.worker.inference import packing
 from moodmill.worker.inference.linear import PrepackedLinear, multiplies, prepack
-from moodmill.worker.inference.model import EmotionModel
 from moodmill.worker.inference.packing import lay_out
 from moodmill.worker.inference.repository import find_model
+from moodmill.worker.inference.torch_model import TorchModel
 from tests.support import make_model
 from tests.worker.architectures import FAMILIES, Family, make_of
 from tests.worker.builders import TEXTS, load, plain_probabilities, settings_for, tokenizer_for
@@ -39,7 +39,7 @@ def test_the_families_that_read_a_first_token_go_without_padding(family: Family,
 
 
 def test_in_bf16_a_row_gives_nearly_what_its_texts_give_alone(tiny_model: Path) -> None:
-    model = EmotionModel(find_model(settings_for(tiny_model)), "cpu", "bf16")
+    model = TorchModel(find_model(settings_for(tiny_model)), "cpu", "bf16")
     assert not model.pads
     found = model.probabilities([one.segments[0].ids for one in tokenizer_for(tiny_model).encode(TEXTS)], 0)
     np.testing.assert_allclose(found, plain_probabilities(tiny_model, TEXTS), atol=0.1, rtol=0)

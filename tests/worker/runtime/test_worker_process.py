@@ -176,7 +176,7 @@ def test_chunks_of_a_run_with_another_engine_are_left_for_others_and_named_once(
     theirs = open_run(place.store, *([text] for text in TEXTS))
     [ours] = open_run(place.store, TEXTS)
     Ledger(place.store).begin(theirs[0].run, 0, "another:1:a", Engine("openvino", "int8"))
-    with running(place, worker_arguments(), MOODMILL_PRECISION="fp32") as process:
+    with running(place, WORKER, MOODMILL_PRECISION="fp32") as process:
         send_all(place, theirs)
         wait_until(lambda: place.said().count("moodmill.classify[") >= 2 * len(theirs), START_S)
         place.queue.send(ours)
