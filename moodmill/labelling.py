@@ -70,7 +70,8 @@ def label(
         revision: Commit, tag or branch of the repository.
         labels: Names of the outputs of a model that does not name them.
         device: "auto" takes a GPU where there is one; else what torch calls a device.
-        precision: "auto" is what is fastest and says nearly the same; see `EmotionClassifier.from_pretrained`.
+        precision: "auto" is what is fastest and says nearly the same; see `EmotionClassifier.from_pretrained`. Another
+            one is that of all rows: those that the store has in others are classified again, and replaced.
         batch_tokens: Tokens of a micro-batch; without it, by device.
         max_tokens: Tokens of a text that are read at most, special ones included.
         subreddits: Only comments of these, however they are spelled.

@@ -34,6 +34,8 @@ class Classified:
     source: str
     keep_text: bool = False
     ids: Ids = "reddit"
+    #: Whether rows of the same texts that another precision made are to be replaced.
+    replaces: bool = False
 
     def __post_init__(self) -> None:
         n = len(self.comments)

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from moodmill.db.core.engine import Engine
+from moodmill.db.core.engine import Engine, Precision
 from moodmill.db.core.errors import OtherEngineError, RunError, StoreError
 from moodmill.db.database.schema import chunk, dead_letter, job_label, note, run, skipped, source
 from moodmill.db.database.store import Store
@@ -240,15 +240,17 @@ class Ledger:
         with self._store.reading() as connection:
             return [_chunk(row) for row in connection.execute(_UNFINISHED, {"run": run_id})]
 
-    def begin(self, run_id: str, number: int, worker: str, engine: Engine) -> list[str] | None:
+    def begin(
+        self, run_id: str, number: int, worker: str, engine: Engine, precision: Precision = "auto"
+    ) -> list[str] | None:
         """Note that a worker process begins a chunk, before it does; None when the chunk is done.
 
         Returns the other processes that began it, oldest first: a try is a process, however often it gets the message.
         The engine of the first chunk is the run's, to its end. Raises RunError when there is no such chunk, and
-        OtherEngineError where the run has another engine.
+        OtherEngineError where the run has another engine, or asks for another precision.
         """
         with self._store.writing() as connection:
-            if not _fix_engine(connection, run_id, number, engine):
+            if not _fix_engine(connection, run_id, number, engine, precision):
                 return None
             state, begun = _lock(connection, run_id, number)
             if state == "done":
@@ -312,7 +314,7 @@ def _insert_notes(connection: Connection, run_id: str, number: int, notes: Mappi
         connection.execute(insert(note), rows)
 
 
-def _fix_engine(connection: Connection, run_id: str, number: int, engine: Engine) -> bool:
+def _fix_engine(connection: Connection, run_id: str, number: int, engine: Engine, precision: Precision) -> bool:
     """Have an engine be the run's, where it has none; tell whether the chunk is to be classified. Raises as `begin`.
 
     The run is written before the chunk is locked, as who cancels it does: so neither waits for the other for ever.
@@ -325,6 +327,8 @@ def _fix_engine(connection: Connection, run_id: str, number: int, engine: Engine
     if state == "done":
         return False
     if fixed is None:
+        if precision not in ("auto", engine.precision):
+            raise OtherEngineError(f"run {run_id} asks for {precision}, this worker has {engine}")
         connection.execute(_FIX_ENGINE, {"run": run_id, "engine": str(engine)})
         fixed = connection.scalar(_ENGINE, {"run": run_id})  # another may have been the first
     if fixed != str(engine):

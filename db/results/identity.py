@@ -12,9 +12,10 @@ from sqlalchemy import Connection
 
 from moodmill.db.core.classified import Classified
 from moodmill.db.core.comment import Comment, text_hash
+from moodmill.db.core.engine import Engine, Precision
 from moodmill.db.core.unsupported import Reason
 
-_FOUND: Final = "e.text_hash, e.unsupported, e.text is not null"
+_FOUND: Final = "e.text_hash, e.unsupported, e.text is not null, e.engine"
 # One statement for all, as pairs of id and time in JSON: half the CPU of one for each. A cross join keeps its order.
 _SQLITE: Final = f"""
     select i.key, {_FOUND} from json_each(?) i cross join comment_emotion e
@@ -44,6 +45,12 @@ class StoredRow(NamedTuple):
     text_hash: int | None
     unsupported: Reason | None
     has_text: bool
+    #: As text; None of an older row.
+    engine: str | None
+
+    def has_precision(self, precision: Precision) -> bool:
+        """Whether the row was computed in a precision that somebody asks for; where it is "auto", in whatever."""
+        return precision == "auto" or (self.engine is not None and Engine.parse(self.engine).precision == precision)
 
     def is_of(self, text: str) -> bool:
         """Whether the row is one of this text."""

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, bindparam, update
 
 from moodmill.db.core.comment import Comment, Ids, text_hash, under_other_id
+from moodmill.db.core.engine import Precision
 from moodmill.db.core.unsupported import Reason
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
@@ -38,8 +39,10 @@ class KnownComment(NamedTuple):
     has_text: bool
 
 
-def find_known(store: Store, model: str, comments: Sequence[Comment], ids: Ids) -> dict[int, KnownComment]:
-    """Return the comments that have a row of a model and with the same text, by their places.
+def find_known(
+    store: Store, model: str, comments: Sequence[Comment], ids: Ids, precision: Precision = "auto"
+) -> dict[int, KnownComment]:
+    """Return the comments that have a row of a model, with the same text and in a precision, by their places.
 
     Where ids are a table's, a comment whose id has another text in the store is looked up under the id that
     `moodmill.db.results.writer.write_rows` would keep it under.
@@ -52,8 +55,9 @@ def find_known(store: Store, model: str, comments: Sequence[Comment], ids: Ids) 
             for at, row in rows.items():
                 place, comment = places[at], asked[places[at]]
                 if row.is_of(comment.text):
-                    is_other = comment.id != comments[place].id
-                    known[place] = KnownComment(comment, is_other, row.unsupported, row.has_text)
+                    if row.has_precision(precision):
+                        is_other = comment.id != comments[place].id
+                        known[place] = KnownComment(comment, is_other, row.unsupported, row.has_text)
                 elif ids == "table":
                     others[place] = under_other_id(comment)
             asked = others

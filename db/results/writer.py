@@ -27,6 +27,7 @@ from moodmill.db.results.identity import find_other_texts, sqlite_time
 from moodmill.db.results.known import KnownComment, fill_texts
 from moodmill.db.results.partitions import UNDATED, make_months
 from moodmill.db.results.refusals import find_refused
+from moodmill.db.results.replacement import replace_rows
 
 #: Tries to store a chunk, but for the last: one may find that a month is missing, another that rows are refused.
 _TRIES: Final = 2
@@ -52,6 +53,8 @@ class Written:
     kept: Sequence[Comment]
     #: Of the kept ones, those under another id, as their own has another text.
     other_ids: Sequence[str] = ()
+    #: Rows that were there, by another precision.
+    replaced: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +119,7 @@ def _store_chunk(
         if ledger.is_done(connection, run_id, number):
             return None
         written = write_rows(connection, classified)
-        if written.new_rows:
+        if written.new_rows or written.replaced:
             invalidate_days(connection, classified.model, (comment.created_at for comment in written.kept))
         if classified.keep_text:
             fill_texts(connection, classified.model, known)
@@ -150,7 +153,7 @@ def _note_unsupported(classified: Classified, written: Written, known: Sequence[
 
 
 def write_rows(connection: Connection, classified: Classified) -> Written:
-    """Add a row for each comment that this model has none of yet.
+    """Add a row for each comment that this model has none of yet; where `replaces` says so, by its precision.
 
     One whose id has another text in the store, by the text's hash, has no row where ids are Reddit's own: the first
     text stays. Where they are a table's it is kept under another id; whatever comes first of some rows, and however
@@ -159,19 +162,27 @@ def write_rows(connection: Connection, classified: Classified) -> Written:
     if not classified.comments:
         return Written(new_rows=0, kept=())
     rows = _by_id(classified)
-    new_rows = _insert(connection, rows)
-    # Mostly all are new, and nothing is to be looked up. A row that was there shows in the number alone.
-    others = find_other_texts(connection, rows) if new_rows < len(rows.comments) else []
+    new_rows, replaced, others = _add(connection, rows)
     if classified.ids == "reddit":
-        return Written(new_rows=new_rows, kept=_without(rows.comments, others))
+        return Written(new_rows=new_rows, replaced=replaced, kept=_without(rows.comments, others))
     other_ids: list[str] = []
     while others:
         rows = _by_id(_under_other_ids(rows.take(others)))
-        new_rows += (added := _insert(connection, rows))
-        others = find_other_texts(connection, rows) if added < len(rows.comments) else []
+        added, changed, others = _add(connection, rows)
+        new_rows, replaced = new_rows + added, replaced + changed
         # Another row may have such an id by itself, with yet another text: then the next one is tried.
         other_ids += [comment.id for comment in _without(rows.comments, others)]
-    return Written(new_rows=new_rows, kept=classified.comments, other_ids=other_ids)
+    return Written(new_rows=new_rows, replaced=replaced, kept=classified.comments, other_ids=other_ids)
+
+
+def _add(connection: Connection, rows: Classified) -> tuple[int, int, list[int]]:
+    """Add the rows that are not there; return how many, how many replaced others, and where another text is there."""
+    added = _insert(connection, rows)
+    # Mostly all are new, and nothing is to be looked up. A row that was there shows in the number alone.
+    if added == len(rows.comments):
+        return added, 0, []
+    replaced = replace_rows(connection, rows) if rows.replaces else 0
+    return added, replaced, find_other_texts(connection, rows)
 
 
 def _by_id(classified: Classified) -> Classified:

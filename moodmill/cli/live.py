@@ -130,7 +130,7 @@ def _unserved(seen: "Overview") -> list[RenderableType]:
         return []
     engines = seen.broker.engines
     found = {
-        one.id: why_unserved(Engine.parse(one.engine), engines)
+        one.id: why_unserved(Engine.parse(one.engine), "auto", engines)
         for one in seen.store.runs
         if one.engine and one.pending_chunks
     }

@@ -115,6 +115,10 @@ class Cluster:
             "hf_model_repo": options.model_repo,
             "hf_model_revision": options.model_revision,
             "moodmill_labels": options.model_labels,
+            # What the run was given to its end, or else what the settings say now.
+            "moodmill_precision": self._runtime.worker.moodmill_precision
+            if options.precision == "auto"
+            else options.precision,
             "moodmill_metrics": None,  # the address is ours, and two cannot share it
         }
         database_url = store.url.render_as_string(hide_password=False)

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from moodmill.db.core.engine import Precision
 from moodmill.db.core.filters import ALL, Filters
 from moodmill.producers.runs.deadshare import MAX_DEAD
 from moodmill.producers.runs.settings import ProducerSettings
@@ -29,9 +30,11 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     model_repo: str = BUNDLED_MODEL
     model_revision: str | None = None
     model_labels: str | None = None
+    #: What all of its rows are to be computed in; "auto" leaves it to the workers, and takes rows of any.
+    precision: Precision = "auto"
 
     def labels_as(self, other: "RunOptions") -> bool:
-        """Whether both make the same rows of the same file."""
+        """Whether both make the same rows of the same file, whatever computes them."""
         plain = ("reading", "filters", "keep_text", "limit", "model_repo", "model_revision", "model_labels")
         return all(getattr(self, name) == getattr(other, name) for name in plain)
 
@@ -52,6 +55,7 @@ def run_defaults(model: WorkerSettings, producer: ProducerSettings) -> RunOption
         chunk_comments=producer.moodmill_chunk_comments,
         model_repo=_lasting(model.hf_model_repo),
         model_revision=model.hf_model_revision,
+        precision=model.moodmill_precision,
         model_labels=",".join(read_order(model.moodmill_labels)) if model.moodmill_labels else None,
     )
 

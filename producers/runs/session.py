@@ -71,7 +71,8 @@ class RunSession:
     def why_unserved(self) -> str | None:
         """Return why no worker that lives takes chunks of the run; None where one does, or none lives."""
         workers = self.brokered(self.broker.engines)
-        return why_unserved(self.stored(lambda: self.ledger.engine(self.run.id)), workers)
+        engine = self.stored(lambda: self.ledger.engine(self.run.id))
+        return why_unserved(engine, self.options.precision, workers)
 
     def open(self, file: SourceFile) -> Source:
         """Open a source, and note how it is read where that is not noted yet. Raises as `open_again`."""
@@ -91,6 +92,7 @@ class RunSession:
             source=file.name,
             comments=comments,
             keep_text=self.options.keep_text,
+            precision=self.options.precision,
             ids=self.layouts[file.number].fields.ids if file.number in self.layouts else "reddit",
         )
         with chunk_span("send", run=message.run, chunk=number, comments=len(comments)):

@@ -71,6 +71,7 @@ def classified(
     ids: Ids = "reddit",
     unsupported: Sequence[Reason | None] | None = None,
     engine: Engine = TORCH,
+    replaces: bool = False,
 ) -> Classified:
     """Return what a model says of these comments; comment i has 3 + i tokens in 1 + i segments; every second is cut."""
     rows = len(of)
@@ -86,6 +87,7 @@ def classified(
         source=source,
         keep_text=keep_text,
         ids=ids,
+        replaces=replaces,
     )
 
 

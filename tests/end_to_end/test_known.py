@@ -85,3 +85,17 @@ def test_a_table_is_labelled_again_by_a_worker_of_its_own(tiny_model: Path, tmp_
     with closing(sqlite3.connect(tmp_path / "moodmill.db")) as connection:
         texts = sorted(row[0] or "" for row in connection.execute("select text from comment_emotion"))
     assert texts == (["i hate this", "i love this", "thanks so much"] if keep_text else [""] * 3)
+
+
+def test_a_precision_that_is_asked_for_is_that_of_all_rows(tiny_model: Path, tmp_path: Path) -> None:
+    dump = write_dump(tmp_path / "RC_a", TEXTS, created_utc=SECOND)
+    settings = {"HF_MODEL_REPO": str(tiny_model), "MOODMILL_BATCH_TOKENS": "2048"}
+    made: list[tuple[Any, ...]] = []
+    for precision in ("fp32", "bf16"):
+        done = moodmill("label", dump, "--json", "--precision", precision, cwd=tmp_path, settings=settings)
+        assert done.returncode == 0, done.stderr
+        summary = json.loads(done.stdout)
+        with closing(sqlite3.connect(tmp_path / "moodmill.db")) as connection:
+            engines = connection.execute("select distinct engine from comment_emotion").fetchall()
+        made.append((summary["classified"], summary["new_rows"], engines))
+    assert made == [(30, 30, [("torch fp32",)]), (30, 0, [("torch bf16",)])]

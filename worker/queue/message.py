@@ -5,10 +5,11 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from moodmill.db.core.comment import Comment, Ids
+from moodmill.db.core.engine import Precision
 from moodmill.db.core.errors import MoodmillError
 
 #: Raised by one whenever an older worker could misread what a newer producer writes.
-VERSION: Final = 2
+VERSION: Final = 3
 #: Comments of a chunk at most.
 MAX_COMMENTS: Final = 10_000
 #: Characters of what is said to be wrong with a message.
@@ -36,6 +37,8 @@ class ChunkMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     keep_text: bool = False
     #: Whose the comments' ids are; messages of version 1 do not say.
     ids: Ids = "reddit"
+    #: What all rows of the run are to be computed in; messages before version 3 do not say.
+    precision: Precision = "auto"
 
     def to_json(self) -> dict[str, Any]:
         """Return the message as values that any JSON serializer takes."""

@@ -101,7 +101,8 @@ class ChunkProcessor:
         in the ledger, with its chunk, before it is raised.
         """
         run, number = message.run, message.number
-        others = self._stored(lambda: self._ledger.begin(run, number, self.name, self.engine))
+        precision = message.precision
+        others = self._stored(lambda: self._ledger.begin(run, number, self.name, self.engine, precision))
         if others is None:
             metrics.ALREADY_DONE.inc()
             return
@@ -130,13 +131,14 @@ class ChunkProcessor:
 
     def _process(self, message: ChunkMessage, dead: int) -> None:
         run, number, source = message.run, message.number, message.source_number
-        found = self._stored(lambda: find_known(self._store, self.model, message.comments, message.ids))
+        comments, ids, precision = message.comments, message.ids, message.precision
+        found = self._stored(lambda: find_known(self._store, self.model, comments, ids, precision))
         known = [*found.values()]
         if known:
-            logger.info("%d of %d comments have a row already", len(known), len(message.comments))
-        comments = [comment for place, comment in enumerate(message.comments) if place not in found]
-        outcome, engine = self._classify([comment.text for comment in comments], dead)
-        classified, letters = split(message, comments, outcome, self.model, engine)
+            logger.info("%d of %d comments have a row already", len(known), len(comments))
+        unknown = [comment for place, comment in enumerate(comments) if place not in found]
+        outcome, engine = self._classify([comment.text for comment in unknown], dead)
+        classified, letters = split(message, unknown, outcome, self.model, engine)
         with metrics.timed("write"), part_span("write"):
             stored = self._stored(lambda: store_chunk(self._store, run, number, source, classified, letters, known))
         if stored is None:
@@ -191,5 +193,6 @@ def split(
         source=message.source,
         keep_text=message.keep_text,
         ids=message.ids,
+        replaces=message.precision != "auto",
     )
     return classified, dead

@@ -6,20 +6,23 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, select, text, update
 
 from moodmill.db.analytics.reads import RunStatus, status
 from moodmill.db.analytics.words import index_texts
 from moodmill.db.core.comment import ANOTHER_ID, ANOTHER_TEXT, Comment, Ids, other_id
+from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.engine import PRECISIONS, Engine
 from moodmill.db.core.unsupported import Reason
-from moodmill.db.database.schema import comment_emotion, dirty_period
+from moodmill.db.database.schema import chunk, comment_emotion, dirty_period
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.entries import Note
 from moodmill.db.results.known import find_known
-from tests.db.builders import NOON, Made, add_older_rows, at_once, classified, rows
+from tests.db.builders import NOON, Made, add_older_rows, add_rows, at_once, classified, matrix, rows
 from tests.texts import several
 
 #: An id and a text.
@@ -157,6 +160,87 @@ def test_chunks_with_the_same_known_comments_fill_in_their_texts_at_once(store: 
         calls.append(partial(made.store_chunk, added.number, classified([], keep_text=True), known=found))
     assert at_once(*calls) == [True] * 4
     assert set(texts(store).values()) == {"text"}
+
+
+def test_a_row_of_another_precision_or_of_nobody_knows_which_is_known_only_where_none_is_asked_for(
+    store: Store,
+) -> None:
+    add_rows(store, classified(comments_of(("a", "one")), engine=Engine("openvino", "bf16")))
+    add_older_rows(store, classified(comments_of(("b", "two"))))
+    asked = comments_of(("a", "one"), ("b", "two"))
+    found = {precision: set(find_known(store, "m", asked, "reddit", precision)) for precision in PRECISIONS}
+    assert found == {"auto": {0, 1}, "fp32": set(), "bf16": {0}, "int8": set()}
+
+
+@pytest.mark.parametrize("at", [NOON, None])
+def test_where_a_precision_is_asked_for_rows_of_others_are_replaced_and_their_texts_stay(
+    store: Store, at: datetime | None
+) -> None:
+    # given rows of a table that another precision made, one of which is under another id, and one of an older version
+    records = [("a", "one"), ("a", "two"), ("b", "three"), ("c", "four")]
+    run_of(store, records, at=at, keep_text=True)
+    with store.writing() as connection:
+        connection.execute(update(comment_emotion).where(comment_emotion.c.comment_id == "b").values(engine=None))
+        connection.execute(update(comment_emotion).where(comment_emotion.c.comment_id == "c").values(text=None))
+        connection.execute(delete(dirty_period))
+    before = {row["comment_id"]: row for row in rows(store)}
+
+    def label(*records: Record, keep_text: bool = False) -> RunStatus:
+        made = Made(store)
+        made.add(len(records))
+        of = classified(
+            comments_of(*records, at=at),
+            matrix(len(records), seed=5),
+            keep_text=keep_text,
+            ids="table",
+            engine=Engine("torch", "bf16"),
+            replaces=True,
+            source="again",
+        )
+        assert made.store_chunk(0, of)
+        return status(store, made.id)
+
+    # when
+    now = label(*records, keep_text=True)
+
+    # then they have the new values and all else as it was, and are no new rows; their day is behind
+    assert (now.classified, now.new_rows, now.adds_up) == (4, 0, True)
+    after = {row["comment_id"]: row for row in rows(store)}
+    new = matrix(4, seed=5)
+    for place, name in enumerate(["a", other_id("a", "two"), "b", "c"]):
+        assert [np.float32(after[name][emotion]) for emotion in EMOTIONS] == list(new[place])
+        assert (after[name]["engine"], after[name]["tokens"]) == ("torch bf16", 3 + place)
+        same = ("source", "subreddit", "author", "created_at", "text_hash")
+        assert [after[name][one] for one in same] == [before[name][one] for one in same]
+    texts_ = {name: row["text"] for name, row in after.items()}
+    assert texts_ == {"a": "one", other_id("a", "two"): "two", "b": "three", "c": "four"}
+    assert {row["start"] for row in rows(store, dirty_period)} == {None if at is None else at.date()}
+
+    # and one of the same precision is not, nor is one of another text
+    with store.writing() as connection:
+        connection.execute(delete(dirty_period))
+        connection.execute(update(comment_emotion).values(engine="openvino bf16"))
+        connection.execute(update(comment_emotion).where(comment_emotion.c.comment_id == "b").values(engine=None))
+    kept = rows(store)
+    assert label(*records[:2]).new_rows == 0
+    assert (rows(store), rows(store, dirty_period)) == (kept, [])
+    assert label(("b", "edited")).new_rows == 1
+    assert [row for row in rows(store) if row["comment_id"] != other_id("b", "edited")] == kept
+
+
+def test_chunks_that_replace_the_same_rows_at_once_end_with_them_whole(store: Store) -> None:
+    records = [(f"c{n}", "text") for n in range(300)]
+    run_of(store, records)
+    made = Made(store)
+    calls = []
+    for seed, asked in enumerate((records, records[::-1], records[::2], records[::-3])):
+        added = made.add(len(asked))
+        values = matrix(len(asked), seed=seed)
+        of = classified(comments_of(*asked), values, engine=Engine("torch", "bf16"), replaces=True)
+        calls.append(partial(made.store_chunk, added.number, of))
+    assert at_once(*calls) == [True] * 4
+    assert {row["engine"] for row in rows(store)} == {"torch bf16"}
+    assert sum(row["new_rows"] for row in rows(store, chunk)) == 300
 
 
 @several(15, suppress_health_check=[HealthCheck.function_scoped_fixture])

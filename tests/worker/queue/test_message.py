@@ -50,6 +50,15 @@ def test_a_message_of_version_1_is_read_as_one_of_reddits_own_ids() -> None:
     assert received.comments == chunk_of(["i love this", "ünïcödé 🙂"]).comments
 
 
+def test_a_message_of_version_2_asks_for_no_precision() -> None:
+    older = {name: value for name, value in over_the_wire(version=2, ids="table").items() if name != "precision"}
+    received = read_message(older)
+    assert (received.version, received.ids, received.precision) == (2, "table", "auto")
+    assert read_message(over_the_wire(precision="int8")).precision == "int8"
+    with pytest.raises(MoodmillError, match="expected a chunk message"):
+        read_message(over_the_wire(precision="fp8"))
+
+
 @pytest.mark.parametrize("others", [{}, {"comments": "of another shape"}, {"priority": 3}])
 def test_a_newer_version_is_told_apart_whatever_else_it_holds(others: dict[str, Any]) -> None:
     with pytest.raises(NewerMessageError, match=f"version {VERSION + 1}.*upgrade"):

@@ -16,7 +16,7 @@ from moodmill.db.analytics.reads import status
 from moodmill.db.core.comment import Comment, other_id
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.engine import Engine
-from moodmill.db.core.errors import RunError, WorkerError
+from moodmill.db.core.errors import OtherEngineError, RunError, WorkerError
 from moodmill.db.core.settings import StoreSettings
 from moodmill.db.core.unsupported import REASONS
 from moodmill.db.database.schema import model_threshold
@@ -116,6 +116,32 @@ def test_what_is_known_is_not_classified_again_and_its_texts_are_filled_in(
     now = status(store, again.run)
     assert (now.classified, now.new_rows, now.notes["unsupported language"].n) == (6, 1, 2)
     assert now.adds_up
+
+
+def test_where_a_precision_is_asked_for_what_another_made_is_classified_again_and_replaced(
+    store: Store, tiny_model: Path
+) -> None:
+    first, again, once_more, plain, refused = (open_run(store, TEXTS)[0] for _ in range(5))
+    with processor_for(store, tiny_model) as processor:
+        processor.process(first)
+        before = results(store)
+    with processor_for(store, tiny_model, moodmill_precision="bf16") as processor:
+        asked = asked_of_the_model()
+        processor.process(msgspec.structs.replace(again, precision="bf16"))
+        changed = results(store)
+        processor.process(msgspec.structs.replace(once_more, precision="bf16"))
+        processor.process(plain)
+        comments, known = np.subtract(asked_of_the_model(), asked)[2:]
+        with pytest.raises(OtherEngineError, match="asks for fp32, this worker has torch bf16"):
+            processor.process(msgspec.structs.replace(refused, precision="fp32"))
+
+    assert (comments, known) == (len(TEXTS), 2 * len(TEXTS))
+    assert {row["engine"] for row in before} == {"torch fp32"}
+    assert {row["engine"] for row in changed} == {"torch bf16"}
+    assert [row["joy"] for row in changed] != [row["joy"] for row in before]
+    assert results(store) == changed
+    assert [(row["classified"], row["new_rows"]) for row in chunks(store)].count((4, 0)) == 3
+    assert Ledger(store).engine(refused.run) is None
 
 
 def test_a_chunk_that_killed_its_workers_and_is_known_needs_no_isolation(
