@@ -88,6 +88,8 @@ class RunStatus:
     #: The process that was to read or to wait is gone.
     interrupted: bool = False
     cancelled: bool = False
+    #: What classifies its comments, and in which precision; None before the first of its chunks is begun.
+    engine: str | None = None
 
     @property
     def labelled_before(self) -> int:
@@ -164,6 +166,7 @@ def status(store: Store, run_id: str) -> RunStatus:
         failure=failure,
         interrupted=interrupted,
         cancelled=head.cancelled_at is not None,
+        engine=head.engine,
         notes=notes,
         passed_over=read_written_names(head.passed_over),
         layouts={one.name: layout for one in files if (layout := read_layout(one.layout)) is not None},

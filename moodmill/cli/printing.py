@@ -72,6 +72,7 @@ def status_json(status: "RunStatus") -> dict[str, Any]:
     return {
         "run": status.id,
         "state": status.state,
+        "engine": status.engine,
         "created_at": status.created_at.isoformat(),
         "sources": list(status.sources),
         "source_errors": dict(status.source_errors),
