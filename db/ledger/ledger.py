@@ -11,10 +11,11 @@ from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, s
 from sqlalchemy.exc import IntegrityError
 
 from moodmill.db.core.engine import Engine, Precision
-from moodmill.db.core.errors import OtherEngineError, RunError, StoreError
+from moodmill.db.core.errors import RunError, StoreError
 from moodmill.db.database.schema import chunk, dead_letter, job_label, note, run, skipped, source
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.dead_letters import record_dead_letters
+from moodmill.db.ledger.engines import engine_of, fix_engine, unknown_chunk
 from moodmill.db.ledger.entries import Chunk, Note, Owner, RecordRange, Run, SourceFile, Waiting
 from moodmill.db.ledger.written import read_layout, read_written_names, written_example, written_layout, written_names
 
@@ -31,9 +32,6 @@ _CLOSE_INPUT: Final = update(run).where(run.c.id == bindparam("run"))
 _SOURCES: Final = select(source).where(source.c.run_id == bindparam("run")).order_by(source.c.number)
 _SET_SOURCE: Final = update(source).where(source.c.run_id == bindparam("run"), source.c.number == bindparam("source"))
 _CHUNK: Final = select(chunk).where(_THIS)
-_STANDING: Final = select(chunk.c.state, run.c.engine).join(run, run.c.id == chunk.c.run_id).where(_THIS)
-_ENGINE: Final = select(run.c.engine).where(run.c.id == bindparam("run"))
-_FIX_ENGINE: Final = update(run).where(run.c.id == bindparam("run"), run.c.engine.is_(None))
 _LOCK: Final = select(chunk.c.state, chunk.c.worker).where(_THIS).with_for_update()
 _SET_CHUNK: Final = update(chunk).where(_THIS)
 _MOVE_CHUNK: Final = _SET_CHUNK.where(chunk.c.state == bindparam("before"))
@@ -113,8 +111,7 @@ class Ledger:
     def engine(self, run_id: str) -> Engine | None:
         """Return the engine that classifies a run; None before its first chunk is begun."""
         with self._store.reading() as connection:
-            fixed = connection.scalar(_ENGINE, {"run": run_id})
-        return None if fixed is None else Engine.parse(fixed)
+            return engine_of(connection, run_id)
 
     def add_chunk(
         self, run_id: str, number: int, source_number: int, found: RecordRange, bytes_read: int | None = None
@@ -250,7 +247,7 @@ class Ledger:
         OtherEngineError where the run has another engine, or asks for another precision.
         """
         with self._store.writing() as connection:
-            if not _fix_engine(connection, run_id, number, engine, precision):
+            if not fix_engine(connection, run_id, number, engine, precision):
                 return None
             state, begun = _lock(connection, run_id, number)
             if state == "done":
@@ -314,28 +311,6 @@ def _insert_notes(connection: Connection, run_id: str, number: int, notes: Mappi
         connection.execute(insert(note), rows)
 
 
-def _fix_engine(connection: Connection, run_id: str, number: int, engine: Engine, precision: Precision) -> bool:
-    """Have an engine be the run's, where it has none; tell whether the chunk is to be classified. Raises as `begin`.
-
-    The run is written before the chunk is locked, as who cancels it does: so neither waits for the other for ever.
-    """
-    key = {"run": run_id, "chunk": number}
-    found = connection.execute(_STANDING, key).one_or_none()
-    if found is None:
-        raise _missing(run_id, number)
-    state, fixed = found
-    if state == "done":
-        return False
-    if fixed is None:
-        if precision not in ("auto", engine.precision):
-            raise OtherEngineError(f"run {run_id} asks for {precision}, this worker has {engine}")
-        connection.execute(_FIX_ENGINE, {"run": run_id, "engine": str(engine)})
-        fixed = connection.scalar(_ENGINE, {"run": run_id})  # another may have been the first
-    if fixed != str(engine):
-        raise OtherEngineError(f"run {run_id} has the engine {fixed}, this worker {engine}")
-    return True
-
-
 def is_done(connection: Connection, run_id: str, number: int) -> bool:
     """Lock a chunk for this transaction and tell whether it is done. Raises RunError when there is no such chunk."""
     state, _ = _lock(connection, run_id, number)
@@ -346,13 +321,9 @@ def _lock(connection: Connection, run_id: str, number: int) -> tuple[str, str | 
     """Lock a chunk; return its state, and which processes began it."""
     found = connection.execute(_LOCK, {"run": run_id, "chunk": number}).one_or_none()
     if found is None:
-        raise _missing(run_id, number)
+        raise unknown_chunk(run_id, number)
     state, worker = found
     return state, worker
-
-
-def _missing(run_id: str, number: int) -> RunError:
-    return RunError(f"chunk {number} of run {run_id} is not in this store: worker and producer use different stores")
 
 
 def finish(
