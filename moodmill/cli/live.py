@@ -73,6 +73,8 @@ def view(store: str, seen: "Overview") -> RenderableType:
     head.add_row(
         "broker", _trouble(seen.broker) if isinstance(seen.broker, MoodmillError) else _queue_statistics(seen.broker)
     )
+    if seen.broker is not None and not isinstance(seen.broker, MoodmillError) and (work := _work(seen.broker)):
+        head.add_row("models", work)
     if isinstance(seen.store, MoodmillError):
         return head
     left = seen.store.backlog
@@ -95,6 +97,13 @@ def _queue_statistics(found: "QueueStatistics | None") -> str:
         return "none named (REDIS_URL): each `moodmill label` brings its own"
     strange = f", {found.quarantined:,} messages in quarantine (see `moodmill doctor`)" if found.quarantined else ""
     return f"{found.queued:,} chunks queued, {found.taken:,} taken, {found.workers:,} workers alive{strange}"
+
+
+def _work(found: "QueueStatistics") -> str:
+    """Return what the workers do; nothing where none says so."""
+    measuring = f"{found.measuring:,} measuring their processor, once" if found.measuring else ""
+    speed = f"{found.tokens_per_s:,.0f} tokens/s, {found.model_share:.0%} of the limit" if found.tokens_per_s else ""
+    return "; ".join(filter(None, (speed, measuring)))
 
 
 def _runs(runs: "Sequence[RunPace]") -> RenderableType:

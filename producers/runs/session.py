@@ -57,6 +57,8 @@ class RunSession:
         self.records = self.ledger.records(run_id)
         #: Comments that were to be classified when this process began, and those that it sent since.
         self.sent = self.ledger.waiting(run_id).comments
+        #: Characters of the texts that this process sent.
+        self.characters = 0
         #: Chunks that are pending, or about to be, and that are yet to be sent again.
         self.unsent: Final[set[int]] = set()
 
@@ -97,6 +99,7 @@ class RunSession:
         )
         with chunk_span("send", run=message.run, chunk=number, comments=len(comments)):
             self.brokered(lambda: self.broker.send(message))
+        self.characters += sum(len(comment.text) for comment in comments)
         metrics.SENT.inc()
 
     def _sleep(self, seconds: float) -> None:

@@ -8,7 +8,9 @@ from typing import Final
 
 from moodmill.db.core.pace import share_done
 from moodmill.db.ledger.entries import SourceFile
+from moodmill.producers.runs.forecast import Forecast
 from moodmill.producers.runs.session import RunSession
+from moodmill.producers.runs.workers import Phase, Wait, WorkerWatch, phase_of, wait_of
 from moodmill.producers.sources.record import Source
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,20 @@ TICK_SHARE: Final = 0.05
 class Progress:
     """How far a run is, as seen by the process that feeds it or waits for it."""
 
+    #: What goes on: "reading" as long as there is nothing to be labelled, "starting" until a worker is ready,
+    #: "measuring" while one measures its processor, which is done once, then "labelling".
+    phase: Phase
+    #: Seconds since it is labelled; None before.
+    labelling_s: float | None
+    #: Comments that are labelled in a second, and the seconds that the rest takes; None as long as nobody can say.
+    comments_per_s: float | None
+    left_s: float | None
+    #: Tokens that all workers of the broker classify in a second, lately; None where none of them says so.
+    tokens_per_s: float | None
+    #: The share of the time in which their models worked, from 0 to 1: at 1 they are at their limit.
+    model_share: float | None
+    #: What would have to be faster: "reading", "model" or "store".
+    waits_for: Wait | None
     #: Records read so far, by whatever process.
     records: int
     #: Comments classified since this process began.
@@ -51,6 +67,9 @@ class Waiter:
         self._bytes: Final = sum(file.size for file in session.run.sources) or 1
         self._bytes_ended = sum(file.size for file in session.run.sources if file.ended)
         self._reading: tuple[SourceFile, Source] | None = None
+        self._workers: Final = WorkerWatch(session.broker)
+        self._labelling_since: float | None = None
+        self._forecast: Final = Forecast()
         self._last_done = (0, time.monotonic())
         self._idle_since = 0.0
         self._asked_at = 0.0
@@ -92,13 +111,35 @@ class Waiter:
             self._last_done = (classified, now)
         read = (self._bytes_ended + self.bytes_read()) / self._bytes
         session.check()
+        work = self._workers.look()
+        phase = phase_of(work, classified, waiting.comments)
+        if phase == "labelling" and self._labelling_since is None:
+            self._labelling_since = now
+        labelling_s = None if self._labelling_since is None else now - self._labelling_since
+        share = share_done(read, waiting.records, session.records)
+        pace = self._forecast.pace(
+            labelling_s,
+            classified=classified,
+            share=share,
+            share_read=read,
+            sent=session.sent,
+            characters=session.characters,
+            tokens_per_s=work.tokens_per_s,
+        )
         self._on_progress(
             Progress(
+                phase=phase,
+                labelling_s=labelling_s,
+                comments_per_s=pace.comments_per_s,
+                left_s=pace.left_s,
+                tokens_per_s=work.tokens_per_s if work.ready else None,
+                model_share=work.model_share if work.ready else None,
+                waits_for=wait_of(work, is_read=self._bytes_ended >= self._bytes) if phase == "labelling" else None,
                 records=session.records,
                 classified=classified,
                 waiting=waiting.comments,
                 pending_chunks=waiting.chunks,
-                share=share_done(read, waiting.records, session.records),
+                share=share,
                 idle_s=now - self._last_done[1],
             )
         )

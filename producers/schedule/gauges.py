@@ -19,6 +19,9 @@ OF_BROKER: Final = {
     "moodmill_taken_chunks": "Chunks that a worker took, and has not acknowledged.",
     "moodmill_workers": "Workers that sent a heartbeat lately.",
     "moodmill_quarantine_messages": "Messages of somebody else's in quarantine, the latest 100 at most.",
+    "moodmill_workers_measuring": "Workers that measure their processor, as each does once.",
+    "moodmill_workers_tokens_per_second": "Tokens that all workers together classify in a second, lately.",
+    "moodmill_workers_model_share": "The mean share of the time in which the workers' models work: 1 is their limit.",
 }
 OF_STORE: Final = {
     "moodmill_pending_chunks": "Chunks that wait or are in work, as the ledger has it.",

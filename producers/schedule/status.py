@@ -4,16 +4,16 @@ Each of the two is asked in a thread of its own: one that hangs costs whoever lo
 the other.
 """
 
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 from moodmill.db.analytics.backlog import Backlog, RunPace, backlog, runs_under_way
 from moodmill.db.core.errors import BrokerError, MoodmillError, StoreError
+from moodmill.db.core.question import Question
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.jobs import ENDED, JobLedger, JobRun
 from moodmill.producers.schedule.jobs import Job
@@ -79,9 +79,9 @@ class StatusCollector:
         self._patience_s = timeout_s
         self._since = datetime.now(UTC)
         self._prepared = False
-        self._of_store = _Question(self._ask_store)
+        self._of_store = Question(self._ask_store)
         self._broker_shown = "" if broker is None else broker.shown
-        self._of_broker = _Question[QueueStatistics | None](lambda: None if broker is None else broker.statistics())
+        self._of_broker = Question[QueueStatistics | None](lambda: None if broker is None else broker.statistics())
 
     def look(self) -> Overview:
         """Ask both at once."""
@@ -121,30 +121,6 @@ class StatusCollector:
             ended=ledger.latest(name, ENDED),
             succeeded=succeeded,
         )
-
-
-class _Question(Generic[Answer]):
-    """Is asked in a thread of its own, and not twice at once."""
-
-    def __init__(self, answer: Callable[[], Answer]) -> None:
-        self._answer = answer
-        self._lock = threading.Lock()
-        self._asked: Future[Answer] | None = None
-
-    def ask(self) -> Future[Answer]:
-        """Return what will hold the answer: to the question that is open still, or else to a new one."""
-        with self._lock:
-            if self._asked is None or self._asked.done():
-                self._asked = Future()
-                # A daemon, for nobody is to wait for a server at the end of the process.
-                threading.Thread(target=self._find, args=(self._asked,), name="question", daemon=True).start()
-            return self._asked
-
-    def _find(self, asked: Future[Answer]) -> None:
-        try:
-            asked.set_result(self._answer())
-        except Exception as error:  # noqa: BLE001 - raised where the answer is waited for
-            asked.set_exception(error)
 
 
 def _answer(asked: Future[Answer], deadline: float, silent: MoodmillError) -> Answer | MoodmillError:

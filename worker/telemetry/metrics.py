@@ -3,13 +3,15 @@
 In this process alone: `exposition` serves it. Whoever runs the model may count here, for it asks no server.
 """
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final, Literal
 
 from prometheus_client import Counter, Gauge, Histogram, Info
 
 from moodmill.db.core.unsupported import REASONS, Reason
+from moodmill.worker.telemetry.work import METER, BusyClock
 
 Stage = Literal["tokenize", "wait", "forward", "write"]
 
@@ -40,6 +42,8 @@ _STAGES: Final = Histogram(
     ["stage"],
     buckets=_SECONDS,
 )
+#: Stages of which it is said how much of the time they take.
+_BUSY: Final[dict[Stage, BusyClock]] = {"forward": METER.model, "write": METER.store}
 _STAGE: Final = {name: _STAGES.labels(name) for name in ("tokenize", "wait", "forward", "write")}
 FILL: Final = Histogram(
     "moodmill_microbatch_fill_ratio", "Tokens of a micro-batch, padding included, over its budget.", buckets=_SHARES
@@ -53,12 +57,23 @@ MODEL: Final = Info("moodmill_model", "The model that is loaded, and how it runs
 
 def timed(stage: Stage) -> AbstractContextManager[object]:
     """Measure how long the block takes."""
-    return _STAGE[stage].time()
+    return _timed_busy(stage, _BUSY[stage]) if stage in _BUSY else _STAGE[stage].time()
+
+
+@contextmanager
+def _timed_busy(stage: Stage, busy: BusyClock) -> Iterator[None]:
+    with _STAGE[stage].time():
+        busy.begin(time.monotonic())
+        try:
+            yield
+        finally:
+            busy.end(time.monotonic())
 
 
 def count_microbatch(lengths: Sequence[int], budget: int, *, pads: bool) -> None:
     """Note how full a micro-batch was: texts of so many tokens each, of a budget, padded to the longest or not."""
     tokens = sum(lengths)
+    METER.add_tokens(tokens)
     laid_out = len(lengths) * max(lengths) if pads else tokens
     FILL.observe(laid_out / budget)
     PADDING.observe(1 - tokens / laid_out)

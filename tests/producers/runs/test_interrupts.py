@@ -6,8 +6,9 @@ import pytest
 
 from moodmill.producers.runs.interrupts import kept_interrupts
 from moodmill.producers.runs.waiter import Progress
+from tests.producers.runs.builders import progress
 
-HALF = Progress(records=2, classified=1, waiting=1, pending_chunks=1, share=0.5, idle_s=0.0)
+HALF = progress()
 
 
 def drop_one(number: signal.Signals) -> None:

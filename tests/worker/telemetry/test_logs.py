@@ -16,10 +16,10 @@ from sqlalchemy import insert
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.jobs import JobLedger
-from moodmill.producers.runs.waiter import Progress
 from moodmill.progress import IDLE_S, shown_progress
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.telemetry.logs import JsonFormatter, Style, about, last_word, last_word_in, logging_as, set_subject
+from tests.producers.runs.builders import progress
 from tests.support import moodmill_here
 
 logger = logging.getLogger("tests.logs")
@@ -39,7 +39,7 @@ def test_a_line_says_when_where_and_what(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_run_in_which_nothing_moves_says_so_once_in_its_log(capsys: pytest.CaptureFixture[str]) -> None:
-    standing = Progress(records=9, classified=0, waiting=9, pending_chunks=2, share=0.5, idle_s=IDLE_S + 1)
+    standing = progress(classified=0, pending_chunks=2, idle_s=IDLE_S + 1)
     with logging_as("json"), shown_progress(Console(file=StringIO()), own_worker=False) as show:
         show(standing)
         show(standing)
