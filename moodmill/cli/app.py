@@ -24,6 +24,7 @@ _HERE: Final = "moodmill.cli.commands"
 SECTIONS: Final = {
     "Label": {
         "label": (f"{_HERE}.label", "Label dumps, tables or standard input."),
+        "estimate": (f"{_HERE}.estimate", "Estimate how long a run will take here, and how much room."),
         "enqueue": (f"{_HERE}.label", "Only enqueue; workers do the rest."),
         "worker": (f"{_HERE}.worker", "Classify chunks from the broker."),
         "schedule": (f"{_HERE}.schedule", "Run scheduled jobs that label what is new."),
