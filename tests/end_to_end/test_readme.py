@@ -34,7 +34,7 @@ JOBS = re.findall(r"```toml\n(.*?)```", read(HOW_TO / "nightly.md"), re.DOTALL)[
 COMMANDS = [block for language, block in BLOCKS if language == "bash"]
 MAKE = [block for block in COMMANDS if block.startswith("make ")]
 EXPLORE = [block for block in COMMANDS if block.startswith("moodmill explore")]
-FLEET = [block for block in COMMANDS if "worker &" in block]
+FLEET = [block for block in COMMANDS if re.search(r"moodmill worker\b.*&", block)]
 NIGHTLY = re.findall(r"```bash\n(moodmill schedule.*?)```", read(HOW_TO / "nightly.md"), re.DOTALL)
 TRAINING = re.findall(r"```bash\n(moodmill train my-model.*?)```", read(HOW_TO / "your-own-model.md"), re.DOTALL)[:1]
 CONTAINERS = re.findall(r"```bash\n(.*?)```", read(HOW_TO / "containers.md"), re.DOTALL)

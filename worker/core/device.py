@@ -30,22 +30,19 @@ def check_device(device: str) -> None:
     kind = device.partition(":")[0]
     if kind == "mps" and sys.platform != "darwin":
         raise SettingError(f"device {device!r} (MOODMILL_DEVICE): only a Mac has it; try auto")
-    if kind in _BUILT_FOR and not _is_built_for(kind):
+    if find_spec("torch") is not None and not is_built_for(kind):
         raise SettingError(
             f"device {device!r} (MOODMILL_DEVICE): the torch that is installed is not built for it; "
             "install another build of torch, or try auto"
         )
 
 
-def is_built_for_gpu() -> bool:
-    """Tell whether a torch is installed that may know a GPU."""
-    return find_spec("torch") is not None and _is_built_for("cuda")
-
-
-def _is_built_for(kind: str) -> bool:
-    """Tell whether the torch that is installed is built for a type of GPU; yes where nobody knows."""
+def is_built_for(kind: str) -> bool:
+    """Tell whether the torch that is installed may know a type of device; of most it is not known without it."""
     torch = find_spec("torch")
     if torch is None or torch.origin is None:
-        return True
+        return False
     version = Path(torch.origin).with_name("version.py")
-    return not version.is_file() or bool(re.search(_BUILT_FOR[kind], version.read_text(encoding="utf-8"), re.MULTILINE))
+    if kind not in _BUILT_FOR or not version.is_file():
+        return True
+    return re.search(_BUILT_FOR[kind], version.read_text(encoding="utf-8"), re.MULTILINE) is not None

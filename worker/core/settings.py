@@ -68,7 +68,8 @@ class WorkerSettings(BaseSettings):
     #: Seconds that a micro-batch, or one try to write a chunk, may take; a worker in which it takes longer ends. And
     #: seconds that PostgreSQL may take for an answer, half of that in a worker, after which its connection is given up.
     moodmill_stall_seconds: PositiveFloat = LIMIT_S
-    #: HOST:PORT where a process that lasts shows its metrics; a port alone is one of 127.0.0.1.
+    #: HOST:PORT where a process that lasts shows its metrics; a port alone is one of 127.0.0.1. Of several that `worker
+    #: --devices` starts, each further one takes the next port.
     moodmill_metrics: str | None = None
     #: How processes log: "auto" is text on a terminal, and JSON elsewhere.
     moodmill_log: Style = "text"

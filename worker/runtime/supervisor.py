@@ -14,6 +14,7 @@ from typing import Final
 from moodmill.db.core.errors import BrokerError, WorkerError
 from moodmill.worker.core.command import celery_command
 from moodmill.worker.queue.broker import Broker
+from moodmill.worker.runtime.places import kept_to
 from moodmill.worker.telemetry.logs import last_word_in
 
 logger = logging.getLogger(__name__)
@@ -42,23 +43,28 @@ class Supervisor:
         *,
         log: Path | None = None,
         app: str = "moodmill.worker",
-        name: str | None = None,
+        node: str | None = None,
+        name: str = "the worker",
+        cores: frozenset[int] | None = None,
         count_done: Callable[[], int] = lambda: 0,
         on_death: Callable[[], None] = lambda: None,
         later_settings: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """Start what `celery -A APP worker --hostname NAME` starts, with these settings added to the environment.
+        """Start what `celery -A APP worker --hostname NODE` starts, with these settings added to the environment.
 
         `broker` is the one that the settings name, in which a worker that died is forgotten.
-        `log` takes its output, which else goes where ours goes. `count_done` returns how many chunks are done: by it a
-        worker that only dies is known from one that gets on; `on_death` is called before another starts, and
-        `later_settings` returns what its settings are besides: what the one before may have left open.
+        `log` takes its output, which else goes where ours goes. `name` is what the worker is called where it dies,
+        `cores` are the processors that it keeps to. `count_done` returns how many chunks are done: by it a worker that
+        only dies is known from one that gets on; `on_death` is called before another starts, and `later_settings`
+        returns what its settings are besides: what the one before may have left open.
         """
         self._environment = {**os.environ, **environment, "MOODMILL_EXIT_WITH_PARENT": "1"}
         self._broker = broker
         self._log = log
         self._app = app
+        self._node = node
         self._name = name
+        self._cores = cores
         self._count_done = count_done
         self._on_death = on_death
         self._later_settings = later_settings
@@ -107,26 +113,32 @@ class Supervisor:
 
         Raises WorkerError as `check` does.
         """
-        while True:
-            if self._told_to_stop and self._start_at is not None:  # nothing runs, and nothing shall
-                return 0
-            status = self._process.poll()
-            if status == 0 or (status is not None and self._told_to_stop):
-                return status if status >= 0 else 128 - status  # as shells say it
-            self.check()
+        while (status := self.look()) is None:
             time.sleep(LOOK_S)
+        return status
+
+    def look(self) -> int | None:
+        """Return the exit status of a worker that ended well, or after a signal; else do as `check` does."""
+        if self._told_to_stop and self._start_at is not None:  # nothing runs, and nothing shall
+            return 0
+        status = self._process.poll()
+        if status == 0 or (status is not None and self._told_to_stop):
+            return status if status >= 0 else 128 - status  # as shells say it
+        self.check()
+        return None
 
     def _start(self) -> "subprocess.Popen[bytes]":
         output = self._log.open("wb") if self._log else None
         try:
-            return subprocess.Popen(
-                celery_command(self._app, ["worker", *([self._name] if self._name else [])]),
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT if output else None,
-                start_new_session=True,
-                env=self._environment,
-            )
+            with kept_to(self._cores):
+                return subprocess.Popen(
+                    celery_command(self._app, ["worker", *([self._node] if self._node else [])]),
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT if output else None,
+                    start_new_session=True,
+                    env=self._environment,
+                )
         finally:
             if output:
                 output.close()
@@ -137,7 +149,7 @@ class Supervisor:
         word = self._last_word(status)
         first = not self._ever_died
         if status in (0, UNUSABLE_STATUS) or (status == UNAVAILABLE_STATUS and first):
-            raise WorkerError(f"the worker ended: {word}")
+            raise WorkerError(f"{self._name} ended: {word}")
         done = self._count_done()
         self._deaths = 1 if done > self._done or first else self._deaths + 1
         self._done, self._ever_died = done, True
@@ -150,7 +162,7 @@ class Supervisor:
             logger.debug("the last heartbeat of the worker that died stays: %s", error)
         self._on_death()
         pause = min(FIRST_PAUSE_S * 2 ** (self._deaths - 1), LONGEST_PAUSE_S)
-        logger.warning("the worker died (%s); another one starts in %g s", word, pause)
+        logger.warning("%s died (%s); another one starts in %g s", self._name, word, pause)
         self._start_at = time.monotonic() + pause
 
     def _last_word(self, status: int) -> str:
