@@ -48,6 +48,7 @@ def openvino_sorted(*, int8: bool = False) -> Prepare:
                 "INFERENCE_PRECISION_HINT": "bf16" if "bf16" in instructions() else "f32",
                 "INFERENCE_NUM_THREADS": torch.get_num_threads(),
                 "NUM_STREAMS": STREAMS,
+                "ENABLE_CPU_PINNING": False,  # a stream held to a core waits there for whatever else runs on it
             },
         )
         columns = emotion_columns(model, files)

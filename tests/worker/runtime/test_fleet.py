@@ -11,6 +11,7 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
+from moodmill.worker.runtime.places import find_places
 from tests.support import clean_environment, free_port, wait_until
 from tests.worker.builders import TEXTS, open_run, states
 from tests.worker.runtime.test_worker_process import START_S, Place, place, send_all
@@ -54,6 +55,7 @@ def test_each_device_has_a_process_that_is_replaced_when_it_dies_and_all_end_in_
         # given two workers, at the two ends of one queue
         wait_until(lambda: place.queue.count_workers() == 2, START_S)
         first, second = sorted(pids(process))
+        assert not [one.path for one in psutil.Process(process.pid).memory_maps() if "libtorch" in one.path]
         assert [environment_of(pid)["MOODMILL_DEVICE"] for pid in (first, second)] == ["cpu", "cpu"]
         for number in range(2):
             with urlopen(f"http://127.0.0.1:{port + number}/metrics", timeout=10) as answer:
@@ -74,6 +76,14 @@ def test_each_device_has_a_process_that_is_replaced_when_it_dies_and_all_end_in_
         assert process.wait(60) == 0
     assert not {pid for pid in ended if psutil.pid_exists(pid)}
     assert place.queue.count_workers() == 0
+
+
+def test_all_devices_of_this_machine_get_a_process_each(place: Place) -> None:
+    places = find_places("all")
+    with workers(place, "--devices", "all") as process:
+        wait_until(lambda: len(pids(process)) == len(places), START_S)
+        started = [environment_of(pid)["MOODMILL_DEVICE"] for pid in sorted(pids(process))]
+        assert started == [one.device for one in places]
 
 
 def test_a_worker_that_is_given_up_leaves_the_others_at_work_and_is_told_of_at_the_end(place: Place) -> None:

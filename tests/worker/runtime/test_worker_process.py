@@ -275,6 +275,15 @@ def test_a_worker_told_to_stop_before_another_starts_has_stopped_well(place: Pla
     assert worker.wait() == 0
 
 
+def test_a_worker_keeps_to_its_processors(place: Place) -> None:
+    one = max(os.sched_getaffinity(0))
+    worker = Supervisor(place.settings, place.queue, log=place.log, cores=frozenset({one}))
+    try:
+        assert os.sched_getaffinity(worker.pid) == {one}
+    finally:
+        worker.stop(at_once=True)
+
+
 def test_a_text_that_kills_its_worker_costs_only_itself(
     place: Place, tiny_model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
