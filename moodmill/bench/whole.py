@@ -75,7 +75,8 @@ def whole_way(
     found = status(store, run)
     if found.classified != count:
         raise RuntimeError(f"expected {count} comments to be classified, {found.classified} are; {found.dead} are dead")
-    name = WHOLE if null_microseconds is None else f"whole way without a model, {workers} workers"
+    several = f", {workers} workers" if workers > 1 else ""
+    name = WHOLE if null_microseconds is None else f"{WHOLE} without a model{several}"
     return Figures(
         name=name,
         comments=count,

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from moodmill.bench.spending import cpu_seconds
 from moodmill.bench.stages import forward_flops, padding
 from moodmill.bench.verdict import rate_before, verdict
 from moodmill.bench.whole import WHOLE
+from moodmill.cli.commands.bench import show
 from moodmill.db.core.errors import SourceError
 from moodmill.worker.inference.repository import find_model
 from moodmill.worker.inference.tokens import Segment
@@ -71,7 +73,7 @@ def test_every_stage_and_the_whole_way_are_measured(tiny_model: Path, tmp_path: 
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     results = {one["name"]: one for one in found["results"]}
-    of_the_host = ["read", "messages", "write", "whole way without a model, 1 workers"]
+    of_the_host = ["read", "messages", "write", "whole way without a model"]
     of_the_model = ["tokenize", "language", "batch", "forward", "whole way", "loop, batch 8"]
     assert {*results} == {*of_the_host, *of_the_model}
     for name, one in results.items():
@@ -173,6 +175,22 @@ def test_a_whole_way_before_is_read_from_what_was_printed_then(tmp_path: Path) -
     done = moodmill_here("bench", "--before", printed, cwd=tmp_path)
     assert done.returncode == 1
     assert "expected what `moodmill bench --json` prints" in done.stderr
+
+
+def test_no_cell_of_the_table_is_cut_off(capsys: pytest.CaptureFixture[str]) -> None:
+    every: dict[str, Any] = {
+        "engine": "torch cuda:0 bf16",
+        "tokens": 10**8,
+        "padding": 0.123,
+        "fill": 0.987,
+        "flops": 1e12,
+    }
+    every |= {"difference": 0.1234, "mean_difference": 0.0123, "cpu_seconds": 12.5, "memory_mib": 12_345}
+    results = [Figures(name=name, comments=10**6, seconds=1, **every) for name in ("whole way without a model", *PEERS)]
+    show(Comparison(results=[*results], load=0, product_flops=2e12))
+    said = capsys.readouterr().out
+    assert "…" not in said
+    assert "12,345" in said
 
 
 def test_an_unknown_peer_is_refused_with_the_known_ones(tmp_path: Path) -> None:

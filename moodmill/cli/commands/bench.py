@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 #: Stands for all peers.
 ALL = "all"
 #: Columns of the table at least: cut off, it would be of no use in a file.
-WIDTH = 120
+WIDTH = 150
 
 
 @click.command(short_help="Measure throughput on this machine, and that of other tools.")
@@ -97,14 +97,15 @@ def bench(
         print_json(to_json(found, machine) | {"verdict": said})
     else:
         OUTPUT.print(", ".join(f"{name} {value}" for name, value in machine.items()), soft_wrap=True)
-        _print(found)
+        show(found)
         for line in said:
             OUTPUT.print(line, soft_wrap=True)
     if picture:
         draw(found, machine, picture)
 
 
-def _print(found: "Comparison") -> None:
+def show(found: "Comparison") -> None:
+    """Print the table, and what stands beside it."""
     from moodmill.bench.figures import Figures, Unmeasured
 
     if found.tuning:
