@@ -52,7 +52,7 @@ def estimate(sample: Sample, settings: "WorkerSettings", *, keep_text: bool) -> 
     with load_classifier(files, settings) as classifier:
         classifier.warm_up()
         tokens, speed, outcome = _measured(classifier, sample.chosen)
-        runs_on = str(classifier)
+        runs_on, engine = str(classifier), classifier.engine
     pace = Range(1 / speed.expected, 1 / speed.high, HOST / speed.low)
     rows = Classified(
         comments=sample.chosen,
@@ -62,6 +62,7 @@ def estimate(sample: Sample, settings: "WorkerSettings", *, keep_text: bool) -> 
         segments=outcome.segments,
         unsupported=outcome.unsupported,
         model=files.name,
+        engine=engine,
         source="sample",
         keep_text=keep_text,
     )

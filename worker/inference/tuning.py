@@ -20,6 +20,7 @@ from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.inference.engines import Tuning, engines, gpu_engine, is_installed, runs_on_processor
 from moodmill.worker.inference.quantised import quantised_form
 from moodmill.worker.inference.repository import BUNDLED, ModelFiles
+from moodmill.worker.telemetry.work import METER
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,8 @@ def _measure(
     logger.warning("measuring this processor, once: what is fastest for the model %s, for some seconds", files.name)
     cores = usable_cores()
     before, now = load() / cores, time.time()
-    trial = measure(files, settings, choices, budgets, cores)
+    with METER.measuring():
+        trial = measure(files, settings, choices, budgets, cores)
     found = Measurement(
         tuning=trial.tuning,
         measured_at=now,
