@@ -108,17 +108,8 @@ class Supervisor:
         self._told_to_stop = True
         self._process.send_signal(number)
 
-    def wait(self) -> int:
-        """Keep a worker running until one ends well or after a signal; return its exit status.
-
-        Raises WorkerError as `check` does.
-        """
-        while (status := self.look()) is None:
-            time.sleep(LOOK_S)
-        return status
-
     def look(self) -> int | None:
-        """Return the exit status of a worker that ended well, or after a signal; else do as `check` does."""
+        """Return the exit status of a worker that ended well, or after a signal; else do and raise as `check` does."""
         if self._told_to_stop and self._start_at is not None:  # nothing runs, and nothing shall
             return 0
         status = self._process.poll()

@@ -272,7 +272,7 @@ def test_a_worker_told_to_stop_before_another_starts_has_stopped_well(place: Pla
     process.kill()
     waited(worker, lambda: not psutil.pid_exists(process.pid))
     worker.signal(signal.SIGTERM)
-    assert worker.wait() == 0
+    assert worker.look() == 0
 
 
 def test_a_worker_keeps_to_its_processors(place: Place) -> None:
