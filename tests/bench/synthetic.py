@@ -9,7 +9,7 @@ import numpy as np
 from moodmill.db.core.classified import Classified
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
-from tests.db.builders import TORCH
+from tests.db.builders import ENGINE
 
 #: The name of the model that is said to have made them.
 MODEL: Final = "synthetic@1"
@@ -58,7 +58,7 @@ def synthetic_rows(rows: int, days: int, chunk: int, *, texts: bool = False) -> 
             segments=np.ones(n, dtype=np.int32),
             unsupported=[None] * n,
             model=MODEL,
-            engine=TORCH,
+            engine=ENGINE,
             source="RC_made_up.zst",
             keep_text=texts,
         )

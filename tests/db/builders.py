@@ -25,7 +25,7 @@ from moodmill.db.results.known import KnownComment
 from moodmill.db.results.partitions import make_months
 from moodmill.db.results.writer import store_chunk, write_rows
 
-TORCH = Engine("torch", "fp32")
+ENGINE = Engine("openvino", "fp32")
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 Result = TypeVar("Result")
@@ -70,7 +70,7 @@ def classified(
     keep_text: bool = False,
     ids: Ids = "reddit",
     unsupported: Sequence[Reason | None] | None = None,
-    engine: Engine = TORCH,
+    engine: Engine = ENGINE,
     replaces: bool = False,
 ) -> Classified:
     """Return what a model says of these comments; comment i has 3 + i tokens in 1 + i segments; every second is cut."""

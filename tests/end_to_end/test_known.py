@@ -98,5 +98,5 @@ def test_a_precision_that_is_asked_for_is_that_of_all_rows(tiny_model: Path, tmp
         with closing(sqlite3.connect(tmp_path / "moodmill.db")) as connection:
             engines = connection.execute("select distinct engine from comment_emotion").fetchall()
         made.append((summary["classified"], summary["new_rows"], summary["engine"], engines))
-    fp32, bf16 = "torch fp32", "torch bf16"
+    fp32, bf16 = "openvino fp32", "openvino bf16"
     assert made == [(30, 30, fp32, [(fp32,)]), (30, 0, bf16, [(bf16,)])]

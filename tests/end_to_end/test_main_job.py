@@ -163,7 +163,7 @@ def test_an_interrupted_run_is_resumed_to_the_same_rows(tmp_path: Path) -> None:
     assert resumed.returncode == 0, resumed.stderr
     summary = json.loads(resumed.stdout)
     assert (summary["read"], summary["classified"], summary["adds_up"]) == (2_000, 2_000, True)
-    assert rows_of(file, "select distinct engine from comment_emotion") == [("torch fp32",)]
+    assert rows_of(file, "select distinct engine from comment_emotion") == [("openvino fp32",)]
     ((model,),) = rows_of(file, "select distinct model from comment_emotion")
     assert "+labels-" in model
     rows = rows_of(file)

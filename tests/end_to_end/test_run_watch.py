@@ -22,7 +22,7 @@ from moodmill.db.ledger.jobs import JobLedger
 from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.message import ChunkMessage
 from moodmill.worker.telemetry.work import WorkerReport
-from tests.db.builders import TORCH, Made, letter
+from tests.db.builders import ENGINE, Made, letter
 from tests.support import clean_environment, free_port, moodmill, wait_until
 
 CONFIG = {"save": "", "maxmemory-policy": "noeviction"}
@@ -126,8 +126,8 @@ def test_a_run_whose_engine_no_worker_has_is_shown_with_what_to_do(
         return moodmill("run", "watch", "--once", cwd=folder, settings=settings).stdout
 
     made.ledger.begin(made.id, 0, "host:1:a", Engine("openvino", "int8"))
-    queue.send_heartbeat("host:1:b", engine=TORCH)
-    waits = f"{made.id} waits: no worker has the run's engine, openvino int8; those that live have torch fp32"
+    queue.send_heartbeat("host:1:b", engine=ENGINE)
+    waits = f"{made.id} waits: no worker has the run's engine, openvino int8; those that live have openvino fp32"
     assert waits in shown()
     queue.send_heartbeat("host:1:a", engine=Engine("openvino", "int8"))
     assert "waits:" not in shown()

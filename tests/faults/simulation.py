@@ -27,7 +27,7 @@ from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.reading import read_again
 from moodmill.producers.runs.recovery import Recovery, Snapshot
 from moodmill.producers.runs.reopening import open_again
-from tests.db.builders import TORCH
+from tests.db.builders import ENGINE
 
 #: Comments of a chunk.
 CHUNK = 2
@@ -142,7 +142,7 @@ class Worker:
 
     def take(self, at: int) -> None:
         tag, message = self.simulation.broker.take(at)
-        if self.simulation.ledger.begin(self.simulation.run, message.number, self.name, TORCH) is None:
+        if self.simulation.ledger.begin(self.simulation.run, message.number, self.name, ENGINE) is None:
             self.simulation.broker.taken.pop(tag, None)
         else:
             self.work = tag, message
@@ -232,7 +232,7 @@ class Simulation:
             truncated=np.zeros(n, dtype=np.bool_),
             segments=np.ones(n, dtype=np.int32),
             unsupported=[None] * n,
-            engine=TORCH,
+            engine=ENGINE,
             model=self.run,  # so that runs over one dump have rows of their own
             source=self.name,
         )

@@ -12,7 +12,7 @@ from moodmill.db.ledger.dead_letters import dead_letters
 from moodmill.db.ledger.entries import Owner
 from moodmill.db.ledger.jobs import JobLedger
 from moodmill.db.ledger.runs import LEASE
-from tests.db.builders import NOON, TORCH, Made, at_once, classified, comments, letter, stored
+from tests.db.builders import ENGINE, NOON, Made, at_once, classified, comments, letter, stored
 
 
 def silent(store: Store, number: int, since: timedelta) -> None:
@@ -184,7 +184,7 @@ def test_a_run_that_is_given_up_waits_for_nobody_and_its_numbers_add_up(store: S
     assert (left.pending_chunks, left.failed_chunks, left.dead_letters) == (0, 0, 2)
     assert runs_under_way(store, NOON) == []
     # and a message of it that comes late adds nothing
-    assert made.ledger.begin(made.id, 1, "worker", TORCH) is None
+    assert made.ledger.begin(made.id, 1, "worker", ENGINE) is None
     assert made.store_chunk(1, late) is False
 
 

@@ -16,7 +16,7 @@ from moodmill.db.ledger.dead_letters import dead_letters
 from moodmill.db.ledger.entries import Note, RecordRange, Waiting
 from moodmill.db.ledger.ledger import MAX_NAMES, Ledger, count_done
 from moodmill.db.ledger.written import EXAMPLE_LIMIT
-from tests.db.builders import TORCH, Made, at_once, classified, comments, letter, one_line, rows, source_file
+from tests.db.builders import ENGINE, Made, at_once, classified, comments, letter, one_line, rows, source_file
 
 INT8 = Engine("openvino", "int8")
 
@@ -181,7 +181,7 @@ def test_the_pending_chunks_come_with_the_worker_that_began_them(store: Store) -
     made = Made(store)
     for _ in range(3):
         made.add(1)
-    made.ledger.begin(made.id, 1, "a-worker", TORCH)
+    made.ledger.begin(made.id, 1, "a-worker", ENGINE)
     made.store_chunk(2, classified(comments([2])))
     assert made.ledger.begun(made.id) == {0: None, 1: "a-worker"}
 
@@ -248,15 +248,15 @@ def test_a_failed_chunk_keeps_its_error_until_it_is_retried(store: Store) -> Non
 def test_the_processes_that_began_a_chunk_are_kept_until_it_is_done_and_forgotten_after_a_failure(store: Store) -> None:
     made = Made(store)
     made.add(1)
-    begun = [made.ledger.begin(made.id, 0, name, TORCH) for name in ("first", "second", "second", "first", "third")]
+    begun = [made.ledger.begin(made.id, 0, name, ENGINE) for name in ("first", "second", "second", "first", "third")]
     assert begun == [[], ["first"], ["first"], ["second"], ["second", "first"]]
     assert rows(store, chunk)[0]["tries"] == 3
     assert made.ledger.begun(made.id) == {0: "third"}
     made.ledger.fail(made.id, 0, "it killed them all")
     made.ledger.retry(made.id, 0)
-    assert made.ledger.begin(made.id, 0, "fourth", TORCH) == []
+    assert made.ledger.begin(made.id, 0, "fourth", ENGINE) == []
     made.store_chunk(0, classified(comments([0])))
-    assert made.ledger.begin(made.id, 0, "late", TORCH) is None
+    assert made.ledger.begin(made.id, 0, "late", ENGINE) is None
     assert rows(store, chunk)[0]["worker"] == "fourth"
 
 
@@ -264,8 +264,8 @@ def test_a_chunk_that_goes_round_a_large_fleet_keeps_the_latest_names_alone(stor
     made = Made(store)
     made.add(1)
     for number in range(MAX_NAMES + 5):
-        made.ledger.begin(made.id, 0, f"worker-{number}", TORCH)
-    assert made.ledger.begin(made.id, 0, "me", TORCH) == [f"worker-{number + 5}" for number in range(MAX_NAMES)]
+        made.ledger.begin(made.id, 0, f"worker-{number}", ENGINE)
+    assert made.ledger.begin(made.id, 0, "me", ENGINE) == [f"worker-{number + 5}" for number in range(MAX_NAMES)]
 
 
 def test_the_engine_of_the_first_chunk_is_the_run_s_and_others_change_nothing(store: Store) -> None:
@@ -277,11 +277,11 @@ def test_the_engine_of_the_first_chunk_is_the_run_s_and_others_change_nothing(st
     made.ledger.begin(made.id, 0, "a", INT8)
     assert made.ledger.engine(made.id) == made.ledger.run(made.id).engine == INT8
     with pytest.raises(OtherEngineError) as refused:
-        made.ledger.begin(made.id, 1, "b", TORCH)
-    assert one_line(refused.value) == f"run {made.id} has the engine openvino int8, this worker torch fp32"
+        made.ledger.begin(made.id, 1, "b", ENGINE)
+    assert one_line(refused.value) == f"run {made.id} has the engine openvino int8, this worker openvino fp32"
     assert made.ledger.begun(made.id) == {0: "a", 1: None, 2: None}
     made.store_chunk(2, classified(comments([2])))
-    assert made.ledger.begin(made.id, 2, "b", TORCH) is None, "what is done is done for everybody"
+    assert made.ledger.begin(made.id, 2, "b", ENGINE) is None, "what is done is done for everybody"
     assert made.ledger.begin(made.id, 1, "c", INT8) == []
     assert other.ledger.engine(other.id) is None, "another run has another"
 
@@ -298,15 +298,15 @@ def test_of_several_engines_that_begin_a_run_at_once_one_has_it(store: Store) ->
             return None
         return engine
 
-    calls = [partial(begin, number, (TORCH, INT8)[number % 2]) for number in range(6)]
+    calls = [partial(begin, number, (ENGINE, INT8)[number % 2]) for number in range(6)]
     begun = at_once(*calls)
     fixed = made.ledger.engine(made.id)
-    assert begun == [engine if (engine := (TORCH, INT8)[number % 2]) == fixed else None for number in range(6)]
+    assert begun == [engine if (engine := (ENGINE, INT8)[number % 2]) == fixed else None for number in range(6)]
 
 
 def test_a_try_of_a_chunk_that_is_not_there_is_refused(store: Store) -> None:
     with pytest.raises(RunError, match="chunk 0 of run r is not in this store"):
-        Ledger(store).begin("r", 0, "worker", TORCH)
+        Ledger(store).begin("r", 0, "worker", ENGINE)
 
 
 def test_done_chunks_of_all_runs_are_counted_and_none_where_the_store_is_away(store: Store) -> None:

@@ -21,7 +21,7 @@ from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.runs.replay import letters_in_replay, open_replay
 from moodmill.producers.sources import open_source
 from moodmill.producers.sources.record import Bad, Parsed
-from tests.db.builders import TORCH
+from tests.db.builders import ENGINE
 
 MENDED = json.dumps({"id": "mended", "body": "a text that can be read now"})
 SHORT = json.dumps({"id": "short", "body": "no"})
@@ -38,7 +38,7 @@ def store_all(store: Store, run: str, number: int, comments: list[Comment]) -> N
         segments=np.ones(n, dtype=np.int32),
         unsupported=[None] * n,
         model="m",
-        engine=TORCH,
+        engine=ENGINE,
         source="RC_x",
     )
     assert store_chunk(store, run, number, 0, classified)

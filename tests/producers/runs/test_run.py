@@ -25,7 +25,7 @@ from moodmill.producers.runs.waiter import Progress
 from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.envelope import QUEUE
 from moodmill.worker.runtime.supervisor import local_worker
-from tests.db.builders import TORCH
+from tests.db.builders import ENGINE
 from tests.support import forget, free_port, wait_until, write_dump
 
 
@@ -128,8 +128,8 @@ def test_a_chunk_of_a_dead_worker_is_taken_from_it(
     OpenRun(sqlite_store, queue, run, ProducerSettings(), nothing).feed()
     ledger = Ledger(sqlite_store)
     with taken(queue, 2):
-        ledger.begin(run, 0, "dead", TORCH)
-        ledger.begin(run, 1, "alive", TORCH)
+        ledger.begin(run, 0, "dead", ENGINE)
+        ledger.begin(run, 1, "alive", ENGINE)
         queue.send_heartbeat("alive")
         # when
         feeder = OpenRun(sqlite_store, queue, run, settings_of(), nothing, lambda: stop_when_sent_again(queue, caplog))
@@ -140,7 +140,7 @@ def test_a_chunk_of_a_dead_worker_is_taken_from_it(
         assert (held.queued, set(held.taken)) == ({(run, 0)}, {(run, 1)})
 
 
-@pytest.mark.parametrize("engine", [TORCH, Engine("openvino", "int8"), None])
+@pytest.mark.parametrize("engine", [ENGINE, Engine("openvino", "int8"), None])
 def test_who_waits_is_told_once_where_no_worker_has_the_run_s_engine(
     sqlite_store: Store,
     queue: Broker,
@@ -152,7 +152,7 @@ def test_who_waits_is_told_once_where_no_worker_has_the_run_s_engine(
     monkeypatch.setattr(waiter, "UNSERVED_S", 0.3)
     run = open_run(sqlite_store, [write_dump(tmp_path / "RC_x", ["a text"] * 20)], RunOptions(chunk_comments=10))
     OpenRun(sqlite_store, queue, run, ProducerSettings(), nothing).feed()
-    Ledger(sqlite_store).begin(run, 0, "gone", TORCH)
+    Ledger(sqlite_store).begin(run, 0, "gone", ENGINE)
     # given a worker that takes the chunks and puts them back, again and again
     asked: list[float] = []
 
@@ -165,8 +165,8 @@ def test_who_waits_is_told_once_where_no_worker_has_the_run_s_engine(
     with taken(queue, 2), pytest.raises(InterruptedError):
         OpenRun(sqlite_store, queue, run, settings_of(), nothing, check).wait()
     # then a run that others serve, or may, is not spoken of, and one that nobody does is, and is not sent again
-    is_unserved = engine is not None and engine != TORCH
-    assert caplog.text.count(f"run {run} waits: no worker has the run's engine, torch fp32; those") == is_unserved
+    is_unserved = engine is not None and engine != ENGINE
+    assert caplog.text.count(f"run {run} waits: no worker has the run's engine, openvino fp32; those") == is_unserved
     assert ("were lost on the way" in caplog.text) != is_unserved
 
 

@@ -14,14 +14,14 @@ from moodmill.worker.queue import heartbeat
 from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.health import LIFE_S, check_alive
 from moodmill.worker.queue.heartbeat import BEAT_S, worker_heartbeat
-from tests.db.builders import TORCH
+from tests.db.builders import ENGINE
 from tests.support import clean_environment, free_port, wait_until
 
 pytestmark = pytest.mark.process
 
 
 def test_a_worker_is_alive_within_its_heartbeat_and_not_after(broker: redis.Redis, queue: Broker) -> None:
-    with worker_heartbeat(queue, "a", TORCH):
+    with worker_heartbeat(queue, "a", ENGINE):
         wait_until(lambda: queue.alive(["a", "b"]) == {"a"})
         assert 0 < broker.ttl("moodmill:worker:a") <= LIFE_S
         assert LIFE_S > 2 * BEAT_S
@@ -32,7 +32,7 @@ def test_a_broker_that_is_away_for_a_while_hears_of_it_later(tmp_path: Path, mon
     monkeypatch.setattr(heartbeat, "BEAT_S", 0.1)
     port = free_port()
     queue = Broker(f"redis://127.0.0.1:{port}/0")
-    with worker_heartbeat(queue, "a", TORCH), ValkeyServer(port=port, data_dir=tmp_path):
+    with worker_heartbeat(queue, "a", ENGINE), ValkeyServer(port=port, data_dir=tmp_path):
         wait_until(lambda: queue.alive(["a"]) == {"a"})
 
 
@@ -41,7 +41,7 @@ def test_a_machine_is_asked_for_its_own_worker(broker: redis.Redis, redis_url: s
     broker.set(f"moodmill:beat:{socket.gethostname()}:1", 1)
     with pytest.raises(BrokerError, match=f"no worker of {socket.gethostname()} sent a heartbeat"):
         check_alive("worker", redis_url)
-    with worker_heartbeat(queue, f"{socket.gethostname()}:1:a", TORCH):
+    with worker_heartbeat(queue, f"{socket.gethostname()}:1:a", ENGINE):
         wait_until(lambda: len(list(broker.scan_iter("moodmill:worker:*"))) == 2)
         check_alive("worker", redis_url)
 

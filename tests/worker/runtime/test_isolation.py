@@ -41,7 +41,7 @@ def test_each_text_that_kills_costs_only_itself(fault: pytest.MonkeyPatch, tiny_
     texts = ["字", "i hate it", "the", "much", "of", "love", "a", "this", "thanks"]
     settings = settings_for(tiny_model, moodmill_stall_seconds=2, moodmill_precision="bf16")
     outcome, engine = classify_isolated(texts, settings)
-    assert str(engine) == "torch fp32"
+    assert str(engine) == "openvino fp32"
     assert outcome.errors == {
         1: "ended its process by SIGSEGV",
         3: "MemoryError: ",

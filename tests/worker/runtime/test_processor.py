@@ -26,7 +26,7 @@ from moodmill.worker.queue.broker import Broker
 from moodmill.worker.queue.heartbeat import BEAT_S, worker_heartbeat
 from moodmill.worker.queue.message import ChunkMessage
 from moodmill.worker.runtime.processor import MAX_ISOLATED_TRIES, MAX_TRIES, ChunkProcessor, StoppingError
-from tests.db.builders import TORCH
+from tests.db.builders import ENGINE
 from tests.db.results.test_refusals import refuse
 from tests.support import away, forget, wait_until
 from tests.worker.builders import (
@@ -45,7 +45,7 @@ from tests.worker.builders import (
 )
 
 GERMAN = "Ich kann kaum glauben, dass wir dieses Spiel noch gewonnen haben!"
-BF16 = Engine("torch", "bf16")
+BF16 = Engine("openvino", "bf16")
 UNSUPPORTED = "moodmill_unsupported_comments_total"
 
 
@@ -68,7 +68,7 @@ def test_a_chunk_becomes_rows_and_is_done(store: Store, tiny_model: Path) -> Non
     for row, comment in zip(rows, message.comments, strict=True):
         assert (row["model"], row["source"]) == (processor.model, "dump")
         assert (row["subreddit"], row["author"], row["created_at"]) == ("test", "a", comment.created_at)
-        assert (row["text"], row["engine"]) == (None, "torch fp32")
+        assert (row["text"], row["engine"]) == (None, "openvino fp32")
     assert not any(row["truncated"] for row in rows)
     assert [row["segments"] for row in rows] == [1] * len(TEXTS) + [2]
     assert rows[-1]["tokens"] == 600 + 2 * 2, "two segments, with their special tokens"
@@ -132,12 +132,12 @@ def test_where_a_precision_is_asked_for_what_another_made_is_classified_again_an
         processor.process(msgspec.structs.replace(once_more, precision="bf16"))
         processor.process(plain)
         comments, known = np.subtract(asked_of_the_model(), asked)[2:]
-        with pytest.raises(OtherEngineError, match="asks for fp32, this worker has torch bf16"):
+        with pytest.raises(OtherEngineError, match="asks for fp32, this worker has openvino bf16"):
             processor.process(msgspec.structs.replace(refused, precision="fp32"))
 
     assert (comments, known) == (len(TEXTS), 2 * len(TEXTS))
-    assert {row["engine"] for row in before} == {"torch fp32"}
-    assert {row["engine"] for row in changed} == {"torch bf16"}
+    assert {row["engine"] for row in before} == {"openvino fp32"}
+    assert {row["engine"] for row in changed} == {"openvino bf16"}
     assert [row["joy"] for row in changed] != [row["joy"] for row in before]
     assert results(store) == changed
     assert [(row["classified"], row["new_rows"]) for row in chunks(store)].count((4, 0)) == 3
@@ -151,7 +151,7 @@ def test_a_chunk_that_killed_its_workers_and_is_known_needs_no_isolation(
     [message] = open_run(sqlite_store, TEXTS)
     [again] = open_run(sqlite_store, TEXTS)
     for number in range(MAX_TRIES):
-        Ledger(sqlite_store).begin(again.run, again.number, f"a-worker-that-died:{number}", TORCH)
+        Ledger(sqlite_store).begin(again.run, again.number, f"a-worker-that-died:{number}", ENGINE)
     with processor_for(sqlite_store, tiny_model, queue) as processor:
         processor.process(message)
         processor.process(again)
@@ -250,7 +250,9 @@ def test_a_chunk_that_was_tried_too_often_goes_into_isolation_and_fails_at_last(
     assert "its texts go one by one, in isolation" in caplog.text
     stored = np.array([[row[name] for name in EMOTIONS] for row in results(sqlite_store)], dtype=np.float32)
     np.testing.assert_allclose(stored, plain_probabilities(tiny_model, TEXTS), atol=1e-5, rtol=0)
-    assert {row["engine"] for row in results(sqlite_store)} == {"torch fp32"}, "in isolation, whatever the worker has"
+    assert {row["engine"] for row in results(sqlite_store)} == {"openvino fp32"}, (
+        "in isolation, whatever the worker has"
+    )
     assert states(sqlite_store) == ["done", "failed"]
     assert chunks(sqlite_store)[1]["error"] == "WorkerError: 4 workers began this chunk, and none lived to finish it"
 
@@ -262,12 +264,12 @@ def test_a_message_that_comes_again_to_workers_that_live_is_no_other_try(
     [message] = open_run(sqlite_store, TEXTS)
     ledger = Ledger(sqlite_store)
     for number in range(MAX_TRIES + MAX_ISOLATED_TRIES):
-        ledger.begin(message.run, message.number, f"a-worker:{number}", TORCH)
+        ledger.begin(message.run, message.number, f"a-worker:{number}", ENGINE)
         if number:
             queue.send_heartbeat(f"a-worker:{number}")
     with processor_for(sqlite_store, tiny_model, queue) as loaded:
         for _ in range(MAX_TRIES + MAX_ISOLATED_TRIES):
-            ledger.begin(message.run, message.number, loaded.name, TORCH)
+            ledger.begin(message.run, message.number, loaded.name, ENGINE)
         # when
         loaded.process(message)
     # then
@@ -281,7 +283,7 @@ def test_a_broker_that_has_lost_the_heartbeats_makes_no_worker_dead(
     [message] = open_run(sqlite_store, TEXTS)
     workers = [f"a-worker:{number}" for number in range(MAX_TRIES + MAX_ISOLATED_TRIES)]
     for name in workers:
-        Ledger(sqlite_store).begin(message.run, message.number, name, TORCH)
+        Ledger(sqlite_store).begin(message.run, message.number, name, ENGINE)
         queue.send_heartbeat(name)
     forget(broker)
     with processor_for(sqlite_store, tiny_model, queue) as loaded:
@@ -302,8 +304,8 @@ def test_workers_that_ended_well_with_a_chunk_in_work_did_not_die_of_it(
     [message] = open_run(sqlite_store, TEXTS)
     # given a store that was away when workers were told to stop
     for number in range(MAX_TRIES + MAX_ISOLATED_TRIES):
-        Ledger(sqlite_store).begin(message.run, message.number, f"a-worker:{number}", TORCH)
-        with worker_heartbeat(queue, f"a-worker:{number}", TORCH):
+        Ledger(sqlite_store).begin(message.run, message.number, f"a-worker:{number}", ENGINE)
+        with worker_heartbeat(queue, f"a-worker:{number}", ENGINE):
             pass
     with processor_for(sqlite_store, tiny_model, queue) as loaded:
         monkeypatch.setattr(loaded, "_pause", lambda _: None)

@@ -181,13 +181,13 @@ def test_chunks_of_a_run_with_another_engine_are_left_for_others_and_named_once(
         wait_until(lambda: place.said().count("moodmill.classify[") >= 2 * len(theirs), START_S)
         place.queue.send(ours)
         wait_until(lambda: "done" in states(place.store))
-        assert place.queue.engines() == {"torch fp32"}
+        assert place.queue.engines() == {"openvino fp32"}
         process.terminate()
         assert process.wait(60) == 0
     assert (place.queued(), place.taken()) == (len(theirs), 0)
-    assert place.said().count("has the engine openvino int8, this worker torch fp32; the messages of this run") == 1
+    assert place.said().count("has the engine openvino int8, this worker openvino fp32; the messages of this run") == 1
     assert "Traceback" not in place.said()
-    assert str(Ledger(place.store).engine(ours.run)) == "torch fp32"
+    assert str(Ledger(place.store).engine(ours.run)) == "openvino fp32"
     assert {row["tries"] for row in chunks(place.store) if row["run_id"] == theirs[0].run} == {0, 1}
 
 
@@ -196,9 +196,9 @@ def test_a_worker_that_died_is_followed_by_one_with_the_settings_of_by_then(plac
     first = place.settings | {"MOODMILL_PRECISION": "fp32", "MOODMILL_BATCH_TOKENS": "512"}
     worker = Supervisor(first, place.queue, log=place.log, later_settings=lambda: later)
     try:
-        waited(worker, lambda: place.queue.engines() == {"torch fp32"})
+        waited(worker, lambda: place.queue.engines() == {"openvino fp32"})
         os.kill(worker.pid, signal.SIGKILL)
-        waited(worker, lambda: place.queue.engines() == {"torch bf16"})
+        waited(worker, lambda: place.queue.engines() == {"openvino bf16"})
     finally:
         worker.stop(at_once=True)
 
