@@ -45,7 +45,7 @@ class Figures(NamedTuple):
     def line(self) -> str:
         """Return them in words."""
         if self.elapsed == "-":
-            return self.phase
+            return f"{self.phase}: {self.share:.0%}" if self.phase == PHASES["reading"] else self.phase
         parts = (f"{self.share:.0%}", self.comments, self.speed, self.work, f"ETA {self.eta}")
         return f"{self.phase}: {', '.join(part for part in parts if part)}"
 
@@ -115,14 +115,12 @@ def _lines(console: "Console", line_s: float) -> Iterator[Callable[["Progress"],
         nonlocal said_at, last
         figures = figures_of(progress)
         if time.monotonic() - said_at >= line_s:
-            said_at += line_s
+            said_at = time.monotonic()
             console.print(figures.line(), soft_wrap=True)
-            last = figures
-        elif last is not None:
-            last = figures
+        last = figures
 
     yield show
-    if last is not None:  # what took no minute has shown life by ending
+    if last is not None and last.elapsed != "-":
         console.print(last.line(), soft_wrap=True)
 
 

@@ -130,19 +130,20 @@ def _drive(
     max_dead: float | None = None,
 ) -> RunStatus:
     begun = Ledger(store).run(run_id)
-    check = cluster.start_worker(store, RunOptions.from_json(begun.options), begun)
-    cluster.await_broker()
-    from moodmill.db.analytics.rollups import refresh
-    from moodmill.producers.runs.interrupts import kept_interrupts
-    from moodmill.producers.runs.run import OpenRun
+    with about(run=run_id), _alive(store, run_id):  # first, for an interrupt may come at any moment
+        check = cluster.start_worker(store, RunOptions.from_json(begun.options), begun)
+        cluster.await_broker()
+        from moodmill.db.analytics.rollups import refresh
+        from moodmill.producers.runs.interrupts import kept_interrupts
+        from moodmill.producers.runs.run import OpenRun
 
-    with about(run=run_id), _alive(store, run_id), kept_interrupts(on_progress) as show:
-        run = OpenRun(store, cluster.broker, run_id, runtime.producer, show, check, max_dead)
-        work(run)
-        if runtime.wait:
-            run.wait()
-            _stored(lambda: refresh(store), run_id)
-            _stored(lambda: _forget_spooled_of(store, run_id, runtime), run_id)
+        with kept_interrupts(on_progress) as show:
+            run = OpenRun(store, cluster.broker, run_id, runtime.producer, show, check, max_dead)
+            work(run)
+            if runtime.wait:
+                run.wait()
+                _stored(lambda: refresh(store), run_id)
+                _stored(lambda: _forget_spooled_of(store, run_id, runtime), run_id)
     return _stored(lambda: status(store, run_id), run_id)
 
 

@@ -17,16 +17,22 @@ EARLY = {"labelling_s": None, "classified": 0}
 def test_without_a_terminal_a_plain_line_comes_now_and_then_and_one_at_the_end() -> None:
     console = Console(file=StringIO(), width=20)
     with shown_progress(console, own_worker=True, line_s=0.0) as show:
+        show(progress(phase="reading", **EARLY))
         show(progress(phase="measuring", **EARLY))
         show(HALF)
-    assert console.file.getvalue().splitlines() == ["measuring this processor, once", LINE, LINE]  # type: ignore[attr-defined]
+    said = ["reading: 50%", "measuring this processor, once", LINE, LINE]
+    assert console.file.getvalue().splitlines() == said  # type: ignore[attr-defined]
 
 
-def test_what_takes_no_minute_says_nothing_without_a_terminal() -> None:
+def test_what_takes_no_minute_says_one_line_without_a_terminal_and_nothing_where_nothing_was_read() -> None:
     console = Console(file=StringIO())
+    with shown_progress(console, own_worker=True):
+        pass
+    assert console.file.getvalue() == ""  # type: ignore[attr-defined]
     with shown_progress(console, own_worker=True) as show:
         show(HALF)
-    assert console.file.getvalue() == ""  # type: ignore[attr-defined]
+        show(HALF)
+    assert console.file.getvalue().splitlines() == [LINE]  # type: ignore[attr-defined]
 
 
 def test_a_terminal_shows_the_phase_and_the_clock_of_the_labelling_alone() -> None:
