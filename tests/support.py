@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -22,6 +23,8 @@ from sqlalchemy import create_engine, make_url, text
 from moodmill.db.core.emotions import EMOTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
+#: Where tests keep compiled models: not where those of whoever runs them are.
+CACHE = Path(tempfile.gettempdir()) / f"moodmill-tests-{os.getuid()}"
 #: Settings that a machine's own environment must not lend to a test.
 SETTINGS = ("DATABASE_URL", "REDIS_URL", "HF_MODEL_REPO", "HF_MODEL_REVISION", "HF_HUB_CACHE")
 
@@ -52,6 +55,7 @@ def clean_environment(**settings: str) -> dict[str, str]:
     paths = [settings.get("PYTHONPATH"), str(ROOT)]
     kept = {name: value for name, value in os.environ.items() if name not in SETTINGS and "MOODMILL_" not in name}
     same = {"HF_HUB_OFFLINE": "1", "COLUMNS": "200", "MOODMILL_PRECISION": "fp32", "MOODMILL_BATCH_TOKENS": "2048"}
+    same |= {"MOODMILL_CACHE": str(CACHE), "MOODMILL_ENGINE": os.environ.get("ENGINE", "auto")}
     return {**kept, **same, **settings, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 

@@ -26,6 +26,7 @@ from moodmill.worker.inference.repository import find_model
 from moodmill.worker.inference.tokens import TextTokenizer
 from moodmill.worker.inference.torch_model import TorchModel
 from moodmill.worker.queue.message import ChunkMessage
+from tests.support import CACHE
 
 #: The URL of a broker that is not there.
 NOWHERE = "redis://:secret@127.0.0.1:1/0"
@@ -44,6 +45,7 @@ TEXTS = (
 
 def settings_for(model: Path, **others: Any) -> WorkerSettings:
     same: dict[str, Any] = {"moodmill_device": "cpu", "moodmill_precision": "fp32", "moodmill_batch_tokens": 2_048}
+    same["moodmill_cache"] = CACHE
     return WorkerSettings(hf_model_repo=str(model), **(same | others))
 
 

@@ -42,9 +42,8 @@ def raise_system_exit() -> None:
 
 
 def raise_device_error() -> None:
-    import torch
-
-    raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+    model: Any = sys.modules["moodmill.worker.inference.model"]
+    raise model.DeviceError("CUDA error: device-side assert triggered")
 
 
 def read_and_write_next_version() -> None:
@@ -86,8 +85,8 @@ class Fault(NamedTuple):
         FAULTS[self.kind]()
 
 
-def spoil_model(module: ModuleType, faults: Sequence[Fault]) -> None:
-    healthy = module.EmotionModel.probabilities
+def spoil_model(kind: Any, faults: Sequence[Fault]) -> None:
+    healthy = kind.probabilities
 
     def probabilities(self: Any, ids: Sequence[Sequence[int]], pad_id: int) -> Any:
         for fault in faults:
@@ -95,7 +94,7 @@ def spoil_model(module: ModuleType, faults: Sequence[Fault]) -> None:
                 fault.strike()
         return healthy(self, ids, pad_id)
 
-    module.EmotionModel.probabilities = probabilities
+    kind.probabilities = probabilities
 
 
 def spoil_processor(module: ModuleType, faults: Sequence[Fault]) -> None:
@@ -128,8 +127,9 @@ def spoil_message(_: ModuleType, faults: Sequence[Fault]) -> None:
             fault.strike()
 
 
-SPOILED = {
-    "moodmill.worker.inference.model": spoil_model,
+SPOILED: dict[str, Callable[[ModuleType, Sequence[Fault]], None]] = {
+    "moodmill.worker.inference.torch_model": lambda module, faults: spoil_model(module.TorchModel, faults),
+    "moodmill.worker.inference.openvino_model": lambda module, faults: spoil_model(module.OpenVinoModel, faults),
     "moodmill.worker.runtime.processor": spoil_processor,
     "moodmill.db.ledger.ledger": spoil_ledger,
     "moodmill.worker.queue.message": spoil_message,

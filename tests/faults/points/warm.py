@@ -36,8 +36,8 @@ OF_COMMANDS: Final = (
 #: What workers do, besides.
 OF_WORKERS: Final = (
     "celery.apps.worker", "celery.bin.worker", "celery.concurrency.thread", "celery.worker.consumer",
-    "celery.worker.worker", "huggingface_hub", "tokenizers", "torch", "transformers",
-    "transformers.models.bert.modeling_bert", "moodmill.worker.runtime.task",
+    "celery.worker.worker", "tokenizers", "moodmill.worker.inference.openvino_model",
+    "moodmill.worker.runtime.task",
 )  # fmt: skip
 
 
