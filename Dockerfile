@@ -1,6 +1,6 @@
 # Three images from one file:
 #   docker build --target producer .   what needs no model: migrations, schedule, producers
-#   docker build --target cpu .        a worker on a CPU
+#   docker build --target cpu .        a worker on a CPU, without torch on x86
 #   docker build --target cuda .       a worker on an NVIDIA GPU
 # Everything is installed by stages that are thrown away; what is left is Python, one folder of packages and a user.
 
@@ -28,13 +28,17 @@ RUN pip install --only-binary :all: --constraint constraints.txt "$(ls /wheels/*
 # The model is the workers'.
 RUN rm -r /opt/moodmill/lib/python3.*/site-packages/moodmill/worker/bundled
 
-# PyPI's torch for Linux brings CUDA: some gigabytes that a CPU has no use for.
+# OpenVINO runs models on x86 alone; elsewhere torch does. PyPI's torch for Linux brings CUDA: some gigabytes that a CPU has
+# no use for. Of OpenVINO's plugins the processor's is used, and graphs are made by us or read as its own files.
 FROM build AS build-cpu
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN pip install --no-deps --index-url "$TORCH_INDEX" --constraint constraints.txt torch
+RUN [ "$(uname -m)" = x86_64 ] || pip install --no-deps --index-url "$TORCH_INDEX" --constraint constraints.txt torch
 COPY --from=compiled /compiled /compiled
 COPY --from=wheel /wheels /wheels
-RUN pip install --only-binary :all: --find-links /compiled --constraint constraints.txt "$(ls /wheels/*.whl)[worker,traces]"
+RUN [ "$(uname -m)" = x86_64 ] && extra=cpu || extra=worker; \
+    pip install --only-binary :all: --find-links /compiled --constraint constraints.txt "$(ls /wheels/*.whl)[$extra,traces]" && \
+    rm -f /opt/moodmill/lib/python3.*/site-packages/openvino/libs/libopenvino_intel_[gn]pu_plugin.so \
+        /opt/moodmill/lib/python3.*/site-packages/openvino/libs/cache.json
 
 # The same on a GPU, but for PyPI's torch. First torch alone: that layer stays when the code changes.
 FROM build AS build-cuda

@@ -58,6 +58,11 @@ def label(
     """
     if runtime.starts_worker:
         check_model_name(options.model_repo)
+        files = [source for source in sources if isinstance(source, Path) and source != STDIN]
+        if options.precision == "int8" and files:
+            from moodmill.producers.runs.int8 import make_int8_form
+
+            make_int8_form(runtime.worker, options, files)
     with runtime.open() as cluster:
         cluster.start_worker(store, options)  # it loads its model while the sources are looked into
         cluster.await_broker()
