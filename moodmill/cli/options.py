@@ -60,6 +60,7 @@ model_options = stacked(
 )
 device_option = stacked(
     setting("MOODMILL_DEVICE", "--device", "auto, cpu, cuda, cuda:1, …"),
+    setting("MOODMILL_ENGINE", "--engine", "auto, openvino or torch."),
     setting("MOODMILL_PRECISION", "--precision", "auto, fp32, bf16 or int8."),
 )
 device_options = stacked(

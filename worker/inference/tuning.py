@@ -75,7 +75,8 @@ def tuned(files: ModelFiles, settings: WorkerSettings) -> Tuning:
     """
     budget = settings.moodmill_batch_tokens
     if not runs_on_processor(settings):
-        return Tuning(engine=gpu_engine(settings), threads=1, lanes=1, batch_tokens=budget or GPU_BATCH_TOKENS)
+        engine, tokens = gpu_engine(settings), budget or GPU_BATCH_TOKENS
+        return Tuning(engine=engine, threads=usable_cores(), lanes=1, batch_tokens=tokens)
     choices = engines(files, settings)
     if budget is not None and settings.moodmill_precision != "auto":
         return Tuning(engine=choices[0], threads=usable_cores(), lanes=1, batch_tokens=budget)
