@@ -44,6 +44,8 @@ from moodmill.worker.inference.tuning import tuned
 
 #: Comments a second out of the model that one H100 is to reach, by layers and hidden values.
 AIMS: Final = {(6, 384): 150_000, (12, 768): 50_000}
+#: What runs on GPUs, and is profiled, also where there is none.
+ENGINE: Final = "torch"
 #: Comments that are measured, by whether there is a GPU.
 COMMENTS: Final = {True: 100_000, False: 200}
 #: Rows, columns and sums of the matrix product that a forward pass is compared with, by the same.
@@ -178,13 +180,14 @@ def main(source: Path | None, comments: int | None, sizes: Any) -> None:
         host, null = measure_without_model(sample, max(count, HOST_COMMENTS), folder)
         for layers, hidden in sizes:
             model = write_random_model(folder / f"random-{layers}x{hidden}", layers, hidden)
-            named = settings.model_copy(update={"hf_model_repo": str(model)})
+            named = settings.model_copy(update={"hf_model_repo": str(model), "moodmill_engine": ENGINE})
             found, classified = apart(measure_model, named, texts), apart(measure_classifier, named, texts)
             dump = folder / f"RC_{layers}x{hidden}"
             write_dump(dump, repeated(sample, count))
             with closing(Store(f"sqlite:///{folder}/{layers}x{hidden}.db")) as store:
                 store.prepare()
-                whole = whole_way(dump, count, store, environment={"HF_MODEL_REPO": str(model)})
+                of_worker = {"HF_MODEL_REPO": str(model), "MOODMILL_ENGINE": ENGINE}
+                whole = whole_way(dump, count, store, environment=of_worker)
             click.echo("\n".join(report((layers, hidden), found, classified, whole, host, null)))
 
 

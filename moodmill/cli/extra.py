@@ -16,12 +16,19 @@ def require_worker() -> None:
         raise ModuleNotFoundError("No module named 'tokenizers'", name="tokenizers")
 
 
+def require_torch() -> None:
+    """Raise ModuleNotFoundError unless what looks into a model is installed, which takes seconds to import."""
+    for module in sorted(_TORCH):
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+
 def missing_extra(error: ImportError) -> str | None:
     """Return what to do about an import that failed for want of an extra; None if it failed otherwise."""
     module = (error.name or "").split(".")[0]
     if module in _TORCH and find_spec("openvino") is not None:
         return (
-            f"{module} is missing, this install labels on processors alone: GPUs, other models and --why come with "
+            f"{module} is missing, this install labels on processors alone: GPUs, other models and what looks into one come with "
             "pip install 'moodmill[worker]'"
         )
     if module in _WORKER or module in _TORCH:

@@ -92,7 +92,7 @@ def test_every_stage_and_the_whole_way_are_measured(tiny_model: Path, tmp_path: 
     assert results["loop, batch 8"]["difference"] < 1e-4
     for name in ("forward", "loop, batch 8"):
         assert 0 <= results[name]["mean_difference"] <= results[name]["difference"]
-    assert {results[name]["engine"] for name in ("forward", "whole way")} == {"torch cpu fp32"}
+    assert {results[name]["engine"] for name in ("forward", "whole way")} == {"openvino cpu fp32"}
     assert found["load"] >= 0
     assert found["spread"] >= 0
     said = " ".join(found["verdict"])

@@ -10,7 +10,7 @@ import click
 from rich.text import Text
 
 from moodmill.cli.commands.demo import DEMO_STORE
-from moodmill.cli.extra import missing_extra, require_worker
+from moodmill.cli.extra import missing_extra, require_torch
 from moodmill.cli.options import device_option, model_options, store_options
 from moodmill.cli.printing import OUTPUT, REMARKS
 from moodmill.cli.signals import stoppable
@@ -102,7 +102,7 @@ def _missing(settings: "WorkerSettings") -> str | None:
     Raises ModelError where the model that settings name cannot be had.
     """
     try:
-        require_worker()
+        require_torch()
         from moodmill.worker.inference.repository import find_model
 
         find_model(settings)
