@@ -28,8 +28,8 @@ def missing_extra(error: ImportError) -> str | None:
     module = (error.name or "").split(".")[0]
     if module in _TORCH and find_spec("openvino") is not None:
         return (
-            f"{module} is missing, this install labels on processors alone: GPUs, other models and what looks into one come with "
-            "pip install 'moodmill[worker]'"
+            f"{module} is missing, this install labels on processors alone: GPUs, other models and what looks into one "
+            "come with pip install 'moodmill[worker]'"
         )
     if module in _WORKER or module in _TORCH:
         return (
