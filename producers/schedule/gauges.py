@@ -59,7 +59,9 @@ class OverviewCollector(Collector):
         yield up
         if isinstance(seen.broker, QueueStatistics):
             queue = seen.broker
-            yield from _gauges(OF_BROKER, (queue.queued, queue.taken, queue.workers, queue.quarantined))
+            waiting = (queue.queued, queue.taken, queue.workers, queue.quarantined)
+            work = (queue.measuring, queue.tokens_per_s, queue.model_share)
+            yield from _gauges(OF_BROKER, (*waiting, *work))
         if isinstance(seen.store, Stored):
             left = seen.store.backlog
             oldest = (seen.at - left.oldest_pending_at).total_seconds() if left.oldest_pending_at else 0.0

@@ -85,7 +85,7 @@ def test_every_stage_and_the_whole_way_are_measured(tiny_model: Path, tmp_path: 
     assert host["tokenizer"] > results["tokenize"]["cpu_cost"]
     assert host["servers"] > 0
     assert results["forward"]["tokens"] == results["tokenize"]["tokens"] > 50 * 5
-    assert results["forward"]["padding"] == 0
+    assert results["forward"]["padding"] < 0.2
     assert results["forward"]["difference"] < 1e-4
     assert all(results[name]["memory_mib"] > 100 for name in ("forward", "whole way", "loop, batch 8"))
     assert 0 < results["forward"]["flops"] < found["product_flops"]

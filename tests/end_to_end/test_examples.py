@@ -1,6 +1,7 @@
 """The notebook in examples/ runs from its first cell to its last, in a kernel as Jupyter starts it."""
 
 import signal
+import sqlite3
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -53,9 +54,14 @@ def test_an_interrupted_cell_leaves_no_process_and_a_run_that_can_be_resumed(tmp
     client = client_of(notebook, tmp_path)
 
     def interrupt() -> None:
-        wait_until(workers)
+        wait_until(lambda: workers() and began())
         assert isinstance(client.km, KernelManager)
         client.km.provisioner.process.send_signal(signal.SIGINT)  # type: ignore[union-attr]
+
+    def began() -> bool:
+        with suppress(sqlite3.Error), sqlite3.connect(f"file:{tmp_path}/m.db?mode=ro", uri=True) as connection:
+            return bool(connection.execute("select count(*) from run").fetchone()[0])
+        return False
 
     def workers() -> list[psutil.Process]:
         found = []

@@ -146,7 +146,7 @@ def test_a_worker_shows_its_model_and_what_it_classified(observed: Observed) -> 
         assert seen[f'moodmill_stage_seconds_sum{{stage="{stage}"}}'] > 0
     assert seen['moodmill_stage_seconds_count{stage="forward"}'] == seen["moodmill_microbatch_fill_ratio_count"]
     assert 0 < seen["moodmill_microbatch_fill_ratio_sum"] < seen["moodmill_microbatch_fill_ratio_count"]
-    assert seen["moodmill_microbatch_padding_ratio_sum"] == 0, "the tiny model is a BERT, which needs no padding"
+    assert seen["moodmill_microbatch_padding_ratio_sum"] < 0.2 * seen["moodmill_microbatch_padding_ratio_count"]
     (model,) = (name for name in seen if name.startswith("moodmill_model_info"))
     assert re.search(r'device="cpu",model="tiny",precision="fp32",revision="[0-9a-f]{12}"', model)
 

@@ -14,6 +14,6 @@ def test_an_engine_is_the_same_after_it_was_written() -> None:
 @pytest.mark.parametrize("written", ["", "torch", "torch ", "torch fp8", "jax fp32", "torch fp32 "])
 def test_what_is_no_engine_is_refused_in_one_line(written: str) -> None:
     with pytest.raises(
-        MoodmillError, match=r"is no engine: expected torch or openvino and a precision, fp32, bf16, int8$"
+        MoodmillError, match=r"is no engine: expected openvino or torch and a precision, fp32, bf16, int8$"
     ):
         Engine.parse(written)

@@ -13,7 +13,7 @@ from moodmill.db.core.errors import StoreAwayError
 from moodmill.db.core.retry import with_retries
 from moodmill.db.database.store import Store
 from moodmill.db.results.writer import write_rows
-from tests.db.builders import Made, add_rows, classified, comments, one_line, rows
+from tests.db.builders import ENGINE, Made, add_rows, classified, comments, one_line, rows
 from tests.faults.servers import Proxy
 
 LIMIT_S = 0.5
@@ -92,7 +92,8 @@ def test_what_the_server_still_holds_for_a_connection_that_was_given_up_is_let_g
 
     with pytest.raises(StoreAwayError, match="no answer"):
         fall_silent_with_a_lock()
-    tried = with_retries(partial(made.ledger.begin, made.id, 0, "worker"), StoreAwayError, lambda _: None, "a chunk")
+    begin = partial(made.ledger.begin, made.id, 0, "worker", ENGINE)
+    tried = with_retries(begin, StoreAwayError, lambda _: None, "a chunk")
     assert tried == []  # nobody else began it
     assert rows(store) == []
     assert add_rows(store, classified(comments(range(3)))) == 3
