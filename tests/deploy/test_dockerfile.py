@@ -83,8 +83,8 @@ def test_its_packages_are_wheels_in_the_versions_of_the_constraints(image: str) 
         assert "--constraint constraints.txt" in install
         assert "--only-binary :all:" in install or "--no-deps" in install
     assert any("PIP_NO_CACHE_DIR=1" in rest for word, rest in steps_of("build") if word == "ENV")
-    extras = "traces" if image == "producer" else "worker,traces"
-    assert installs[-1].endswith(f'"$(ls /wheels/*.whl)[{extras}]"')
+    extras = {"producer": "traces", "cpu": "$extra,traces", "cuda": "worker,traces"}[image]
+    assert f'"$(ls /wheels/*.whl)[{extras}]"' in installs[-1]
 
 
 def test_users_and_folders_of_the_services_are_those_of_the_images() -> None:
