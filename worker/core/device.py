@@ -11,6 +11,7 @@ from moodmill.db.core.errors import SettingError
 #: Types of devices on which torch computes: https://docs.pytorch.org/docs/stable/tensor_attributes.html#torch.device
 TYPES: Final = ("cpu", "cuda", "hpu", "mps", "mtia", "npu", "xla", "xpu")
 _NAME: Final = re.compile(rf"auto|(?P<type>{'|'.join(TYPES)})(:\d+)?")
+_DEVICES: Final = Path("/dev")
 #: Lines of torch/version.py that a build for a GPU of this type has: AMD's are "cuda" to torch, too.
 _BUILT_FOR: Final = {"cuda": r"^(cuda|hip)\b[^=\n]*= *'", "xpu": r"^xpu\b[^=\n]*= *'"}
 
@@ -35,6 +36,16 @@ def check_device(device: str) -> None:
             f"device {device!r} (MOODMILL_DEVICE): the torch that is installed is not built for it; "
             "install another build of torch, or try auto"
         )
+
+
+def may_have_gpu() -> bool:
+    """Tell whether there may be a GPU for torch: a driver has a device, or nobody knows without asking torch.
+
+    NVIDIA's is nvidia0 and so on, nvmap on Jetson; AMD's is kfd; Windows' Linux has dxg for both.
+    """
+    if sys.platform != "linux":
+        return True
+    return any(next(_DEVICES.glob(pattern), None) is not None for pattern in ("nvidia*", "nvmap", "kfd", "dxg"))
 
 
 def is_built_for(kind: str) -> bool:

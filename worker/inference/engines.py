@@ -9,7 +9,7 @@ from typing import Final, get_args
 from moodmill.db.core.engine import Engine, EngineName, ExactPrecision, Precision
 from moodmill.db.core.errors import ModelError, SettingError
 from moodmill.worker.core.cpu import has_bf16, has_int8, is_x86
-from moodmill.worker.core.device import check_device, is_built_for
+from moodmill.worker.core.device import check_device, is_built_for, may_have_gpu
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.inference.model import EmotionModel, NotRunnableError
 from moodmill.worker.inference.quantised import quantised_form
@@ -45,7 +45,7 @@ def runs_on_processor(settings: WorkerSettings) -> bool:
     check_device(wanted)
     if wanted != "auto":
         return wanted.partition(":")[0] == "cpu"
-    if not is_built_for("cuda"):
+    if not (is_built_for("cuda") and may_have_gpu()):
         return True
     import torch
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from moodmill.db.core.errors import SettingError
+from moodmill.worker.core import device
 from moodmill.worker.core.device import check_device
 
 
@@ -51,3 +52,18 @@ def test_a_build_for_amd_takes_cuda(build: Path) -> None:
 def test_what_names_no_device_is_refused_with_the_names_there_are(device: str) -> None:
     with pytest.raises(SettingError, match="expected auto, or one of cpu, cuda"):
         check_device(device)
+
+
+@pytest.mark.parametrize(
+    ("names", "may_be"),
+    [((), False), (("null", "tty0"), False), (("nvidia0", "nvidiactl"), True), (("kfd",), True), (("dxg",), True)],
+    ids=["nothing", "no GPU", "NVIDIA", "AMD", "Windows"],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch is asked")
+def test_a_gpu_is_looked_for_by_torch_only_where_a_driver_has_a_device(
+    names: tuple[str, ...], may_be: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(device, "_DEVICES", tmp_path)
+    assert device.may_have_gpu() == may_be
