@@ -35,6 +35,12 @@ def share_of(max_dead: float | None) -> float | None:
 @contextmanager
 def opened_database(url: str, runtime: Runtime) -> Iterator[Database]:
     """Open a store to label into; it is made where it is not there."""
+    # Before there is a run that one may want to interrupt: numpy, interrupted as it is imported, cannot be imported
+    # again by this process, which may be a notebook's.
+    import moodmill.db.analytics.rollups
+    import moodmill.producers.runs.opening
+    import moodmill.producers.runs.run  # noqa: F401
+
     with closing(Database(url, runtime.worker.moodmill_stall_seconds)) as database:
         database.prepare()
         yield database
