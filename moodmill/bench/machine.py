@@ -12,6 +12,8 @@ from typing import Final
 import torch
 from torch.nn import functional
 
+from moodmill.worker.core import cpu
+
 #: What the figures depend on.
 PACKAGES: Final = (
     *("moodmill", "torch", "transformers", "tokenizers", "celery"),
@@ -30,7 +32,7 @@ SECONDS: Final = 1.0
 def describe() -> dict[str, str]:
     """Return what of this machine and its software bears on speed."""
     found = {
-        "processor": _processor(),
+        "processor": cpu.processor(),
         "cores": f"{os.cpu_count()}, {torch.get_num_threads()} threads of torch",
         "instructions": ", ".join([torch.backends.cpu.get_cpu_capability(), *instructions()]),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
@@ -46,8 +48,7 @@ def describe() -> dict[str, str]:
 
 def instructions() -> list[str]:
     """Return which of INSTRUCTIONS this processor has; none of them where the system does not tell."""
-    flags = {*(_cpuinfo("flags") or "").split()}
-    return [name for name, either in INSTRUCTIONS.items() if either & flags]
+    return [name for name, either in INSTRUCTIONS.items() if either & cpu.instructions()]
 
 
 def product_rate(device: torch.device, dtype: torch.dtype, rows: int, inputs: int, outputs: int) -> float:
@@ -80,16 +81,3 @@ def peak_memory_mib(pid: int | None = None) -> float:
     except OSError:
         return math.nan
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), math.nan)
-
-
-def _processor() -> str:
-    return _cpuinfo("model name") or platform.processor() or platform.machine()
-
-
-def _cpuinfo(field: str) -> str | None:
-    """Return what Linux says of the first core; None where it says nothing, or the system is another."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == field), None)

@@ -8,11 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from huggingface_hub import metadata_load
-from yaml import YAMLError
-
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.text import clean
+from moodmill.worker.inference.repository import read_card
 
 #: Bytes of a file that is read: a card of a model has some thousands.
 LARGEST: Final = 2**20
@@ -98,11 +96,7 @@ def _list(of: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _card(path: Path) -> dict[str, Any]:
-    try:
-        found = metadata_load(path) if path.exists() and path.stat().st_size < LARGEST else None
-    except (OSError, ValueError, TypeError, RecursionError, YAMLError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return read_card(path) if path.exists() and path.stat().st_size < LARGEST else {}
 
 
 def _object(path: Path) -> dict[str, Any]:

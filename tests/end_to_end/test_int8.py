@@ -3,6 +3,7 @@
 import json
 import logging
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from moodmill.db.core.errors import ModelError
 from moodmill.worker.core import cpu
 from moodmill.worker.inference import engines
 from moodmill.worker.inference.quantised import Gate, quantised_form, write_gate
-from moodmill.worker.inference.repository import BUNDLED, find_model
+from moodmill.worker.inference.repository import BUNDLED, FILES, INT8_FILES, find_model
 from tests.support import make_model, moodmill, write_dump
 from tests.worker.builders import settings_for
 
@@ -83,6 +84,19 @@ def test_a_form_of_other_weights_is_none(tiny_model: Path, tmp_path: Path) -> No
     folder.mkdir()
     write_gate(gate(), folder)
     assert quantised_form(files, tmp_path) is None
+
+
+def test_a_form_beside_weights_of_one_commit_of_the_hub_is_theirs_and_is_fetched_with_them(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "snapshot")
+    for name in INT8_FILES:
+        (folder / name).touch()
+        assert name in FILES
+    write_gate(gate(), folder)
+    files = find_model(settings_for(folder))
+    assert quantised_form(files, tmp_path) is None, "a folder's weights may be others by now"
+    form = quantised_form(replace(files, pinned=True), tmp_path)
+    assert form is not None
+    assert form.gate == gate()
 
 
 def test_a_form_that_lacks_a_file_is_a_model_error(tiny_model: Path, tmp_path: Path) -> None:

@@ -43,9 +43,7 @@ class OpenVinoModel:
         self.lanes: Final = lanes
         config = read_config(files)
         self._columns: Final = label_columns(_labels(config), files.labels, files.name)
-        self.max_tokens: Final = positions(
-            str(config.get("model_type")), config.get("max_position_embeddings"), config.get("pad_token_id")
-        )
+        self.max_tokens: Final = token_limit(config)
         self.vocabulary: Final = int(config.get("vocab_size") or 2**31)
         form = _form(files, cache) if precision == "int8" else None
         options = {
@@ -63,10 +61,7 @@ class OpenVinoModel:
         self._requests: Final = threading.local()
 
     def probabilities(self, ids: Sequence[Sequence[int]], pad_id: int) -> NDArray[np.float32]:
-        lengths = np.array([len(text) for text in ids], dtype=np.int32)
-        padded = np.full((len(ids), int(lengths.max())), pad_id, dtype=np.int32)
-        padded[np.arange(padded.shape[1]) < lengths[:, None]] = np.concatenate(ids)
-        logits = self._request().infer({IDS: padded, LENGTHS: lengths}, share_inputs=True)[0]
+        logits = self._request().infer(padded_inputs(ids, pad_id), share_inputs=True)[0]
         return checked(sigmoid(logits[:, self._columns]), len(ids))
 
     def _request(self) -> InferRequest:
@@ -76,6 +71,20 @@ class OpenVinoModel:
         except AttributeError:
             request = self._requests.own = self._compiled.create_infer_request()
         return request
+
+
+def padded_inputs(ids: Sequence[Sequence[int]], pad_id: int) -> dict[str, NDArray[np.int32]]:
+    """Return what a graph takes for the token ids of n texts: IDS, [n, longest], and LENGTHS, [n]."""
+    lengths = np.array([len(text) for text in ids], dtype=np.int32)
+    padded = np.full((len(ids), int(lengths.max())), pad_id, dtype=np.int32)
+    padded[np.arange(padded.shape[1]) < lengths[:, None]] = np.concatenate(ids)
+    return {IDS: padded, LENGTHS: lengths}
+
+
+def token_limit(config: Mapping[str, Any]) -> int:
+    """Return how many tokens of a text a model takes, by its config.json."""
+    most, pad_id = config.get("max_position_embeddings"), config.get("pad_token_id")
+    return positions(str(config.get("model_type")), most, pad_id)
 
 
 def graph_of(files: ModelFiles, config: Mapping[str, Any]) -> Graph:

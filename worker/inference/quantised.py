@@ -10,11 +10,10 @@ from typing import Final
 import msgspec
 
 from moodmill.db.core.errors import ModelError
-from moodmill.worker.inference.repository import ModelFiles
+from moodmill.worker.inference.repository import INT8_FILES, ModelFiles
 
 #: Beside a model's weights: the graph, its weights, and its gate.
-GRAPH: Final = "int8.xml"
-WEIGHTS: Final = "int8.bin"
+GRAPH, WEIGHTS = INT8_FILES
 GATE: Final = "int8.json"
 #: What the gate allows, at most: how far macro-F1 and the expected calibration error may be from fp32's, the share of
 #: decisions that are others, and the mean difference of a probability.
@@ -75,7 +74,8 @@ def quantised_form(files: ModelFiles, cache: Path) -> QuantisedForm | None:
     """
     for folder in (files.folder, made_here(files, cache)):
         gate = _read_gate(folder / GATE)
-        if gate is not None and gate.revision == revision_of(files):
+        of_one_commit = files.pinned and folder == files.folder
+        if gate is not None and (of_one_commit or gate.revision == revision_of(files)):
             missing = [name for name in (GRAPH, WEIGHTS) if not (folder / name).exists()]
             if missing:
                 raise ModelError(f"the int8 form in {folder} lacks {missing[0]}: `moodmill quantize` makes it anew")

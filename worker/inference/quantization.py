@@ -17,10 +17,9 @@ from typing import Any, Final
 import numpy as np
 
 from moodmill.worker.core.openvino import silent_openvino
-from moodmill.worker.inference.encoder_graph import IDS, LENGTHS, first_token_products
+from moodmill.worker.inference.encoder_graph import first_token_products
 from moodmill.worker.inference.microbatch import cut
-from moodmill.worker.inference.model import positions
-from moodmill.worker.inference.openvino_model import graph_of, read_config
+from moodmill.worker.inference.openvino_model import graph_of, padded_inputs, read_config, token_limit
 from moodmill.worker.inference.quantised import GRAPH
 from moodmill.worker.inference.repository import ModelFiles
 from moodmill.worker.inference.tokens import TextTokenizer
@@ -43,15 +42,14 @@ def quantise(files: ModelFiles, texts: Sequence[str], folder: Path) -> str:
     """
     with _silent() as nncf:
         config = read_config(files)
-        most = positions(
-            str(config.get("model_type")), config.get("max_position_embeddings"), config.get("pad_token_id")
-        )
-        tokenizer = TextTokenizer(files.folder, most)
+        tokenizer = TextTokenizer(files.folder, token_limit(config))
         segments = [segment for text in tokenizer.encode(texts) for segment in text.segments]
-        batches = [_padded([one.ids for one in batch], tokenizer.pad_id) for batch in cut(segments, _BATCH_TOKENS)]
+        batches = [
+            padded_inputs([one.ids for one in batch], tokenizer.pad_id) for batch in cut(segments, _BATCH_TOKENS)
+        ]
         graph = graph_of(files, config)
         named = {node.get_friendly_name() for node in graph.get_ops()}
-        # Nor are the embeddings: to look them up costs nothing in any precision.
+        # Left as they are, as the embeddings are: to look these up costs nothing in any precision.
         exact = [name for name in first_token_products(config) if name in named]
         quantised = nncf.quantize(
             graph,
@@ -74,13 +72,6 @@ def quantise(files: ModelFiles, texts: Sequence[str], folder: Path) -> str:
 def spread(texts: Sequence[str], n: int) -> list[str]:
     """Return n of the texts, from beginning to end of them."""
     return [texts[row] for row in np.linspace(0, len(texts) - 1, min(n, len(texts))).astype(int)] if texts else []
-
-
-def _padded(ids: Sequence[Sequence[int]], pad_id: int) -> dict[str, Any]:
-    lengths = np.array([len(text) for text in ids], dtype=np.int32)
-    padded = np.full((len(ids), int(lengths.max())), pad_id, dtype=np.int32)
-    padded[np.arange(padded.shape[1]) < lengths[:, None]] = np.concatenate(ids)
-    return {IDS: padded, LENGTHS: lengths}
 
 
 @contextmanager

@@ -26,8 +26,11 @@ _DECIDING: Final = ("config.json", "tokenizer.json", "vocab.txt", "thresholds.js
 _FRONT_MATTER: Final = re.compile(r"\s*---[\r\n]+([\s\S]*?)[\r\n]+---(?:[\r\n]|$)")
 #: The model card: it may say which languages the model reads.
 CARD: Final = "README.md"
-#: Weights as safetensors only: pickled ones (*.bin, *.pt) can run code when loaded.
-FILES: Final = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", CARD)
+#: A quantised form that lies beside the weights (moodmill.worker.inference.quantised): its graph and its weights.
+INT8_FILES: Final = ("int8.xml", "int8.bin")
+#: Weights as safetensors only, and of a quantised form, which is data: pickled ones (others as *.bin, *.pt) can run
+#: code when loaded.
+FILES: Final = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", *INT8_FILES, CARD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,8 @@ class ModelFiles:
     labels: tuple[str, ...] | None = None
     #: The one language that it reads; None: it reads several, or nobody says.
     language: Language | None = None
+    #: All its files are of one commit of the Hub, after which it is named.
+    pinned: bool = False
 
 
 def find_model(settings: WorkerSettings) -> ModelFiles:
@@ -68,7 +73,7 @@ def _find(settings: WorkerSettings) -> ModelFiles:
     folder = fetch(repo, settings.hf_model_revision, FILES)
     require_model(folder, repo)
     # A snapshot's folder is named after its commit.
-    return ModelFiles(folder=folder, name=f"{repo}@{folder.name[:12]}", thresholds=_thresholds(folder))
+    return ModelFiles(folder=folder, name=f"{repo}@{folder.name[:12]}", thresholds=_thresholds(folder), pinned=True)
 
 
 def fetch(repo: str, revision: str | None, files: Sequence[str], kind: Literal["model", "dataset"] = "model") -> Path:
@@ -141,7 +146,7 @@ def read_card(card: Path) -> dict[str, Any]:
     try:
         found = _FRONT_MATTER.match(card.read_text(encoding="utf-8"))
         said = yaml.safe_load(found[1]) if found else None
-    except (OSError, ValueError, yaml.YAMLError):
+    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError):
         return {}
     return said if isinstance(said, dict) else {}
 
