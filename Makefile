@@ -45,12 +45,13 @@ coverage: $(READY) ## Run the test suite, and print which lines of the package i
 # Processes that faults strike at each of their operations wait most of the time: four at once fill two cores.
 faults: $(READY) ## Put each fault into a run, and one at every operation of each process; print what came of it (two hours)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1 tests/faults --ignore tests/faults/test_points.py
-	ENGINE=torch OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1 tests/faults/test_faults.py
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 4 --maxschedchunk 1 -m long tests/faults/test_points.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 4 --maxschedchunk 1 -o faulthandler_timeout=7300 \
+		-m long tests/faults/test_points.py
 
 # A test tries few examples in `make test`; what it may miss is looked for here. Hypothesis keeps what it finds.
 sweep: $(READY) ## Try EXAMPLES (20) times as many examples in each property test
-	EXAMPLES=$(or $(EXAMPLES),20) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1 --timeout 3600 \
+	EXAMPLES=$(or $(EXAMPLES),20) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --maxschedchunk 1 \
+		--timeout 3600 -o faulthandler_timeout=3700 \
 		$$(grep --recursive --files-with-matches --include 'test_*.py' 'several(' tests)
 
 storm: $(READY) ## Put faults into runs in random order for MINUTES (10), and print what struck; SEED=n brings the same again

@@ -39,6 +39,8 @@ OF_WORKERS: Final = (
     "celery.worker.worker", "tokenizers", "moodmill.worker.inference.openvino_model",
     "moodmill.worker.runtime.task",
 )  # fmt: skip
+#: Seconds for a warm process to end when it is asked for nothing more.
+END_S: Final = 60.0
 
 
 class Started:
@@ -66,8 +68,8 @@ class Started:
         return status
 
     def end(self, number: int = signal.SIGKILL) -> None:
-        """Send it a signal, unless it has ended."""
-        if self.poll() is None:
+        """Send it a signal, unless it is known to have ended; one that was not asked for has its number still."""
+        if self._status is None:
             os.kill(self.pid, number)
 
     def said(self) -> str:
@@ -123,8 +125,14 @@ class Warm:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+        finally:
+            self._process.stdout.close()
 
 
 def main() -> None:
