@@ -55,7 +55,7 @@ def clean_environment(**settings: str) -> dict[str, str]:
     paths = [settings.get("PYTHONPATH"), str(ROOT)]
     kept = {name: value for name, value in os.environ.items() if name not in SETTINGS and "MOODMILL_" not in name}
     same = {"HF_HUB_OFFLINE": "1", "COLUMNS": "200", "MOODMILL_PRECISION": "fp32", "MOODMILL_BATCH_TOKENS": "2048"}
-    same |= {"MOODMILL_CACHE": str(CACHE), "MOODMILL_ENGINE": os.environ.get("ENGINE", "auto")}
+    same["MOODMILL_CACHE"] = str(CACHE)
     return {**kept, **same, **settings, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 

@@ -12,7 +12,7 @@ from tests.faults.table import Row, SweepRow, sweep_table, table
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     rows = [Row(**value) for value in _recorded(terminalreporter, "fault")]
     order = [fault.name for fault in CATALOGUE]
-    rows.sort(key=lambda row: (order.index(row.fault), row.store))
+    rows.sort(key=lambda row: (order.index(row.fault), row.engine, row.store))
     sweeps = sorted(SweepRow(**value) for value in _recorded(terminalreporter, "sweep"))
     for printed in (table(rows) if rows else "", sweep_table(sweeps) if sweeps else ""):
         if printed:

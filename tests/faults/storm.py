@@ -3,18 +3,26 @@
 import random
 import tempfile
 import time
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 
 import click
 
 from moodmill.db.analytics.reads import RunStatus, status
+from moodmill.db.core.engine import EngineName
 from tests.faults.catalogue import CATALOGUE
 from tests.faults.scene import TIMEOUT_S, Database, Scene, scene
 from tests.faults.table import Row, table
 from tests.support import make_model
 
-DATABASES: Final[tuple[Database, Database]] = ("sqlite", "postgresql")
+#: What runs are classified by and stored in, one after the other.
+PLACES: Final[tuple[tuple[EngineName, Database], ...]] = (
+    ("openvino", "sqlite"),
+    ("torch", "postgresql"),
+    ("openvino", "postgresql"),
+    ("torch", "sqlite"),
+)
 #: Comments of a run: half a minute's work for a worker that nothing happens to, some minutes in a storm.
 COMMENTS: Final = 1_000
 #: Seconds from one fault to the next, at most.
@@ -36,16 +44,17 @@ def main(minutes: float, seed: int | None) -> None:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="moodmill-storm-") as folder:
         model = make_model(Path(folder) / "model")
-        while time.monotonic() < end:
-            database = DATABASES[len(rows) % len(DATABASES)]
-            click.echo(f"run {len(rows) + 1}, {database}")
-            rows.append(_run(model, database, dice, end))
+        for engine, database in cycle(PLACES):
+            click.echo(f"run {len(rows) + 1}, {engine}, {database}")
+            rows.append(_run(model, engine, database, dice, end))
+            if time.monotonic() > end:
+                break
     click.echo(table(rows))
 
 
-def _run(model: Path, database: Database, dice: random.Random, end: float) -> Row:
+def _run(model: Path, engine: EngineName, database: Database, dice: random.Random, end: float) -> Row:
     poison = dict(zip(dice.sample(range(0, COMMENTS, 10), 4), ("hate", "love", "thanks", "a"), strict=True))
-    settings = {"MOODMILL_CHUNKS_IN_FLIGHT": "32"}
+    settings = {"MOODMILL_CHUNKS_IN_FLIGHT": "32", "MOODMILL_ENGINE": engine}
     with scene(model, database=database, comments=COMMENTS, poison=poison, settings=settings) as found:
         found.begin()
         began = time.monotonic()
@@ -53,7 +62,7 @@ def _run(model: Path, database: Database, dice: random.Random, end: float) -> Ro
             struck = _strike(found, database, dice, end)
             calm = time.monotonic()
             _calm_down(found)
-            row = Row.of(f"storm of {struck} faults", database, found.check(), time.monotonic() - calm)
+            row = Row.of(f"storm of {struck} faults", engine, database, found.check(), time.monotonic() - calm)
         except BaseException:
             click.echo(found.said(), err=True)
             raise

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from moodmill.db.analytics.reads import RunStatus
+from moodmill.db.core.engine import EngineName
 from tests.faults.points.sweep import Outcome
 
 
 class Row(NamedTuple):
     fault: str
+    engine: EngineName
     store: str
     #: Records of the source.
     records: int
@@ -22,10 +24,13 @@ class Row(NamedTuple):
     remedy: str
 
     @classmethod
-    def of(cls, fault: str, store: str, found: RunStatus, seconds: float, remedy: str = "nothing") -> "Row":
+    def of(
+        cls, fault: str, engine: EngineName, store: str, found: RunStatus, seconds: float, remedy: str = "nothing"
+    ) -> "Row":
         ends = found.classified + sum(found.skipped.values()) + found.dead
         return cls(
             fault=fault,
+            engine=engine,
             store=store,
             records=found.read,
             ends=ends,
@@ -67,7 +72,8 @@ class SweepRow(NamedTuple):
 def table(rows: Sequence[Row]) -> str:
     """Return faults as a table in Markdown."""
     return _table(
-        "fault | store | records in | rows out | lost | twice | seconds to the end of the run | what an operator does",
+        "fault | engine | store | records in | rows out | lost | twice | seconds to the end of the run | "
+        "what an operator does",
         rows,
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from moodmill.db.core.engine import EngineName
 from tests.faults.scene import Database, Scene
 
 Strike = Callable[[Scene], None]
@@ -26,8 +27,8 @@ class Fault:
     settings: Mapping[str, str]
     #: What an operator does, where something is left to do.
     remedy: str
-    #: Whether it is part of `make test`.
-    short: bool
+    #: Engines on which it is part of `make test`.
+    short: Sequence[EngineName]
     #: Whether it is part of the storm, where it strikes beside others.
     storm: bool
 
@@ -41,7 +42,7 @@ def fault(
     poison: Mapping[int, str] | None = None,
     settings: Mapping[str, str] | None = None,
     remedy: str = "nothing",
-    short: bool = False,
+    short: Sequence[EngineName] = (),
     storm: bool = True,
     **scenery: bool,
 ) -> Callable[[Strike], Strike]:

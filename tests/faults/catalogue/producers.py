@@ -8,7 +8,7 @@ from tests.faults.scene import Scene
 _RESUME: Final = "`moodmill run resume RUN`"
 
 
-@fault("producer killed in mid-run, then two resume at once", remedy=_RESUME, settings=SHORT_QUEUE, short=True)
+@fault("producer killed in mid-run, then two resume at once", remedy=_RESUME, settings=SHORT_QUEUE, short=["openvino"])
 def _(found: Scene) -> None:
     found.kill_producers()
     found.add_producer()

@@ -16,7 +16,7 @@ _POISON: Final = "`moodmill dead list`, and `dead replay` once the model is mend
 def _(_: Scene) -> None: ...
 
 
-@fault("worker killed in mid-batch", short=True)
+@fault("worker killed in mid-batch", short=["openvino", "torch"])
 def _(found: Scene) -> None:
     found.kill_worker()
 
