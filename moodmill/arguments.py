@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
-from moodmill.db.core.engine import PRECISIONS, Precision
+from moodmill.db.core.engine import ENGINES, PRECISIONS, EngineChoice, Precision
 from moodmill.db.core.errors import SettingError
 from moodmill.db.core.filters import check_period, moment_asked, names_asked
 from moodmill.db.core.names import Key
@@ -21,14 +21,17 @@ def worker_settings(
     revision: str | None = None,
     labels: str | None = None,
     device: str = "auto",
+    engine: EngineChoice = "auto",
     precision: Precision = "auto",
     batch_tokens: int | None = None,
     max_tokens: int = MAX_TOKENS,
     broker: str | None = None,
 ) -> WorkerSettings:
     """Return the settings of a worker. Raises SettingError for an argument that is none."""
-    if precision not in PRECISIONS:
-        raise SettingError(f"precision is {precision!r}: expected one of {', '.join(PRECISIONS)}")
+    choices = (("engine", engine, ENGINES), ("precision", precision, PRECISIONS))
+    for name, choice, possible in choices:
+        if choice not in possible:
+            raise SettingError(f"{name} is {choice!r}: expected one of {', '.join(possible)}")
     for name, number in (("batch_tokens", batch_tokens), ("max_tokens", max_tokens)):
         if number is not None and number < 1:
             raise SettingError(f"{name} is {number}: expected 1 or more")
@@ -47,6 +50,7 @@ def worker_settings(
         hf_model_revision=revision,
         moodmill_labels=labels,
         moodmill_device=device,
+        moodmill_engine=engine,
         moodmill_precision=precision,
         moodmill_batch_tokens=batch_tokens,
         moodmill_max_tokens=max_tokens,

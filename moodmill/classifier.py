@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from moodmill.arguments import worker_settings
 from moodmill.db.core.emotions import EMOTIONS
-from moodmill.db.core.engine import Precision
+from moodmill.db.core.engine import EngineChoice, Precision
 from moodmill.db.core.errors import ModelError, SettingError
 from moodmill.worker.core.settings import BUNDLED_MODEL, MAX_TOKENS, WorkerSettings
 from moodmill.worker.inference.classifier import load_classifier
@@ -57,6 +57,7 @@ class EmotionClassifier:
         revision: str | None = None,
         labels: str | None = None,
         device: str = "auto",
+        engine: EngineChoice = "auto",
         precision: Precision = "auto",
         batch_tokens: int | None = None,
         max_tokens: int = MAX_TOKENS,
@@ -69,8 +70,9 @@ class EmotionClassifier:
             labels: Names of the outputs of a model that does not name them: with commas between, a file, or
                 "goemotions".
             device: "auto" takes a GPU where there is one; else what torch calls a device, as "cpu" or "cuda:1".
-            precision: "auto" is what is fastest and says nearly the same: on a processor that is measured once, for a
-                minute, and remembered.
+            engine: "openvino" runs on x86 processors, "torch" everywhere; "auto" is what is fastest on the device.
+            precision: "auto" is what is fastest and says nearly the same: on a processor that is measured once, for
+                some seconds, and remembered.
             batch_tokens: Tokens of a micro-batch; without it, by device.
             max_tokens: Tokens of a text that are read at most, special ones included.
 
@@ -85,6 +87,7 @@ class EmotionClassifier:
             revision=revision,
             labels=labels,
             device=device,
+            engine=engine,
             precision=precision,
             batch_tokens=batch_tokens,
             max_tokens=max_tokens,

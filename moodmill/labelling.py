@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from moodmill.arguments import Moment, names, period, worker_settings
-from moodmill.db.core.engine import Precision
+from moodmill.db.core.engine import EngineChoice, Precision
 from moodmill.db.core.errors import MoodmillError, SettingError
 from moodmill.db.core.filters import Filters
 from moodmill.db.core.names import author_key, subreddit_key
@@ -37,6 +37,7 @@ def label(
     revision: str | None = None,
     labels: str | None = None,
     device: str = "auto",
+    engine: EngineChoice = "auto",
     precision: Precision = "auto",
     batch_tokens: int | None = None,
     max_tokens: int = MAX_TOKENS,
@@ -70,6 +71,7 @@ def label(
         revision: Commit, tag or branch of the repository.
         labels: Names of the outputs of a model that does not name them.
         device: "auto" takes a GPU where there is one; else what torch calls a device.
+        engine: "openvino" runs on x86 processors, "torch" everywhere; "auto" is what is fastest on the device.
         precision: "auto" is what is fastest and says nearly the same; see `EmotionClassifier.from_pretrained`. Another
             one is that of all rows: those that the store has in others are classified again, and replaced.
         batch_tokens: Tokens of a micro-batch; without it, by device.
@@ -105,6 +107,7 @@ def label(
         revision=revision,
         labels=labels,
         device=device,
+        engine=engine,
         precision=precision,
         batch_tokens=batch_tokens,
         max_tokens=max_tokens,

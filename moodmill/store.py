@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from moodmill.arguments import Moment, names, period, texts, worker_settings
 from moodmill.db.analytics.export_mark import KEY
-from moodmill.db.core.engine import Precision
+from moodmill.db.core.engine import EngineChoice, Precision
 from moodmill.db.core.errors import SettingError
 from moodmill.db.core.names import subreddit_key
 from moodmill.db.core.urls import store_url
@@ -135,9 +135,17 @@ class Store:
         return [self.run(run_id) for run_id in ids]
 
     def run(
-        self, run_id: str, *, broker: str | None = None, device: str = "auto", precision: Precision = "auto"
+        self,
+        run_id: str,
+        *,
+        broker: str | None = None,
+        device: str = "auto",
+        engine: EngineChoice = "auto",
+        precision: Precision = "auto",
     ) -> "Run":
         """Return a run, to look at or to resume: with this broker, on this device. See `moodmill.label`.
+
+        A run that has begun has its engine and precision, whatever is asked for here.
 
         Raises RunError where the store has no such run.
         """
@@ -146,7 +154,8 @@ class Store:
 
         with self._opened() as database:
             status(database, run_id)
-        return Run(run_id, self, runtime_of(worker_settings(device=device, precision=precision, broker=broker)))
+        settings = worker_settings(device=device, engine=engine, precision=precision, broker=broker)
+        return Run(run_id, self, runtime_of(settings))
 
     def _selection(
         self,

@@ -11,6 +11,8 @@ ExactPrecision = Literal["fp32", "bf16", "int8"]
 #: What somebody may ask for; "auto" leaves it to whoever runs the model.
 Precision = Literal["auto", ExactPrecision]
 PRECISIONS: Final[tuple[Precision, ...]] = ("auto", *get_args(ExactPrecision))
+EngineChoice = Literal["auto", EngineName]
+ENGINES: Final[tuple[EngineChoice, ...]] = ("auto", *get_args(EngineName))
 
 _NAMES: Final = get_args(EngineName)
 _PRECISIONS: Final = get_args(ExactPrecision)

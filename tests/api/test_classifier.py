@@ -39,6 +39,14 @@ def test_a_call_ranks_emotions_as_a_pipeline_does(tiny_model: Path) -> None:
     assert list(scores.values()) == sorted(row.tolist(), reverse=True)
 
 
+def test_its_engine_is_the_one_that_was_asked_for(tiny_model: Path) -> None:
+    for engine in ("openvino", "torch"):
+        with moodmill.EmotionClassifier.from_pretrained(
+            str(tiny_model), engine=engine, precision="fp32", batch_tokens=64
+        ) as classifier:
+            assert f"{engine} fp32" in classifier.runs_on
+
+
 def test_no_texts_have_no_probabilities(tiny_model: Path) -> None:
     with load(tiny_model) as classifier:
         assert classifier.predict_proba([]).shape == (0, 27)
@@ -74,6 +82,7 @@ def test_fewer_than_one_emotion_is_refused(tiny_model: Path) -> None:
     [
         ({"model": "./nowhere"}, moodmill.ModelError, "./nowhere, which does not exist"),
         ({"precision": "int3"}, moodmill.SettingError, "precision is 'int3': expected one of auto, fp32, bf16"),
+        ({"engine": "steam"}, moodmill.SettingError, "engine is 'steam': expected one of auto, openvino, torch"),
         ({"max_tokens": 0}, moodmill.SettingError, "max_tokens is 0: expected 1 or more"),
         ({"device": "abacus"}, moodmill.SettingError, "abacus"),
     ],

@@ -123,6 +123,7 @@ def test_an_interrupted_run_is_found_in_the_store_and_resumed(tiny_model: Path, 
     ("wrong", "said"),
     [
         ({"precision": "fp8"}, "precision is 'fp8'"),
+        ({"engine": "onnx"}, "engine is 'onnx'"),
         ({"broker": "http://x"}, "broker is not usable: expected redis://"),
         ({"since": "yesterday"}, "got 'yesterday'"),
         ({"since": "2024-02", "until": "2024-01"}, "expected since before until"),

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
-from moodmill.db.core.engine import EngineName, Precision
+from moodmill.db.core.engine import EngineChoice, Precision
 from moodmill.db.core.settings import SOURCES, PasswordFile, own_folder, with_password
 from moodmill.db.core.urls import tidied
 from moodmill.worker.core.address import read_address
@@ -52,7 +52,7 @@ class WorkerSettings(BaseSettings):
     #: "auto" takes a GPU when there is one; else what torch calls a device: cpu, cuda, cuda:1.
     moodmill_device: str = "auto"
     #: What runs the model: "openvino" on x86 processors, "torch" everywhere; "auto" is what is fastest on the device.
-    moodmill_engine: Literal["auto", EngineName] = "auto"
+    moodmill_engine: EngineChoice = "auto"
     #: "auto" is bf16 on a GPU that has it; on a processor, the fastest of those that say nearly the same: int8 where
     #: the model has a quantised form that passed its gate. Given where a run begins, all of its rows are to have it.
     moodmill_precision: Precision = "auto"
