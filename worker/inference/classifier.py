@@ -39,6 +39,9 @@ from moodmill.worker.telemetry.tracing import part_span
 
 logger = logging.getLogger(__name__)
 
+#: Chunks that are tokenized at once: of several, the first is done no sooner than the last, and the model waits for it.
+#: One is in the tokenizer, which has all cores; another before or behind it, in Python.
+TOKENIZED_AT_ONCE: Final = 2
 #: Exit status of a process whose model thread died; a supervisor starts another.
 DEAD_MODEL_STATUS: Final = 70
 
@@ -110,6 +113,7 @@ class Classifier:
         self._batches: deque[list[_Waiting]] = deque()
         self._changed = threading.Condition()
         self._closing = False
+        self._tokenizing: Final = threading.Semaphore(TOKENIZED_AT_ONCE)
         #: Model threads that go on: memory that does not hold two micro-batches at once gets one at a time.
         self._lanes = model.lanes
         self._threads = [threading.Thread(target=self._serve, name="model", daemon=True) for _ in range(self._lanes)]
@@ -159,7 +163,12 @@ class Classifier:
         )
 
     def _classify(self, texts: Sequence[str]) -> Outcome:
-        with self._watchdog.watching("tokenizing a chunk"), metrics.timed("tokenize"), part_span("tokenize"):
+        with (
+            self._tokenizing,
+            self._watchdog.watching("tokenizing a chunk"),
+            metrics.timed("tokenize"),
+            part_span("tokenize"),
+        ):
             encoded = self._tokenizer.encode(texts)
             unsupported = [self._suitability.lacks(text, ids.unknown) for text, ids in zip(texts, encoded, strict=True)]
         counts = np.array([len(text.segments) for text in encoded], dtype=np.int32)

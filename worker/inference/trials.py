@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.engine import Engine
 from moodmill.db.core.errors import ModelError
+from moodmill.worker.core.cpu import usable_cores
 from moodmill.worker.core.settings import WorkerSettings
-from moodmill.worker.inference.engines import Tuning, load_as
+from moodmill.worker.inference.engines import Tuning, load_as, usual_tuning
 from moodmill.worker.inference.microbatch import cut
 from moodmill.worker.inference.model import EmotionModel, NotRunnableError
 from moodmill.worker.inference.repository import ModelFiles
@@ -56,19 +57,18 @@ class Trial:
     refused: dict[str, str]
 
 
-def measure(
-    files: ModelFiles, settings: WorkerSettings, engines: Sequence[Engine], budgets: Sequence[int], threads: int
-) -> Trial:
+def measure(files: ModelFiles, settings: WorkerSettings, engines: Sequence[Engine], budgets: Sequence[int]) -> Trial:
     """Try all choices, as long as there is time. Raises ModelError where no engine runs the model."""
     begun = time.monotonic()
     # What a model says is what its own library says, where that is among the engines.
     reference = Engine("torch" if any(engine.name == "torch" for engine in engines) else "openvino", "fp32")
-    trials = _Trials(files, settings, reference, {"threads": threads, "lanes": 1, "batch_tokens": budgets[0]})
+    trials = _Trials(files, settings, reference, budgets[0])
     for engine in engines:
         if engine.precision != "fp32" or not trials.took(Engine(engine.name, "bf16")):  # faster where it is native
             trials.try_engine(engine)
     choices: list[dict[str, int]] = [{"batch_tokens": budget} for budget in budgets[1:]]
-    choices += [{"lanes": max(2, threads // 4)}] if threads > 1 else []
+    choices += [{"lanes": 1}]
+    threads = usable_cores()
     choices += [{"threads": threads // 2}] if threads >= MANY_THREADS else []
     for choice in choices:
         if time.monotonic() - begun < LIMIT_S:
@@ -83,14 +83,12 @@ class _DiffersError(Exception):
 class _Trials:
     """Tries one choice after the other, each against the best of those before it."""
 
-    def __init__(
-        self, files: ModelFiles, settings: WorkerSettings, reference: Engine, usual: Mapping[str, int]
-    ) -> None:
-        """`reference` is what others are held against; `usual` is how each engine is tried first."""
+    def __init__(self, files: ModelFiles, settings: WorkerSettings, reference: Engine, budget: int) -> None:
+        """`reference` is what others are held against; `budget`: tokens of a micro-batch, at first."""
         self._files = files
         self._settings = settings
         self._reference = reference
-        self._usual = dict(usual)
+        self._budget = budget
         self._rates: dict[str, float] = {}
         self._refused: dict[str, str] = {}
         self._spread = 0.0
@@ -107,7 +105,7 @@ class _Trials:
 
     def try_engine(self, engine: Engine) -> None:
         """Take an engine where it says what the model says, and is the fastest so far."""
-        tuning = Tuning(engine=engine, **self._usual)
+        tuning = usual_tuning(engine, self._budget)
         try:
             model = self._model(engine)
             if engine.precision != "int8":  # whose gate has judged it, on more than some sentences
@@ -130,15 +128,15 @@ class _Trials:
             return
         tuning, model = self._best
         changed = replace(tuning, **choice)  # type: ignore[arg-type] # numbers alone
-        if tuning.engine.name == "torch" and "lanes" in choice:
-            return  # a micro-batch has all threads
+        if changed == tuning:
+            return
         if changed.batch_tokens > LONGEST_S * self._rates[str(tuning.engine)]:
             return  # so slow a model gains nothing by more tokens at once
         self._try(changed, model if "batch_tokens" in choice else load_as(self._files, self._settings, changed))
 
     def _model(self, engine: Engine) -> EmotionModel:
         if engine not in self._loaded:
-            self._loaded[engine] = load_as(self._files, self._settings, Tuning(engine=engine, **self._usual))
+            self._loaded[engine] = load_as(self._files, self._settings, usual_tuning(engine, self._budget))
         return self._loaded[engine]
 
     def _check(self, model: EmotionModel) -> None:

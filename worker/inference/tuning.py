@@ -17,7 +17,14 @@ from moodmill.db.core.atomicfile import atomic_file, make_folder
 from moodmill.db.core.engine import Engine, EngineName
 from moodmill.worker.core.cpu import instructions, load, processor, usable_cores
 from moodmill.worker.core.settings import WorkerSettings
-from moodmill.worker.inference.engines import Tuning, engines, gpu_engine, is_installed, runs_on_processor
+from moodmill.worker.inference.engines import (
+    Tuning,
+    engines,
+    gpu_engine,
+    is_installed,
+    runs_on_processor,
+    usual_tuning,
+)
 from moodmill.worker.inference.quantised import quantised_form
 from moodmill.worker.inference.repository import BUNDLED, ModelFiles
 from moodmill.worker.telemetry.work import METER
@@ -75,11 +82,10 @@ def tuned(files: ModelFiles, settings: WorkerSettings) -> Tuning:
     """
     budget = settings.moodmill_batch_tokens
     if not runs_on_processor(settings):
-        engine, tokens = gpu_engine(settings), budget or GPU_BATCH_TOKENS
-        return Tuning(engine=engine, threads=usable_cores(), lanes=1, batch_tokens=tokens)
+        return usual_tuning(gpu_engine(settings), budget or GPU_BATCH_TOKENS)
     choices = engines(files, settings)
     if budget is not None and settings.moodmill_precision != "auto":
-        return Tuning(engine=choices[0], threads=usable_cores(), lanes=1, batch_tokens=budget)
+        return usual_tuning(choices[0], budget)
     return measured(files, settings).tuning
 
 
@@ -102,7 +108,7 @@ def measured(files: ModelFiles, settings: WorkerSettings, *, anew: bool = False)
             return remembered
     except OSError as error:
         logger.warning("what is fastest here cannot be remembered, so it is not measured: %s", error)
-        usual = Tuning(engine=choices[0], threads=usable_cores(), lanes=1, batch_tokens=budgets[0])
+        usual = usual_tuning(choices[0], budgets[0])
         return Measurement(tuning=usual, measured_at=0.0, load=0.0, spread=0.0, rates={})
 
 
@@ -121,10 +127,9 @@ def _measure(
 
     # A warning is seen where Celery has not set up its log yet, which it does when the model is loaded.
     logger.warning("measuring this processor, once: what is fastest for the model %s, for some seconds", files.name)
-    cores = usable_cores()
-    before, now = load() / cores, time.time()
+    before, now = load() / usable_cores(), time.time()
     with METER.measuring():
-        trial = measure(files, settings, choices, budgets, cores)
+        trial = measure(files, settings, choices, budgets)
     found = Measurement(
         tuning=trial.tuning,
         measured_at=now,

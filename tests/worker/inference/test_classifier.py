@@ -13,8 +13,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from moodmill.worker.inference.classifier import DEAD_MODEL_STATUS, Classifier
-from moodmill.worker.inference.tokens import TextTokenizer
+from moodmill.worker.inference.classifier import DEAD_MODEL_STATUS, TOKENIZED_AT_ONCE, Classifier
+from moodmill.worker.inference.tokens import TextTokenizer, TokenIds
 from moodmill.worker.inference.torch_model import TorchModel
 from tests.support import clean_environment, wait_until
 from tests.worker.builders import POISON, TEXTS, load, load_as, make_poisoned, plain_probabilities, plain_tokenizer
@@ -49,6 +49,26 @@ def test_results_come_in_the_order_of_the_texts(tiny_model: Path) -> None:
     assert outcome.tokens.tolist() == (np.array(own) + 2 * outcome.segments).tolist()
     assert not outcome.truncated.any()
     assert outcome.errors == {}
+
+
+def test_chunks_are_tokenized_few_at_a_time_so_that_the_first_is_done_early(tiny_model: Path) -> None:
+    class Slow(TextTokenizer):
+        most, now = 0, 0
+        others = threading.Event()
+
+        def encode(self, texts: Sequence[str]) -> list[TokenIds]:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            self.others.wait(0.05)  # the others have time to come in, if they may
+            self.now -= 1
+            return super().encode(texts)
+
+    model = load(tiny_model)
+    tokenizer = Slow(tiny_model, model.max_tokens)
+    with Classifier(model, tokenizer, 2048) as classifier, ThreadPoolExecutor(8) as pool:
+        outcomes = [*pool.map(classifier.classify, [[text] for text in TEXTS] * 4)]
+    assert tokenizer.most == TOKENIZED_AT_ONCE
+    assert not any(outcome.errors for outcome in outcomes)
 
 
 def test_a_text_over_the_limit_of_tokens_is_read_as_far_as_that(tiny_model: Path) -> None:

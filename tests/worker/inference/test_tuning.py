@@ -18,7 +18,7 @@ from moodmill.worker.core import cpu
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.inference import engines, trials, tuning
 from moodmill.worker.inference.classifier import load_classifier
-from moodmill.worker.inference.engines import Tuning
+from moodmill.worker.inference.engines import Tuning, usual_tuning
 from moodmill.worker.inference.openvino_model import OpenVinoModel
 from moodmill.worker.inference.repository import find_model
 from moodmill.worker.inference.torch_model import TorchModel
@@ -178,8 +178,21 @@ def test_where_nothing_can_be_remembered_the_usual_is_taken(
     nowhere = open_settings.model_copy(update={"moodmill_tuning": tmp_path / "file" / "tuning.json"})
     found = tuned(find_model(nowhere), nowhere)
     usual = BF16 if cpu.has_bf16() else FP32
-    assert found == Tuning(engine=usual, threads=cpu.usable_cores(), lanes=1, batch_tokens=tuning.BUDGETS[0])
+    assert found == usual_tuning(usual, tuning.BUDGETS[0])
     assert "cannot be remembered" in caplog.text
+
+
+def test_micro_batches_have_cores_of_their_own_on_openvino_and_all_of_them_on_torch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lanes = {}
+    for cores in (1, 2, 4, 16, 64):
+        monkeypatch.setattr("moodmill.worker.inference.engines.usable_cores", lambda cores=cores: cores)
+        lanes[cores] = usual_tuning(FP32, 2048).lanes
+        assert usual_tuning(Engine("torch", "fp32"), 2048) == Tuning(
+            engine=Engine("torch", "fp32"), threads=cores, lanes=1, batch_tokens=2048
+        )
+    assert lanes == {1: 1, 2: 2, 4: 2, 16: 4, 64: 16}
 
 
 def test_a_power_cut_costs_nothing_that_was_measured_before(
