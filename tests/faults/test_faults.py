@@ -25,7 +25,7 @@ def each() -> Iterator[object]:
             yield pytest.param(fault, engine, database, id=f"{fault.name} ({engine}, {database})", marks=marks)
 
 
-@pytest.mark.parametrize(("fault", "engine", "database"), each())
+@pytest.mark.parametrize(("fault", "engine", "database"), [*each()])
 def test_nothing_is_lost_and_nothing_is_there_twice(
     fault: Fault,
     engine: EngineName,
