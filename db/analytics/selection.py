@@ -4,18 +4,19 @@ Imports pyarrow, which takes a while: to be imported by whoever reads rows.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import pyarrow as pa
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from moodmill.db.analytics.absence import why_nothing
 from moodmill.db.analytics.export_mark import COLUMNS, KEY, MARK
 from moodmill.db.core.conditions import rows_within
+from moodmill.db.core.days import midnight, next_month
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import comment_emotion, model_threshold
 from moodmill.db.database.store import Store
@@ -49,28 +50,51 @@ class Selection:
     #: Without the texts that the model was not made for.
     supported_only: bool = False
 
-    def query(self) -> Select[Any]:
+    def by_time(self) -> Select[Any]:
         """Return the rows by time, in an order that is the same each time."""
+        rows = comment_emotion.c
+        return self._query().order_by(rows.created_at, rows.comment_id, rows.model)
+
+    def by_months(self, connection: Connection) -> Iterator[Select[Any]]:
+        """Yield the rows of each month, by model, subreddit and time; those of no time last."""
+        rows = comment_emotion.c
+        # By their bytes, as readers of Parquet compare texts to know what they may skip.
+        subreddit: ColumnElement[Any] = rows.subreddit
+        if connection.dialect.name == "postgresql":
+            subreddit = rows.subreddit.collate("C")
+        query = self._query().order_by(rows.model, subreddit, rows.created_at, rows.comment_id)
+        for month in _months(connection, self.since, self.until):
+            last = next_month(month) if month < date.max.replace(day=1) else None
+            held = [rows.created_at >= midnight(month), *([rows.created_at < midnight(last)] if last else [])]
+            yield query.where(*held)
+        if self.since is None and self.until is None:
+            yield query.where(rows.created_at.is_(None))
+
+    def _query(self) -> Select[Any]:
         rows = comment_emotion.c
         query = select(*(rows[name] for name in SCHEMA.names))
         if self.models:
             query = query.where(rows.model.in_(self.models))
         if self.supported_only:
             query = query.where(rows.unsupported.is_(None))
-        query = query.where(*rows_within(comment_emotion, rows.created_at, self.subreddits, self.since, self.until))
-        return query.order_by(rows.created_at, rows.comment_id, rows.model)
+        return query.where(*rows_within(comment_emotion, rows.created_at, self.subreddits, self.since, self.until))
 
 
 @contextmanager
-def read_rows(store: Store, selection: Selection, on_rows: OnRows = lambda _: None) -> Iterator[pa.RecordBatchReader]:
+def read_rows(
+    store: Store, selection: Selection, on_rows: OnRows = lambda _: None, *, by_months: bool = False
+) -> Iterator[pa.RecordBatchReader]:
     """Yield what reads the selected rows, in one transaction that lasts as long as the context.
+
+    They come by time; `by_months`: month after month, each by model, subreddit and time.
 
     The metadata of its schema hold, as JSON under the key `moodmill`, each model's thresholds: an emotion counts as
     found where its probability is above.
     """
     with store.reading() as connection:
         schema = SCHEMA.with_metadata({KEY: _metadata(connection, selection)})
-        yield pa.RecordBatchReader.from_batches(schema, _batches(connection, selection, schema, on_rows))
+        queries = selection.by_months(connection) if by_months else [selection.by_time()]
+        yield pa.RecordBatchReader.from_batches(schema, _batches(connection, queries, schema, on_rows))
 
 
 def why_no_rows(store: Store, selection: Selection) -> str:
@@ -91,13 +115,34 @@ def _metadata(connection: Connection, selection: Selection) -> bytes:
 
 
 def _batches(
-    connection: Connection, selection: Selection, schema: pa.Schema, on_rows: OnRows
+    connection: Connection, queries: Iterable[Select[Any]], schema: pa.Schema, on_rows: OnRows
 ) -> Iterator[pa.RecordBatch]:
     done = 0
-    found = connection.execution_options(stream_results=True, max_row_buffer=BATCH).execute(selection.query())
-    for rows in found.partitions(BATCH):
-        columns = zip(*rows, strict=True)
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-        yield pa.record_batch(arrays, schema=schema)
-        done += len(rows)
-        on_rows(done)
+    for query in queries:
+        found = connection.execute(query, execution_options={"stream_results": True, "max_row_buffer": BATCH})
+        for rows in found.partitions(BATCH):
+            columns = zip(*rows, strict=True)
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+            yield pa.record_batch(arrays, schema=schema)
+            done += len(rows)
+            on_rows(done)
+
+
+def _months(connection: Connection, since: datetime | None, until: datetime | None) -> Iterator[date]:
+    """Yield the months that have rows of any kind, by their first days: as many looks into an index."""
+    moment = comment_emotion.c.created_at
+    first = since
+    while True:
+        earliest = select(func.min(moment))
+        if first is not None:
+            earliest = earliest.where(moment >= first)
+        if until is not None:
+            earliest = earliest.where(moment < until)
+        found: datetime | None = connection.scalar(earliest)
+        if found is None:
+            return
+        month = found.astimezone(UTC).date().replace(day=1)
+        yield month
+        if month == date.max.replace(day=1):
+            return
+        first = midnight(next_month(month))

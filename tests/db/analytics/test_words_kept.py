@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.sql.schema import SchemaItem
 
-from moodmill.db.analytics.export import export_file
+from moodmill.db.analytics.export import export_ndjson
 from moodmill.db.analytics.indexes import index_emotions
 from moodmill.db.analytics.retention import prune
 from moodmill.db.analytics.selection import Selection
@@ -131,7 +131,7 @@ def test_beside_the_index_the_schema_stays_that_of_this_version(indexed: Store) 
 def test_other_indexes_and_exports_go_on_beside_it(indexed: Store) -> None:
     assert index_emotions(indexed, ["joy"]) == ["comment_emotion_above_joy"]
     out = io.BytesIO()
-    export_file(indexed, Selection(), "ndjson", out, lambda _: None)
+    export_ndjson(indexed, Selection(), out, lambda _: None)
     assert [json.loads(line)["text"] for line in out.getvalue().splitlines()] == ["an old cat"]
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from moodmill.db.analytics.backlog import runs_under_way
-from moodmill.db.analytics.export import export_file
+from moodmill.db.analytics.export import export_ndjson
 from moodmill.db.analytics.reads import clearest_text, emotion_shares, status
 from moodmill.db.analytics.rollups import refresh
 from moodmill.db.analytics.scope import Scope
@@ -89,6 +89,6 @@ def test_none_is_shown_as_an_example(made: Made) -> None:
 @pytest.mark.parametrize("supported_only", [False, True])
 def test_an_export_has_all_or_only_what_is_supported(made: Made, supported_only: bool) -> None:
     out = io.BytesIO()
-    export_file(made.store, Selection(supported_only=supported_only), "ndjson", out, lambda _: None)
+    export_ndjson(made.store, Selection(supported_only=supported_only), out, lambda _: None)
     found = [json.loads(line)["unsupported"] for line in out.getvalue().splitlines()]
     assert found == ([None] * 4 if supported_only else GIVEN)
