@@ -7,6 +7,7 @@ name, and the old file goes when room is needed.
 import hashlib
 import io
 import logging
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 MAX_BYTES: Final = 4 * 2**30
 MAX_FILES: Final = 24
 _SUFFIX: Final = ".graph"
+#: Raised whenever files are laid out otherwise.
+_LAYOUT: Final = "2"
 
 
 class GraphCache:
@@ -42,9 +45,8 @@ class GraphCache:
         core = ov.Core()
         with suppress(FileNotFoundError):
             try:
-                kept = path.read_bytes()
-                found = core.import_model(kept, "CPU", dict(options))
-            except (RuntimeError, OSError) as error:
+                found = core.import_model(_read(path), "CPU", dict(options))
+            except (RuntimeError, OSError, ValueError) as error:
                 if isinstance(error, FileNotFoundError):
                     raise
                 logger.warning("the compiled model %s cannot be read, making it anew: %s", path, _line(error))
@@ -60,8 +62,10 @@ class GraphCache:
         try:
             make_folder(self._folder)
             exported = compiled.export_model()
+            graph = exported.getbuffer() if isinstance(exported, io.BytesIO) else exported
             with atomic_file(path) as file:
-                file.write(exported.getbuffer() if isinstance(exported, io.BytesIO) else exported)
+                file.write(_checksum(graph))
+                file.write(graph)
             self._make_room(path)
         except (OSError, RuntimeError) as error:
             logger.warning("the compiled model cannot be kept, so the next start compiles it again: %s", _line(error))
@@ -77,9 +81,25 @@ class GraphCache:
                 path.unlink(missing_ok=True)  # another process may have
 
 
+def _read(path: Path) -> bytes:
+    """Return the graph out of a file, which begins with its checksum.
+
+    OpenVINO believes what it reads: damaged, it may take all memory, or never be done. So ValueError is raised here.
+    """
+    with path.open("rb") as file:
+        checksum, graph = file.read(len(_checksum(b""))), file.read()
+    if checksum != _checksum(graph):
+        raise ValueError("it is damaged")
+    return graph
+
+
+def _checksum(graph: bytes | memoryview) -> bytes:
+    return zlib.crc32(graph).to_bytes(4, "big")
+
+
 def _digest(made_of: str) -> str:
     """Return a name for what a compiled graph depends on."""
-    parts = (made_of, ov.__version__, processor(), *sorted(instructions()))
+    parts = (_LAYOUT, made_of, ov.__version__, processor(), *sorted(instructions()))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
 
