@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -70,11 +70,19 @@ def database_of(redis_url: str, number: int) -> str:
     return urlunsplit(urlsplit(redis_url)._replace(path=f"/{4 * side + number}"))
 
 
-def free_port() -> int:
-    """Return a TCP port of this machine that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+def free_port(following: int = 0) -> int:
+    """Return a TCP port of this machine that nobody listens on, nor on so many that follow it."""
+    while True:
+        with ExitStack() as stack:
+            first = stack.enter_context(socket.socket())
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            try:
+                for number in range(1, following + 1):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port + number))
+            except (OSError, OverflowError):  # taken, or none
+                continue
+            return port
 
 
 def forget(client: redis.Redis) -> None:

@@ -50,7 +50,7 @@ def environment_of(pid: int) -> dict[str, str]:
 
 
 def test_each_device_has_a_process_that_is_replaced_when_it_dies_and_all_end_in_order(place: Place) -> None:
-    port = free_port()
+    port = free_port(following=1)
     with workers(place, "--devices", "cpu,cpu", MOODMILL_METRICS=str(port)) as process:
         # given two workers, at the two ends of one queue
         wait_until(lambda: place.queue.count_workers() == 2, START_S)
@@ -88,7 +88,7 @@ def test_all_devices_of_this_machine_get_a_process_each(place: Place) -> None:
 
 def test_a_worker_that_is_given_up_leaves_the_others_at_work_and_is_told_of_at_the_end(place: Place) -> None:
     # given metrics of the second process where somebody listens already
-    taken = free_port()
+    taken = free_port(following=1) + 1
     with socket_at(taken), workers(place, "--devices", "cpu,cpu", MOODMILL_METRICS=str(taken - 1)) as process:
         wait_until(lambda: "; the other workers go on" in place.said(), START_S)
         wait_until(lambda: place.queue.count_workers() == 1, START_S)
