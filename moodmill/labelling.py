@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -18,6 +17,7 @@ from moodmill.producers.runs.deadshare import MAX_DEAD
 from moodmill.producers.runs.options import RunOptions, run_defaults
 from moodmill.producers.runs.waiter import OnProgress
 from moodmill.producers.sources import Columns, ReadOptions, checked
+from moodmill.producers.sources.remote import source_path
 from moodmill.runtime import opened_database, runtime_of, share_of, shown_to
 from moodmill.store import Run, Store
 from moodmill.worker.core.settings import BUNDLED_MODEL, MAX_TOKENS
@@ -63,7 +63,7 @@ def label(
     the environment. Ctrl-C leaves a run that `Store(…).runs()[0].resume()` finishes: what is done stays done.
 
     Args:
-        sources: A file or folder, or several.
+        sources: A file or folder, or the URL of one, or several: "s3://bucket/RC_2005-12.zst".
         store: The store: an SQLite file, which is made where it is not there, sqlite:///FILE, or
             postgresql://USER:PASSWORD@HOST/NAME.
         broker: The URL of a Redis server whose workers are to classify.
@@ -126,7 +126,8 @@ def label(
     )
     options = _options(runtime, filters, _reading(kind, columns, reading), keep_text, share_of(max_dead))
     opened = store if isinstance(store, Store) else Store(store)
-    paths = [Path(sources)] if isinstance(sources, str | os.PathLike) else [Path(source) for source in sources]
+    given = [sources] if isinstance(sources, str | os.PathLike) else [*sources]
+    paths = list(map(source_path, given))
     ids: list[str] = []
     with opened_database(opened.url, runtime) as database, shown_to(progress, runtime) as show:
         try:

@@ -58,7 +58,7 @@ def label(
     """
     if runtime.starts_worker:
         check_model_name(options.model_repo)
-        files = [source for source in sources if isinstance(source, Path) and source != STDIN]
+        files = [source for source in sources if not isinstance(source, Place) and source != STDIN]
         if options.precision == "int8" and files:
             from moodmill.producers.runs.int8 import make_int8_form
 

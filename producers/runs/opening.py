@@ -25,6 +25,7 @@ from moodmill.producers.sources import (
 from moodmill.producers.sources.archive import size_of
 from moodmill.producers.sources.members import HIDDEN, is_archive, members
 from moodmill.producers.sources.record import Source
+from moodmill.producers.sources.remote import real_path
 
 #: Why a folder passes over a file that could be opened.
 NO_COMMENTS: Final = "without comments"
@@ -53,10 +54,10 @@ def look_into(
     neither a file nor a folder, SettingError for options that mean nothing to any of them.
     """
     given = list(sources)
-    named = {path.resolve() for path in given if isinstance(path, Path)}
+    named = {real_path(path) for path in given if not isinstance(path, Place)}
     # An archive is known by what it holds.
     known = {**{of_archive(mark): reason for mark, reason in known.items()}, **known}
-    of_paths = discover(path for path in given if isinstance(path, Path))
+    of_paths = discover(path for path in given if not isinstance(path, Place))
     found.passed_over |= of_paths.passed_over
     found.places = [*of_paths.places, *(place for place in given if isinstance(place, Place))]
     yield from (Opened(place=Place.at(folder), error=error) for folder, error in of_paths.errors)
@@ -73,7 +74,7 @@ def look_into(
                 source = open_source(one, options)
                 yield Opened(place=one, source=source, layout=source.inspect())
             except NoSourceError as error:
-                if one.path.resolve() in named and one.member is None:
+                if real_path(one.path) in named and one.member is None:
                     yield Opened(place=one, error=str(error))
                 else:
                     found.pass_over(NO_COMMENTS, one.name)

@@ -14,11 +14,11 @@ from typing import Literal
 from moodmill.db.core.errors import SourceError
 from moodmill.db.core.text import clean
 from moodmill.producers.sources.codec import COMPRESSIONS, codec_of
+from moodmill.producers.sources.files import file_mark, open_file, size_of_file
 from moodmill.producers.sources.filestream import FileStream
 from moodmill.producers.sources.foreign import HEAD, is_tar, is_zip, refuse_foreign
 from moodmill.producers.sources.member import Entry, Listing, Piece
 from moodmill.producers.sources.place import Place
-from moodmill.producers.sources.tarbytes import file_mark
 from moodmill.producers.sources.tars import list_tar
 from moodmill.producers.sources.zips import list_zip
 
@@ -43,7 +43,7 @@ def size_of(place: Place) -> int:
         entry = entries_of(place.path)[0].get(place.member)
         return 0 if entry is None else entry.size
     try:
-        return place.path.stat().st_size
+        return size_of_file(place.path)
     except OSError as error:
         raise SourceError(f"{place} cannot be read: {error.strerror or error}") from error
 
@@ -51,7 +51,7 @@ def size_of(place: Place) -> int:
 def content_of(path: Path) -> Literal["zip", "tar"] | None:
     """Return what kind of archive a file is by how it begins."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_file(path, buffering=0) as file:
             head = file.read(HEAD)
         if codec_of(head):
             with closing(FileStream(Place.at(path)).decompressed()) as blocks:
@@ -71,7 +71,7 @@ def entries_of(path: Path) -> tuple[dict[str, Entry], SourceError | None]:
 
 
 @lru_cache(_REMEMBERED)
-def _remembered(path: Path, mark: tuple[int, ...]) -> tuple[dict[str, Entry], SourceError | None]:  # noqa: ARG001 - a key of the cache
+def _remembered(path: Path, mark: tuple[object, ...]) -> tuple[dict[str, Entry], SourceError | None]:  # noqa: ARG001 - a key of the cache
     entries, error = _list(path)
     return _by_key([entry for entry in entries if entry.what != "folder"]), error
 

@@ -12,6 +12,7 @@ from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.arrow_paths import ColumnPath, follow, narrowed
 from moodmill.producers.sources.arrow_table import BATCH, ArrowTable, OpenTable, Part
 from moodmill.producers.sources.place import Place
+from moodmill.producers.sources.remote import is_remote
 from moodmill.producers.sources.seekable import opened
 
 #: How IPC files begin, and Feather's first version; what begins otherwise is a stream.
@@ -48,8 +49,11 @@ class ArrowFile(ArrowTable):
 
 @contextmanager
 def mapped(place: Place) -> Iterator[Any]:
-    """Open a file, or a copy of an archive's member. A file is mapped, for a batch may be larger than the memory."""
-    if place.member is None:
+    """Open a file, or a copy of an archive's member. A file is mapped, for a batch may be larger than the memory.
+
+    One from elsewhere is read over the network, again where it is read again.
+    """
+    if place.member is None and not is_remote(place.path):
         # By the name's bytes, which may be no UTF-8.
         with pa.memory_map(os.fsencode(place.path)) as file:
             yield file

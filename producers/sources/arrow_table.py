@@ -22,11 +22,13 @@ from moodmill.producers.sources.arrow_values import NotUtf8, texts, times
 from moodmill.producers.sources.bad import bad
 from moodmill.producers.sources.codec import CODECS
 from moodmill.producers.sources.columns import KNOWN, SAMPLE_ROWS, are_comments, find_fields, may_be_clock
+from moodmill.producers.sources.files import open_file
 from moodmill.producers.sources.foreign import HEAD, foreign_head
 from moodmill.producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from moodmill.producers.sources.lines import LINE_LIMIT
 from moodmill.producers.sources.place import Place
 from moodmill.producers.sources.record import Record
+from moodmill.producers.sources.remote import is_remote
 from moodmill.producers.sources.rereading import Rereader
 from moodmill.producers.sources.seekable import opened
 from moodmill.producers.sources.table_row import to_parsed
@@ -183,7 +185,7 @@ class ArrowTable(ABC):
 
     def _head(self) -> bytes:
         try:
-            with self.place.path.open("rb") as file:
+            with open_file(self.place.path) as file:
                 return file.read(_HEAD)
         except OSError:  # a folder, for one
             return b""
@@ -270,7 +272,7 @@ class ArrowTable(ABC):
 @contextmanager
 def seekable(place: Place) -> Iterator[Any]:
     """Open a file, or a copy of an archive's member, as pyarrow reads it from any byte on."""
-    if place.member is None:
+    if place.member is None and not is_remote(place.path):
         # By the name's bytes, which may be no UTF-8.
         with pa.OSFile(os.fsencode(place.path)) as file:
             yield file

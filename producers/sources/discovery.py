@@ -10,6 +10,7 @@ from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.foreign import foreign_name
 from moodmill.producers.sources.place import Place
 from moodmill.producers.sources.registry import is_known, without_archive
+from moodmill.producers.sources.remote import expand, is_remote, real_path
 
 #: Why a folder passes over a file.
 UNKNOWN_KIND: Final = "of no known kind"
@@ -44,11 +45,28 @@ def discover(paths: Iterable[Path]) -> Discovery:
     found = Discovery()
     files: dict[Path, Path] = {}
     for path in paths:
+        if is_remote(path):
+            files |= {file: file for file in _of_storage(path, found)}
+            continue
         refuse_unreadable(path)
         for file in [path] if path.is_file() else sorted(_walk(path, found)):
             files.setdefault(file.resolve(), file)
     found.places = name_apart(list(files.values()))
     return found
+
+
+def _of_storage(path: Path, found: Discovery) -> Iterator[Path]:
+    """Yield the sources that a path elsewhere stands for; one that is named, whatever it is called."""
+    files = expand(path)
+    for file in files:
+        if [file] == files and str(file) == str(path):
+            yield file
+        elif any(part.startswith(".") or part in _OF_SYSTEMS for part in file.parts[len(path.parts) :]):
+            continue
+        elif (reason := _reason_of_name(file)) is None:
+            yield file
+        else:
+            found.pass_over(reason, str(Place(path=file, name="")))
 
 
 def name_apart(files: Sequence[Path]) -> list[Place]:
@@ -57,10 +75,10 @@ def name_apart(files: Sequence[Path]) -> list[Place]:
     depth = 1
     while twins := _twins(places):
         for file in twins:
-            folders = file.resolve().parts[1:-1][-depth:]
+            folders = real_path(file).parts[1:-1][-depth:]
             places[file] = Place.at(file, name="/".join((*folders, file.name)))
         depth += 1
-        if depth > max(len(file.resolve().parts) for file in twins):
+        if depth > max(len(real_path(file).parts) for file in twins):
             # The names of these differ in bytes alone that no text can show.
             for number, file in enumerate(twins, 1):
                 places[file] = Place.at(file, name=f"{places[file].name} ({number})")
@@ -114,6 +132,10 @@ def _reason_to_pass_over(path: Path, root: Path) -> str | None:
         return None
     if not path.is_file():
         return NO_FILE
+    return _reason_of_name(path)
+
+
+def _reason_of_name(path: Path) -> str | None:
     if is_known(path) or without_archive(path) is not None:
         return None
     foreign = foreign_name(path)

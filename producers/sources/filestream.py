@@ -1,12 +1,12 @@
 """The bytes of a file behind whatever compression its first bytes show."""
 
-import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import chain
 
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.codec import BLOCK, CODECS, DECODER_ERRORS, RAW_BLOCK, Codec, Decompressor, codec_of
+from moodmill.producers.sources.files import open_file, size_of_file
 from moodmill.producers.sources.foreign import refuse_foreign
 from moodmill.producers.sources.place import Place
 from moodmill.producers.sources.zstblocks import is_zst_blocks, read_rows
@@ -58,9 +58,9 @@ class FileStream:
         """Yield the bytes as they lie there, in blocks of bounded size."""
         self.taken = 0
         try:
-            with self.place.path.open("rb", buffering=0) as file:
+            with open_file(self.place.path, buffering=0) as file:
                 counted = self.place.size
-                self._size = os.fstat(file.fileno()).st_size if counted is None else counted
+                self._size = size_of_file(self.place.path) if counted is None else counted
                 while raw := file.read(RAW_BLOCK if counted is None else min(RAW_BLOCK, counted - self.taken)):
                     self.taken += len(raw)
                     self.share_read = min(1.0, self.taken / max(self._size, 1))

@@ -5,10 +5,11 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import unquote, unquote_to_bytes
 
 from moodmill.db.core.text import clean, is_utf8
+from moodmill.producers.sources.remote import is_remote, name_of, real_path, source_path
 
 #: Stands between an archive and its member in what the ledger keeps.
 _WITHIN = "!/"
@@ -39,7 +40,7 @@ class Place:
         """Return the place of a file; without a name it gets the file's, behind the `key=value` folders above it."""
         if not name:
             folders = [f"{key}={value}" for key, value in _partitions(path)]
-            name = "/".join([*folders, path.name, *([member] if member else [])])
+            name = "/".join([*folders, name_of(path).name, *([member] if member else [])])
         return cls(path=path, member=member, name=_short(clean(name)))
 
     @classmethod
@@ -54,8 +55,8 @@ class Place:
 
     def kept(self) -> str:
         """Return the place as text that any store takes, and `from_kept` reads."""
-        path = self.path.resolve()
-        text = str(path) if is_utf8(str(path)) else path.as_uri()
+        path = real_path(self.path)
+        text = str(path) if is_remote(path) or is_utf8(str(path)) else path.as_uri()
         return text if self.member is None else f"{text}{_WITHIN}{self.member}"
 
     @property
@@ -64,9 +65,9 @@ class Place:
         return Place.at(self.path, self.member).name
 
     @property
-    def named(self) -> Path:
+    def named(self) -> PurePath:
         """The name by which its kind is found: the member's, or the file's."""
-        return self.path if self.member is None else Path(self.member)
+        return name_of(self.path) if self.member is None else Path(self.member)
 
     @property
     def partitions(self) -> dict[str, str | None]:
@@ -93,7 +94,7 @@ def _short(name: str) -> str:
 def _partitions(path: Path) -> list[tuple[str, str]]:
     """Return keys and values of the folders that stand, one in the other, right above a file."""
     found: list[tuple[str, str]] = []
-    for folder in path.resolve().parents:
+    for folder in real_path(path).parents:
         key, sign, value = folder.name.partition("=")
         if not sign or not key.isidentifier():
             break
@@ -102,7 +103,9 @@ def _partitions(path: Path) -> list[tuple[str, str]]:
 
 
 def _path(kept: str) -> Path:
-    return Path(os.fsdecode(unquote_to_bytes(kept.removeprefix(_URI)))) if kept.startswith(_URI) else Path(kept)
+    if not kept.startswith(_URI):
+        return source_path(kept)
+    return Path(os.fsdecode(unquote_to_bytes(kept.removeprefix(_URI))))
 
 
 def _is_there(path: Path, test: Callable[[Path], bool] = Path.exists) -> bool:

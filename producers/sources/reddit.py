@@ -14,6 +14,7 @@ from moodmill.db.core.errors import SourceError
 from moodmill.db.core.payload import is_cut
 from moodmill.producers.sources.bad import bad
 from moodmill.producers.sources.bytestream import ByteStream
+from moodmill.producers.sources.files import size_of_file
 from moodmill.producers.sources.layout import AS_FOUND, Fields, Layout, ReadOptions
 from moodmill.producers.sources.lines import Overlong, read_lines
 from moodmill.producers.sources.names import author_of, subreddit_of
@@ -86,7 +87,7 @@ class RedditDump:
             if first is None:
                 first = line.head if isinstance(line, Overlong) else line
         if first is None:
-            found = "holds only blanks and NULs" if self.place.path.stat().st_size else "is empty"
+            found = "holds only blanks and NULs" if size_of_file(self.place.path) else "is empty"
             raise SourceError(f"{self.place} {found}: expected a Reddit dump, one JSON object a line")
         raise SourceError(
             f"{self.place} is no Reddit dump: expected one JSON object a line with 'body' (a comment) or 'title' "

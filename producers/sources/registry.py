@@ -68,7 +68,7 @@ def open_source(place: Place | Path, options: ReadOptions = AS_FOUND, layout: La
 
     `layout` is how a run found it to be read. Without one it is of the kind that the options say, or its name says.
     """
-    if isinstance(place, Path):
+    if not isinstance(place, Place):
         place = Place.at(place)
     name = layout.kind if layout else options.kind or _kind_at(place)
     return find_kind(name).open(place, options, layout)

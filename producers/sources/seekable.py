@@ -8,6 +8,7 @@ from typing import BinaryIO, cast
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.bytestream import ByteStream
 from moodmill.producers.sources.codec import codec_of
+from moodmill.producers.sources.files import open_file
 from moodmill.producers.sources.foreign import HEAD, foreign_head
 from moodmill.producers.sources.place import Place
 
@@ -27,7 +28,7 @@ def opened(place: Place) -> Iterator[BinaryIO]:
             yield _checked(place, file)
         return
     try:
-        file = place.path.open("rb")
+        file = open_file(place.path)
     except OSError as error:
         raise SourceError(f"{place} cannot be read: {error.strerror or error}") from error
     with file:

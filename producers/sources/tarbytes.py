@@ -7,6 +7,7 @@ from typing import IO, Protocol
 
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.codec import RAW_BLOCK, codec_of
+from moodmill.producers.sources.files import file_mark, open_file
 from moodmill.producers.sources.filestream import FileStream
 from moodmill.producers.sources.foreign import HEAD
 from moodmill.producers.sources.member import refuse_bomb
@@ -36,7 +37,7 @@ def open_tar(path: Path) -> Iterator[TarBytes]:
     """Open a tar archive. Raises SourceError where it cannot be read, then or later."""
     place = Place.at(path)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             if codec_of(file.read(HEAD)) is None:
                 yield _PlainTar(file)
                 return
@@ -50,12 +51,6 @@ def open_tar(path: Path) -> Iterator[TarBytes]:
         _IDLE.clear()
         if tar.is_worth_keeping:
             _IDLE[key] = tar
-
-
-def file_mark(path: Path) -> tuple[int, ...]:
-    """Return what identifies a file's present state. Raises OSError."""
-    stat = path.stat()
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 class _PlainTar:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.codec import BLOCK, DECODER_ERRORS, RAW_BLOCK, Decompressor, Inflater, zstd_decompressor
+from moodmill.producers.sources.files import open_file
 from moodmill.producers.sources.member import Entry, Piece, refuse_bomb
 from moodmill.producers.sources.place import Place
 
@@ -50,7 +51,7 @@ class ZipEntry(Entry):
         self._refuse_unread(place)
         refuse_bomb(place, self.size, self.packed)
         try:
-            with place.path.open("rb", buffering=0) as file:
+            with open_file(place.path, buffering=0) as file:
                 packed = _Packed(file, self._locate(file), self.packed)
                 for data in self._checked(self._unpacked(packed)):
                     yield Piece(data, packed.taken / max(self.packed, 1), packed.taken)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from moodmill.db.core.errors import SourceError
+from moodmill.producers.sources.files import open_file
 from moodmill.producers.sources.member import MOST_MEMBERS, Entry, Listing, What, too_many
 from moodmill.producers.sources.place import Place
 from moodmill.producers.sources.zipmember import LOCAL_MAGIC, ZipEntry
@@ -42,7 +43,7 @@ def list_zip(path: Path) -> Listing:
     """Return the members of a zip archive. Raises SourceError for a file that is none, or whose directory is cut."""
     place = Place.at(path)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return Listing(_with_ends(*_entries(place, file)))
     except OSError as error:
         raise SourceError(f"{place} cannot be read: {error.strerror or error}") from error

@@ -8,6 +8,7 @@ import click
 
 from moodmill.cli.options import device_options, json_option, model_options
 from moodmill.cli.run_options import run_options
+from moodmill.cli.source import SOURCE
 from moodmill.cli.visible import visible
 from moodmill.db.core.errors import SourceError
 
@@ -22,7 +23,7 @@ STORES: Final[dict["StoreKind", str]] = {"sqlite": "SQLite", "postgresql": "Post
 
 
 @click.command(short_help="Estimate how long a run will take here, and how much room.")
-@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
+@click.argument("sources", nargs=-1, required=True, type=SOURCE, metavar="SOURCE...")
 @run_options
 @model_options
 @device_options

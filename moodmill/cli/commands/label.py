@@ -19,6 +19,7 @@ from moodmill.cli.printing import REMARKS
 from moodmill.cli.run_options import run_options
 from moodmill.cli.session import opened_store
 from moodmill.cli.signals import interruptible
+from moodmill.cli.source import SOURCE
 from moodmill.cli.telemetry import observed
 from moodmill.db.core.errors import SettingError
 from moodmill.progress import shown_progress
@@ -26,7 +27,7 @@ from moodmill.progress import shown_progress
 if TYPE_CHECKING:
     from moodmill.producers.runs.options import RunOptions
 
-_sources = click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE...")
+_sources = click.argument("sources", nargs=-1, required=True, type=SOURCE, metavar="SOURCE...")
 _again = click.option(
     "--again", is_flag=True, help="Label files again that a job has already labelled with the same options."
 )
@@ -56,8 +57,9 @@ def label(
     """Label SOURCEs: every comment gets its 27 probabilities in the store.
 
     A SOURCE is a Reddit dump (.zst, .bz2, .xz, .gz or plain NDJSON), a table (CSV, TSV, Parquet, Arrow), JSON, an
-    archive or a folder of these, or - for standard input. Encoding, dialect and columns are detected: --inspect shows
-    how. With no broker named, an embedded one and a worker are started for this run.
+    archive or a folder of these, a URL of one (s3://, https://, …), or - for standard input. Encoding, dialect and
+    columns are detected: --inspect shows how. With no broker named, an embedded one and a worker are started for this
+    run.
 
     Exits with 0 only if all that was read is accounted for and nothing is dead. Ctrl-C leaves a run that `moodmill
     run resume` finishes.

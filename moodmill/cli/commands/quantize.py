@@ -12,6 +12,7 @@ from moodmill.cli.options import json_option, model_setting, revision_options
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
 from moodmill.cli.reading import reading_options
 from moodmill.cli.signals import stoppable
+from moodmill.cli.source import SOURCE
 from moodmill.db.core.errors import SettingError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ COMPARED: Final = 500
 
 @click.command(short_help="Make a model's int8 form, which processors run twice as fast.")
 @click.argument("model", callback=model_setting, expose_value=False)
-@click.argument("sources", nargs=-1, type=click.Path(path_type=Path), metavar="[SOURCE]...")
+@click.argument("sources", nargs=-1, type=SOURCE, metavar="[SOURCE]...")
 @click.option(
     "--data", metavar="NAME", help="Labelled comments, as `train` takes them: of train it learns, by dev it is judged."
 )

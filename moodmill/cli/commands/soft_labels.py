@@ -11,6 +11,7 @@ from moodmill.cli.output import output_file
 from moodmill.cli.printing import OUTPUT, REMARKS, print_json
 from moodmill.cli.reading import reading_options
 from moodmill.cli.signals import stoppable
+from moodmill.cli.source import SOURCE
 from moodmill.db.core.errors import SettingError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("soft-labels", short_help="Write models' probabilities for texts, for `train` to learn from.")
 @click.argument("to", metavar="FILE.parquet", type=click.Path(path_type=Path))
-@click.argument("sources", nargs=-1, type=click.Path(path_type=Path), metavar="[SOURCE]...")
+@click.argument("sources", nargs=-1, type=SOURCE, metavar="[SOURCE]...")
 @click.option(
     "--model",
     "models",

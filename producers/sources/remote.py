@@ -1,0 +1,224 @@
+"""Files that lie elsewhere: in an object store, on a web server, at the Hugging Face Hub, or wherever fsspec reaches.
+
+The path of one behaves as one of this machine does, by universal_pathlib. What is read of it goes on where a connection
+broke. Who may read it, each storage's own rules say: its environment variables, files and roles.
+"""
+
+import io
+import os
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Final, TypeVar, cast
+from urllib.parse import parse_qsl, urlsplit
+
+from moodmill.db.core.errors import SettingError, SourceError
+
+Answer = TypeVar("Answer")
+
+#: Two letters or more: one is a drive of Windows.
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+#: What a URL's query holds where it is signed, or lets whoever has it in.
+_SECRET: Final = re.compile(r"sig|token|key|secret|password|credential|auth", re.IGNORECASE)
+#: What stands for several files in the path of a URL.
+_MAGIC: Final = re.compile(r"[*?\[]")
+#: Packages that bring what fsspec lacks for a scheme.
+_EXTRA: Final = "pip install 'moodmill[remote]' brings what reads from elsewhere"
+#: Bytes that are asked for at once.
+_BLOCK: Final = 4 << 20
+#: Times that a read is tried, and the seconds before the second one; each further one waits twice as long.
+TRIES: Final = 6
+FIRST_PAUSE_S: Final = 0.5
+#: What storages call a mark of a file's content.
+_MARKS: Final = ("ETag", "etag", "md5Hash", "content_md5", "blob_id")
+
+
+def is_remote(path: object) -> bool:
+    """Tell whether a path is of a file that lies elsewhere."""
+    return not isinstance(path, Path) and hasattr(path, "protocol")
+
+
+def source_path(given: str | os.PathLike[str]) -> Path:
+    """Return the path of a source: of this machine, or what a URL names, which behaves as one.
+
+    Raises SettingError for a URL that holds a password or is signed, or that nothing here can read.
+    """
+    text = os.fspath(given)
+    found = _SCHEME.match(text)
+    if found is None or is_remote(given):
+        return cast(Path, given) if is_remote(given) else Path(given)
+    parts = urlsplit(text)
+    if parts.scheme == "file":
+        return Path(parts.path)
+    shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+    if parts.password is not None or any(_SECRET.search(name) for name, _ in parse_qsl(parts.query)):
+        raise SettingError(
+            f"{shown}: the URL lets in whoever has it, and a run keeps what it is named: let the storage's own "
+            "settings say who reads"
+        )
+    try:
+        from upath import UPath
+
+        path = UPath(text)
+        path.fs  # noqa: B018 - made now, so that what is missing is said now
+    except ImportError as error:
+        raise SettingError(f"{shown} cannot be read, for {error.name or error} is missing: {_EXTRA}") from error
+    except ValueError as error:
+        raise SettingError(f"{shown} cannot be read: {_reason(error)}") from error
+    return cast(Path, path)
+
+
+def real_path(path: Path) -> Path:
+    """Return the path of a file without links and dots; one elsewhere as it is, for a web server may lead anywhere."""
+    return path if is_remote(path) else path.resolve()
+
+
+def name_of(path: Path) -> PurePosixPath | Path:
+    """Return what a file is called, its kind with it: without what stands behind the ? of a URL."""
+    return PurePosixPath(urlsplit(str(path)).path) if is_remote(path) else path
+
+
+def expand(path: Path) -> list[Path]:
+    """Return the files elsewhere that a path stands for, in order: of a folder all, of a pattern those that match.
+
+    Raises SourceError where there are none.
+    """
+    any_path: Any = path
+    if _MAGIC.search(any_path.path) and any_path.protocol not in ("http", "https"):
+        names: list[str] = _asked(path, lambda: sorted(any_path.fs.glob(any_path.path)))
+        found = [source_path(f"{any_path.protocol}://{name}") for name in names]
+        files = [one for one in found if _asked(one, one.is_file)]
+        if not files:
+            raise SourceError(f"{path}: no file has such a name")
+        return files
+    if _asked(path, path.is_file):
+        return [path]
+    if not _asked(path, path.is_dir):
+        raise SourceError(f"{path} does not exist: expected a file or a folder")
+    return _asked(path, lambda: sorted((one for one in path.rglob("*") if one.is_file()), key=str))
+
+
+def size_of(path: Path) -> int:
+    """Return how many bytes a file has. Raises OSError."""
+    return int(_info(path).get("size") or 0)
+
+
+def mark_of(path: Path) -> str | None:
+    """Return what its storage says of a file's content, None where that says nothing. Raises OSError."""
+    info = _info(path)
+    return next((f"{info[name]}" for name in _MARKS if info.get(name)), None)
+
+
+def open_remote(path: Path) -> BinaryIO:
+    """Open a file from elsewhere. Raises OSError, then and while it is read."""
+    return cast(BinaryIO, io.BufferedReader(_RemoteFile(path), _BLOCK))
+
+
+class _RemoteFile(io.RawIOBase):
+    """A file's bytes; where a connection breaks, it is opened again and read on from there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = size_of(path)
+        self._mark = mark_of(path)
+        self._file: Any = None
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = min(len(buffer), max(0, self._size - self._at)) if self._size else len(buffer)
+        if not wanted:
+            return 0
+        data = self._tried(lambda: self._read(wanted))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._let_go()
+        super().close()
+
+    def _read(self, count: int) -> bytes:
+        if self._file is None:
+            self._file = cast(Any, self._path).fs.open(cast(Any, self._path).path, "rb", block_size=_BLOCK)
+        if self._file.tell() != self._at:
+            self._file.seek(self._at)
+        data: bytes = self._file.read(count)
+        if not data and self._size:
+            raise OSError(f"it ends after {self._at} of {self._size} bytes")
+        return data
+
+    def _tried(self, read: Callable[[], bytes]) -> bytes:
+        pause = FIRST_PAUSE_S
+        for left in reversed(range(TRIES)):
+            try:
+                return read()
+            except (FileNotFoundError, PermissionError, MemoryError):
+                raise
+            except Exception as error:
+                self._let_go()
+                if not left:
+                    raise OSError(_reason(error)) from error
+            time.sleep(pause)
+            pause *= 2
+            self._refuse_change()
+        raise AssertionError  # the last try returns or raises
+
+    def _refuse_change(self) -> None:
+        """Raise OSError where there is another file by now; one that cannot be asked for is tried again."""
+        try:
+            now = size_of(self._path), mark_of(self._path)
+        except OSError:
+            return
+        if now != (self._size, self._mark):
+            raise OSError("it has changed while it was read")
+
+    def _let_go(self) -> None:
+        if self._file is not None:
+            with suppress(Exception):  # whatever its connection says of its end
+                self._file.close()
+            self._file = None
+
+
+def _info(path: Path) -> dict[str, Any]:
+    fs: Any = cast(Any, path).fs
+    try:
+        found: dict[str, Any] = fs.info(cast(Any, path).path, **({"refresh": True} if _has_refresh(fs) else {}))
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(_reason(error)) from error
+    return found
+
+
+def _has_refresh(fs: Any) -> bool:
+    return "s3" in fs.protocol
+
+
+def _asked(path: Path, ask: Callable[[], Answer]) -> Answer:
+    """Return an answer of a storage. Raises SourceError where it gives none."""
+    try:
+        return ask()
+    except Exception as error:
+        raise SourceError(f"{path} cannot be read: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return why, in a line that names no URL: it may be signed."""
+    said = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return re.sub(r"[a-z0-9+.-]+://\S+", "the URL", " ".join(said.split()))
