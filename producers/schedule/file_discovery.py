@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from moodmill.db.core.errors import SourceError
+from moodmill.db.core.errors import SettingError, SourceError
 from moodmill.producers.schedule.jobs import Job
 from moodmill.producers.sources import Discovery, Place, discover, fingerprint, of_archive
 from moodmill.producers.sources.discovery import refuse_unreadable
+from moodmill.producers.sources.remote import is_url, matches, source_path
 
 #: Seconds that the clock of a file server, or that of whoever wrote a file, may be ahead. A later time is ignored.
 MOST_AHEAD_S: Final = 86_400.0
@@ -58,7 +59,7 @@ def look_at_files(job: Job, known: Collection[str], outdated: Collection[str] = 
             continue  # it went since it was listed
         except (SourceError, OSError) as error:
             errors.append(str(error))
-    found.sort(key=lambda one: (one[0], one[1].path))
+    found.sort(key=lambda one: (one[0], str(one[1].path)))
     return Watched(
         files=tuple(place for _, place in found),
         outdated=tuple(old),
@@ -71,9 +72,7 @@ def _discover(job: Job, errors: list[str]) -> Discovery:
     """Return the files that the job's patterns find now; a pattern or a folder without any is no error."""
     paths: list[Path] = []
     for pattern in job.files or ():
-        # Path.glob takes no absolute patterns.
-        found = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
-        for path in map(Path, found):
+        for path in _matches(pattern, errors):
             try:
                 refuse_unreadable(path)
             except SourceError as error:
@@ -83,3 +82,15 @@ def _discover(job: Job, errors: list[str]) -> Discovery:
     discovery = discover(paths)
     errors += [error for _, error in discovery.errors]
     return discovery
+
+
+def _matches(pattern: str, errors: list[str]) -> list[Path]:
+    if is_url(pattern):
+        try:
+            return matches(source_path(pattern))
+        except (SourceError, SettingError) as error:
+            errors.append(str(error))
+            return []
+    # Path.glob takes no absolute patterns.
+    found = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
+    return [*map(Path, found)]

@@ -2,7 +2,7 @@
 
 [nightly]
 cron = "15 3 * * *"                   # minute, hour, day of month, month, day of week (0-6); UTC
-files = ["/dumps", "extra/RC_*.zst"]  # files, folders, patterns; relative to this file
+files = ["/dumps", "extra/RC_*.zst"]  # files, folders, patterns; relative to this file, or URLs
 honour_deletions = true
 
 [new_comments]
@@ -30,6 +30,7 @@ from moodmill.db.core.names import Key, author_key, subreddit_key
 from moodmill.producers.runs.deadshare import MAX_DEAD
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.sources import Columns, ReadOptions, checked
+from moodmill.producers.sources.remote import is_url
 
 #: Seconds that a file has to be left alone before it counts as whole.
 SETTLED_S: Final = 60.0
@@ -190,7 +191,7 @@ def _job(path: Path, name: str, table: object) -> Job:
         raise SettingError(f"{path}: the job {name!r} is not usable: {error}") from error
     folder = path.resolve().parent
     named = {key: str(folder / file) for key in _FILES_OF_NAMES if (file := getattr(job, key)) is not None}
-    files = job.files and [str(Path(glob.escape(str(folder))) / one) for one in job.files]
+    files = job.files and [one if is_url(one) else str(Path(glob.escape(str(folder))) / one) for one in job.files]
     return msgspec.structs.replace(job, files=files, **named)
 
 

@@ -10,7 +10,7 @@ from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.foreign import foreign_name
 from moodmill.producers.sources.place import Place
 from moodmill.producers.sources.registry import is_known, without_archive
-from moodmill.producers.sources.remote import expand, is_remote, real_path
+from moodmill.producers.sources.remote import files_of, is_remote, matches, real_path, refuse_absent
 
 #: Why a folder passes over a file.
 UNKNOWN_KIND: Final = "of no known kind"
@@ -56,17 +56,20 @@ def discover(paths: Iterable[Path]) -> Discovery:
 
 
 def _of_storage(path: Path, found: Discovery) -> Iterator[Path]:
-    """Yield the sources that a path elsewhere stands for; one that is named, whatever it is called."""
-    files = expand(path)
-    for file in files:
-        if [file] == files and str(file) == str(path):
-            yield file
-        elif any(part.startswith(".") or part in _OF_SYSTEMS for part in file.parts[len(path.parts) :]):
-            continue
-        elif (reason := _reason_of_name(file)) is None:
-            yield file
-        else:
-            found.pass_over(reason, str(Place(path=file, name="")))
+    """Yield the sources that a path or a pattern elsewhere stands for. Raises SourceError where there are none."""
+    several = matches(path)
+    if not several:
+        raise SourceError(f"{path}: nothing there has such a name")
+    for one in several:
+        for file in files_of(one):
+            inner = file.parts[len(one.parts) :]  # none of a file that is named, whatever it is called
+            if any(part.startswith(".") or part in _OF_SYSTEMS for part in inner):
+                continue
+            reason = _reason_of_name(file) if inner else None
+            if reason is None:
+                yield file
+            else:
+                found.pass_over(reason, str(Place(path=file, name="")))
 
 
 def name_apart(files: Sequence[Path]) -> list[Place]:
@@ -95,6 +98,9 @@ def _twins(places: Mapping[Path, Place]) -> list[Path]:
 
 def refuse_unreadable(path: Path) -> None:
     """Raise SourceError for a path that is neither a file nor a folder."""
+    if is_remote(path):
+        refuse_absent(path)
+        return
     if not path.exists():
         raise SourceError(f"{Place.at(path)} does not exist: expected a file or a folder")
     if not path.is_dir() and not path.is_file():

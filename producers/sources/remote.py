@@ -40,15 +40,21 @@ def is_remote(path: object) -> bool:
     return not isinstance(path, Path) and hasattr(path, "protocol")
 
 
+def is_url(text: str) -> bool:
+    """Tell whether a text is a URL, and no path."""
+    return _SCHEME.match(text) is not None
+
+
 def source_path(given: str | os.PathLike[str]) -> Path:
     """Return the path of a source: of this machine, or what a URL names, which behaves as one.
 
     Raises SettingError for a URL that holds a password or is signed, or that nothing here can read.
     """
+    if is_remote(given):
+        return cast(Path, given)
     text = os.fspath(given)
-    found = _SCHEME.match(text)
-    if found is None or is_remote(given):
-        return cast(Path, given) if is_remote(given) else Path(given)
+    if not is_url(text):
+        return Path(given)
     parts = urlsplit(text)
     if parts.scheme == "file":
         return Path(parts.path)
@@ -80,23 +86,32 @@ def name_of(path: Path) -> PurePosixPath | Path:
     return PurePosixPath(urlsplit(str(path)).path) if is_remote(path) else path
 
 
-def expand(path: Path) -> list[Path]:
-    """Return the files elsewhere that a path stands for, in order: of a folder all, of a pattern those that match.
+def matches(path: Path) -> list[Path]:
+    """Return the files and folders elsewhere that a pattern stands for, in order; what is no pattern is itself.
 
-    Raises SourceError where there are none.
+    Raises SourceError where its storage cannot be asked.
     """
     any_path: Any = path
-    if _MAGIC.search(any_path.path) and any_path.protocol not in ("http", "https"):
-        names: list[str] = _asked(path, lambda: sorted(any_path.fs.glob(any_path.path)))
-        found = [source_path(f"{any_path.protocol}://{name}") for name in names]
-        files = [one for one in found if _asked(one, one.is_file)]
-        if not files:
-            raise SourceError(f"{path}: no file has such a name")
-        return files
+    if not _MAGIC.search(any_path.path) or any_path.protocol in ("http", "https") or _asked(path, path.is_file):
+        return [path]
+    names: list[str] = _asked(path, lambda: sorted(any_path.fs.glob(any_path.path)))
+    return [source_path(f"{any_path.protocol}://{name}") for name in names]
+
+
+def refuse_absent(path: Path) -> None:
+    """Raise SourceError where nothing elsewhere has this path, or its storage cannot be asked."""
+    if not _asked(path, path.exists):
+        raise SourceError(f"{path} does not exist: expected a file or a folder")
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return a file elsewhere, or all files below a folder, in order.
+
+    Raises SourceError where there is neither, or its storage cannot be asked.
+    """
     if _asked(path, path.is_file):
         return [path]
-    if not _asked(path, path.is_dir):
-        raise SourceError(f"{path} does not exist: expected a file or a folder")
+    refuse_absent(path)
     return _asked(path, lambda: sorted((one for one in path.rglob("*") if one.is_file()), key=str))
 
 

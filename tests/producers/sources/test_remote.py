@@ -11,6 +11,8 @@ import pytest
 from pyarrow import parquet
 
 from moodmill.db.core.errors import SettingError, SourceError
+from moodmill.producers.schedule.file_discovery import look_at_files
+from moodmill.producers.schedule.jobs import Job
 from moodmill.producers.sources import Place, discover, fingerprint, open_source, remote
 from moodmill.producers.sources.remote import source_path
 from tests.producers.sources.test_support import zstd
@@ -92,10 +94,31 @@ def test_a_folder_and_a_pattern_stand_for_their_files(bucket: Bucket) -> None:
     assert list(found.passed_over.values()) == [[bucket.url("d/picture.png")]]
     several = discover([source_path(bucket.url("d/RC_*")), source_path(bucket.url("d/RC_2006-02"))])
     assert [place.name for place in several.places] == ["RC_2006-01", "RC_2006-02"]
-    with pytest.raises(SourceError, match="no file has such a name"):
+    with pytest.raises(SourceError, match="nothing there has such a name"):
         discover([source_path(bucket.url("d/RS_*"))])
     with pytest.raises(SourceError, match="does not exist: expected a file or a folder"):
         discover([source_path(bucket.url("nothing"))])
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_itself(bucket: Bucket) -> None:
+    url = bucket.put("d/table[1].csv", CSV)
+    assert [str(place) for place in discover([source_path(url)]).places] == [url]
+
+
+def test_a_job_labels_what_is_new_below_its_urls_and_a_pattern_without_any_is_no_error(bucket: Bucket) -> None:
+    for key in ("d/RC_2006-01", "d/RC_2006-02", "d/picture.png"):
+        bucket.put(key, CSV + key.encode())
+    urls = [bucket.url(key) for key in ("d/RC_*", "d/RS_*", "d")]
+    job = Job(cron="0 3 * * *", files=urls, settled=0)
+    found = look_at_files(job, known=())
+    assert [place.name for place in found.files] == ["RC_2006-01", "RC_2006-02"]
+    assert (found.errors, list(found.passed_over)) == ((), ["of no known kind"])
+    known = {fingerprint(found.files[0])}
+    assert [place.name for place in look_at_files(job, known).files] == ["RC_2006-02"]
+    gone = look_at_files(Job(cron="0 3 * * *", files=[bucket.url("nothing"), "s3://me:x@bucket/y"]), known=())
+    assert gone.files == ()
+    assert "nothing does not exist" in gone.errors[0]
+    assert "lets in whoever has it" in gone.errors[1]
 
 
 def test_a_fingerprint_is_of_the_content_wherever_it_lies(bucket: Bucket) -> None:
@@ -112,7 +135,7 @@ def test_what_may_not_be_read_is_a_line_without_a_secret(bucket: Bucket, monkeyp
     import s3fs
 
     s3fs.S3FileSystem.clear_instance_cache()
-    with pytest.raises(SourceError, match=r"cannot be read: .*signature") as refused:
+    with pytest.raises(SourceError, match=r"cannot be read: (Forbidden|.*signature)") as refused:
         discover([source_path(url)])
     assert SECRET not in str(refused.value)
     assert SECRET[::-1] not in str(refused.value)
