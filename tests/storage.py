@@ -14,9 +14,15 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from tests.support import free_port, wait_until
+from tests.support import free_ports, wait_until
 
 KEY, SECRET = "a-key", "a-secret-that-nobody-sees"
+#: What the parts of a server listen at.
+PORTS = (
+    *(f"{part}.port" for part in ("master", "volume", "filer", "s3")),
+    *(f"{part}.port.grpc" for part in ("master", "volume", "filer", "s3")),
+    *("s3.port.iceberg", "s3.port.lance"),
+)
 #: The one bucket: each takes room of its own from the server.
 BUCKET = "tests"
 CONFIG = (
@@ -31,21 +37,19 @@ def s3_server() -> Iterator[Mapping[str, str]]:
     program = shutil.which("weed", path=str(Path(sys.executable).parent)) or "weed"
     with tempfile.TemporaryDirectory(prefix="moodmill-s3-") as folder, Path(folder, "log").open("wb") as log:
         Path(folder, "s3.json").write_text(CONFIG)
-        port = free_port()
+        ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         options = [
             f"-dir={folder}",
             f"-s3.config={folder}/s3.json",
             "-ip=127.0.0.1",
             "-ip.bind=127.0.0.1",
             "-s3",
+            "-master.telemetry=false",
         ]
-        ports = {name: free_port() for name in ("master.port", "volume.port", "filer.port")}
-        ports |= {f"{name}.port.grpc": free_port() for name in ("master", "volume", "filer", "s3")}
-        ports |= {"s3.port": port, "s3.port.iceberg": free_port(), "s3.port.lance": free_port()}
-        options += ["-master.telemetry=false", *(f"-{name}={number}" for name, number in ports.items())]
+        options += [f"-{name}={number}" for name, number in ports.items()]
         process = subprocess.Popen([program, "server", *options], stdout=log, stderr=log, cwd=folder)
         settings = {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports['s3.port']}",
             "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_DEFAULT_REGION": "us-east-1",

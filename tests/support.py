@@ -70,6 +70,15 @@ def database_of(redis_url: str, number: int) -> str:
     return urlunsplit(urlsplit(redis_url)._replace(path=f"/{4 * side + number}"))
 
 
+def free_ports(count: int) -> list[int]:
+    """Return TCP ports of this machine, each another one, that nobody listens on."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+
+
 def free_port(following: int = 0) -> int:
     """Return a TCP port of this machine that nobody listens on, nor on so many that follow it."""
     while True:

@@ -9,7 +9,9 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
+import polars
 import pyarrow as pa
 import pytest
 from msgspec.structs import replace
@@ -147,6 +149,19 @@ def test_fewer_bits_are_probabilities_still_and_the_file_says_how_many(
     export_folder(filled, Selection(), tmp_path / "out", lambda _: None, folder)
     assert dataset.dataset(tmp_path / "out").to_table().num_rows == ROWS + 5
     assert folder.largest == rounding.largest
+
+
+@pytest.mark.parametrize("bits", [None, 16, 8])
+def test_other_programs_read_it_as_it_is(filled: Store, tmp_path: Path, bits: Bits | None) -> None:
+    export_folder(filled, Selection(), tmp_path / "out", lambda _: None, Rounding(bits) if bits else None)
+    table = dataset.dataset(tmp_path / "out", partitioning="hive").to_table()
+    files = f"{tmp_path}/out/*/*.parquet"
+    sums = ", ".join(f"sum({name}::double)" for name in EMOTIONS)
+    [of_duckdb] = duckdb.sql(f"select {sums} from read_parquet('{files}', hive_partitioning = true)").fetchall()
+    of_polars = polars.scan_parquet(files).select(polars.col(EMOTIONS).cast(polars.Float64).sum()).collect().row(0)
+    ours = [float(table[name].to_numpy().sum(dtype=np.float64)) for name in EMOTIONS]
+    assert of_duckdb == pytest.approx(ours)
+    assert of_polars == pytest.approx(ours)
 
 
 def test_times_of_any_year_are_in_their_months(store: Store) -> None:
