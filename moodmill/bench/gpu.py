@@ -128,7 +128,7 @@ def report(
     forward, work, (tokenizing, waiting) = found.forward, found.work, classified
     cost = host_cost({one.name: one for one in (*host, *found.alone)}, without_model)
     write = next(one for one in host if one.name == "write")
-    device_rate = max(forward.rate, tokenizing.rate)  # that of several micro-batches at once is in the second alone
+    device_rate = max(forward.rate, tokenizing.rate)  # whichever keeps the device busier
     walls = {"the device": device_rate, "the host's CPU": cost.rate, "the store": write.rate}
     product, tokens = found.product_flops, (forward.tokens or 0) / forward.seconds
     lines = [

@@ -1,6 +1,7 @@
 """Each stage of the way alone: read, send and take messages, tokenize, tell the language, batch, forward, write."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -114,13 +115,21 @@ def batch(encoded: Sequence[TokenIds], budget: int, *, pads: bool) -> tuple[Figu
 def forward(
     model: EmotionModel, texts: int, batches: Sequence[Sequence[Segment]], flops: Callable[[Sequence[int]], float]
 ) -> tuple[Figures, dict[int, NDArray[np.float32]]]:
-    """Run the micro-batches of so many texts; return also the probabilities of each segment, by its identity."""
-    model.probabilities([one.ids for one in batches[0]], 0)
+    """Run the micro-batches of so many texts; return also the probabilities of each segment, by its identity.
+
+    As many at once as the model takes.
+    """
+
+    def run(segments: Sequence[Segment]) -> NDArray[np.float32]:
+        return model.probabilities([one.ids for one in segments], 0)
+
     found: dict[int, NDArray[np.float32]] = {}
-    with spending() as spent:
-        for segments in batches:
-            rows = model.probabilities([one.ids for one in segments], 0)
-            found |= {id(segment): row for segment, row in zip(segments, rows, strict=True)}
+    with ThreadPoolExecutor(model.lanes) as lanes:
+        for _ in lanes.map(run, batches[: 2 * model.lanes]):
+            pass  # the first of each makes room, and compiles what it needs
+        with spending() as spent:
+            for segments, rows in zip(batches, lanes.map(run, batches), strict=True):
+                found |= {id(segment): row for segment, row in zip(segments, rows, strict=True)}
     lengths = [one.length for segments in batches for one in segments]
     figures = Figures(
         name="forward",

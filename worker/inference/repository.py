@@ -121,7 +121,8 @@ def _in_folder(folder: Path, label: str) -> ModelFiles:
     digest = hashlib.sha256()
     for path in (*weights, *(folder / name for name in _DECIDING)):
         if path.exists():
-            digest.update(path.read_bytes())
+            with path.open("rb") as file:
+                hashlib.file_digest(file, lambda: digest)  # piece by piece: to have all in memory takes as long again
     return ModelFiles(folder=folder, name=f"{label}@{digest.hexdigest()[:12]}", thresholds=_thresholds(folder))
 
 

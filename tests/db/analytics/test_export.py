@@ -157,7 +157,10 @@ def test_other_programs_read_it_as_it_is(filled: Store, tmp_path: Path, bits: Bi
     table = dataset.dataset(tmp_path / "out", partitioning="hive").to_table()
     files = f"{tmp_path}/out/*/*.parquet"
     sums = ", ".join(f"sum({name}::double)" for name in EMOTIONS)
-    [of_duckdb] = duckdb.sql(f"select {sums} from read_parquet('{files}', hive_partitioning = true)").fetchall()
+    with duckdb.connect() as connection:
+        of_duckdb = connection.execute(
+            f"select {sums} from read_parquet('{files}', hive_partitioning = true)"
+        ).fetchone()
     of_polars = polars.scan_parquet(files).select(polars.col(EMOTIONS).cast(polars.Float64).sum()).collect().row(0)
     ours = [float(table[name].to_numpy().sum(dtype=np.float64)) for name in EMOTIONS]
     assert of_duckdb == pytest.approx(ours)
