@@ -21,7 +21,10 @@ Answer = TypeVar("Answer")
 #: Two letters or more: one is a drive of Windows.
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 #: What a URL's query holds where it is signed, or lets whoever has it in.
-_SECRET: Final = re.compile(r"sig|token|key|secret|password|credential|auth", re.IGNORECASE)
+_SECRET: Final = re.compile(
+    r"x-(amz|goog)-.*|awsaccesskeyid|sig|signature|.*(token|key|secret|password|credentials?)|auth(orization)?",
+    re.IGNORECASE,
+)
 #: What stands for several files in the path of a URL.
 _MAGIC: Final = re.compile(r"[*?\[]")
 #: Packages that bring what fsspec lacks for a scheme.
@@ -59,7 +62,8 @@ def source_path(given: str | os.PathLike[str]) -> Path:
     if parts.scheme == "file":
         return Path(parts.path)
     shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
-    if parts.password is not None or any(_SECRET.search(name) for name, _ in parse_qsl(parts.query)):
+    is_personal = parts.password is not None or (parts.scheme in ("http", "https") and parts.username is not None)
+    if is_personal or any(_SECRET.fullmatch(name) for name, _ in parse_qsl(parts.query)):
         raise SettingError(
             f"{shown}: the URL lets in whoever has it, and a run keeps what it is named: let the storage's own "
             "settings say who reads"

@@ -201,6 +201,8 @@ def test_a_file_of_no_mark_has_the_fingerprint_of_its_ends(web: Web, tmp_path: P
         ("https://somebody:a-password@host/x.csv", "lets in whoever has it"),
         ("https://host/x.csv?X-Amz-Signature=abcdef", "lets in whoever has it"),
         ("https://host/x.csv?sig=abcdef&sv=1", "lets in whoever has it"),
+        ("https://abcdef@host/x.csv", "lets in whoever has it"),
+        ("https://host/x.csv?api_key=abcdef", "lets in whoever has it"),
         ("nothing://host/x.csv", "Unsupported filesystem"),
     ],
 )
@@ -209,6 +211,11 @@ def test_a_url_that_says_a_secret_or_that_nothing_reads_is_refused_and_not_repea
         source_path(url)
     assert "password" not in str(refused.value)
     assert "abcdef" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["https://host/x.csv?author=me&design=2", "s3://container@account/x.csv"])
+def test_a_url_that_says_no_secret_is_taken(url: str) -> None:
+    assert str(source_path(url)) == url
 
 
 def test_without_the_extra_a_line_says_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
