@@ -84,7 +84,8 @@ class GraphCache:
 def _read(path: Path) -> bytes:
     """Return the graph out of a file, which begins with its checksum.
 
-    OpenVINO believes what it reads: damaged, it may take all memory, or never be done. So ValueError is raised here.
+    OpenVINO checks little but its beginning: of a damaged one it raises errors of any kind, or runs it. So ValueError
+    is raised here.
     """
     with path.open("rb") as file:
         checksum, graph = file.read(len(_checksum(b""))), file.read()

@@ -41,7 +41,7 @@ def usual_tuning(engine: Engine, batch_tokens: int) -> Tuning:
     threads, lanes = usable_cores(), 1
     if engine.name == "openvino":
         # With cores of its own, a micro-batch waits for none of those that something else takes for a moment: the whole
-        # way of two cores is some 4 % faster with two than with one.
+        # way of two cores is 1 to 4 % faster with two than with one.
         lanes = min(threads, max(2, threads // 4))
     return Tuning(engine=engine, threads=threads, lanes=lanes, batch_tokens=batch_tokens)
 

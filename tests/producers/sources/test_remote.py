@@ -163,6 +163,19 @@ def test_a_connection_that_breaks_is_made_anew_where_it_broke(web: Web, after: i
     assert web.breaks == 0
 
 
+def test_what_was_read_before_a_connection_broke_is_not_asked_for_again(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "_BLOCK", 4_096)
+    with remote.open_remote(source_path(f"{web.url}/table.csv")) as file:
+        begin = file.read(20_000)
+        web.asked.clear()
+        web.breaks, web.after = 2, 10
+        assert begin + file.read() == CSV
+    assert web.breaks == 0
+    assert min(int(asked.removeprefix("bytes=").partition("-")[0]) for asked in web.asked) >= 16_384
+
+
 def test_a_server_that_is_busy_is_asked_again(web: Web) -> None:
     path = source_path(f"{web.url}/table.csv")
     web.refuses = 3

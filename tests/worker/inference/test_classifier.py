@@ -54,13 +54,15 @@ def test_results_come_in_the_order_of_the_texts(tiny_model: Path) -> None:
 def test_chunks_are_tokenized_few_at_a_time_so_that_the_first_is_done_early(tiny_model: Path) -> None:
     class Slow(TextTokenizer):
         most, now = 0, 0
-        others = threading.Event()
+        lock, others = threading.Lock(), threading.Event()
 
         def encode(self, texts: Sequence[str]) -> list[TokenIds]:
-            self.now += 1
-            self.most = max(self.most, self.now)
+            with self.lock:
+                self.now += 1
+                self.most = max(self.most, self.now)
             self.others.wait(0.05)  # the others have time to come in, if they may
-            self.now -= 1
+            with self.lock:
+                self.now -= 1
             return super().encode(texts)
 
     model = load(tiny_model)

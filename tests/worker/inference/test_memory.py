@@ -21,9 +21,8 @@ def test_memory_that_a_micro_batch_freed_is_there_for_the_next_without_page_faul
     done = subprocess.run(
         [sys.executable, "-c", program], env=clean_environment(), capture_output=True, check=True, timeout=300
     )
-    assert (
-        int(done.stdout) < 120_000
-    )  # anew each time, it would be 245,000: 12,288 pages a round; the first ones may be
+    # Anew each time, it would be 245,000: 12,288 pages a round; the first ones may be.
+    assert int(done.stdout) < 120_000
 
 
 def page_faults() -> int:
