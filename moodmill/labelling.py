@@ -7,6 +7,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from moodmill.arguments import Moment, names, period, worker_settings
+from moodmill.db.core.elsewhere import path_of
 from moodmill.db.core.engine import EngineChoice, Precision
 from moodmill.db.core.errors import MoodmillError, SettingError
 from moodmill.db.core.filters import Filters
@@ -17,7 +18,6 @@ from moodmill.producers.runs.deadshare import MAX_DEAD
 from moodmill.producers.runs.options import RunOptions, run_defaults
 from moodmill.producers.runs.waiter import OnProgress
 from moodmill.producers.sources import Columns, ReadOptions, checked
-from moodmill.producers.sources.remote import source_path
 from moodmill.runtime import opened_database, runtime_of, share_of, shown_to
 from moodmill.store import Run, Store
 from moodmill.worker.core.settings import BUNDLED_MODEL, MAX_TOKENS
@@ -127,7 +127,7 @@ def label(
     options = _options(runtime, filters, _reading(kind, columns, reading), keep_text, share_of(max_dead))
     opened = store if isinstance(store, Store) else Store(store)
     given = [sources] if isinstance(sources, str | os.PathLike) else [*sources]
-    paths = list(map(source_path, given))
+    paths = list(map(path_of, given))
     ids: list[str] = []
     with opened_database(opened.url, runtime) as database, shown_to(progress, runtime) as show:
         try:

@@ -17,9 +17,9 @@ class SourcePath(click.ParamType):  # type: ignore[type-arg] # which it takes in
             return value  # type: ignore[no-any-return] # a path already
         if "://" not in value:
             return Path(value)
-        from moodmill.producers.sources.remote import source_path
+        from moodmill.db.core.elsewhere import path_of
 
-        return source_path(value)
+        return path_of(value)
 
 
 SOURCE = SourcePath()

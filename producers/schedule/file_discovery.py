@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from moodmill.db.core.elsewhere import is_url, path_of
 from moodmill.db.core.errors import SettingError, SourceError
 from moodmill.producers.schedule.jobs import Job
 from moodmill.producers.sources import Discovery, Place, discover, fingerprint, of_archive
 from moodmill.producers.sources.discovery import refuse_unreadable
-from moodmill.producers.sources.remote import is_url, matches, source_path
+from moodmill.producers.sources.remote import matches
 
 #: Seconds that the clock of a file server, or that of whoever wrote a file, may be ahead. A later time is ignored.
 MOST_AHEAD_S: Final = 86_400.0
@@ -87,7 +88,7 @@ def _discover(job: Job, errors: list[str]) -> Discovery:
 def _matches(pattern: str, errors: list[str]) -> list[Path]:
     if is_url(pattern):
         try:
-            return matches(source_path(pattern))
+            return matches(path_of(pattern))
         except (SourceError, SettingError) as error:
             errors.append(str(error))
             return []

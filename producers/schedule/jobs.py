@@ -24,13 +24,13 @@ from urllib.parse import urlsplit
 import msgspec
 from celery.schedules import ParseException, crontab
 
+from moodmill.db.core.elsewhere import is_url
 from moodmill.db.core.errors import SettingError
 from moodmill.db.core.filters import Filters, check_period, moment_asked, names_asked
 from moodmill.db.core.names import Key, author_key, subreddit_key
 from moodmill.producers.runs.deadshare import MAX_DEAD
 from moodmill.producers.runs.options import RunOptions
 from moodmill.producers.sources import Columns, ReadOptions, checked
-from moodmill.producers.sources.remote import is_url
 
 #: Seconds that a file has to be left alone before it counts as whole.
 SETTLED_S: Final = 60.0

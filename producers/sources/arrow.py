@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from moodmill.db.core.elsewhere import is_remote
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.arrow_paths import ColumnPath, follow, narrowed
 from moodmill.producers.sources.arrow_table import BATCH, ArrowTable, OpenTable, Part
 from moodmill.producers.sources.place import Place
-from moodmill.producers.sources.remote import is_remote
 from moodmill.producers.sources.seekable import opened
 
 #: How IPC files begin, and Feather's first version; what begins otherwise is a stream.

@@ -14,6 +14,7 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from moodmill.db.analytics.export_mark import is_export
+from moodmill.db.core.elsewhere import is_remote
 from moodmill.db.core.errors import NoSourceError, SourceError
 from moodmill.db.core.payload import is_cut
 from moodmill.producers.sources.arrow_paths import ColumnPath, columns_of, find_path, lists_of
@@ -28,7 +29,6 @@ from moodmill.producers.sources.layout import AS_FOUND, Fields, Layout, ReadOpti
 from moodmill.producers.sources.lines import LINE_LIMIT
 from moodmill.producers.sources.place import Place
 from moodmill.producers.sources.record import Record
-from moodmill.producers.sources.remote import is_remote
 from moodmill.producers.sources.rereading import Rereader
 from moodmill.producers.sources.seekable import opened
 from moodmill.producers.sources.table_row import to_parsed

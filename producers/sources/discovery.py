@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from moodmill.db.core.elsewhere import is_remote
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.foreign import foreign_name
 from moodmill.producers.sources.place import Place
 from moodmill.producers.sources.registry import is_known, without_archive
-from moodmill.producers.sources.remote import files_of, is_remote, matches, real_path, refuse_absent
+from moodmill.producers.sources.remote import files_of, matches, real_path, refuse_absent
 
 #: Why a folder passes over a file.
 UNKNOWN_KIND: Final = "of no known kind"

@@ -4,10 +4,11 @@ import hashlib
 import os
 from pathlib import Path
 
+from moodmill.db.core.elsewhere import is_remote
 from moodmill.db.core.errors import SourceError
 from moodmill.producers.sources.files import open_file, size_of_file
 from moodmill.producers.sources.place import Place
-from moodmill.producers.sources.remote import is_remote, mark_of
+from moodmill.producers.sources.remote import mark_of
 
 #: Bytes read of either end: dumps have up to 40 GB.
 _END = 64 << 10

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from urllib.parse import unquote, unquote_to_bytes
 
+from moodmill.db.core.elsewhere import is_remote, path_of
 from moodmill.db.core.text import clean, is_utf8
-from moodmill.producers.sources.remote import is_remote, name_of, real_path, source_path
+from moodmill.producers.sources.remote import name_of, real_path
 
 #: Stands between an archive and its member in what the ledger keeps.
 _WITHIN = "!/"
@@ -104,7 +105,7 @@ def _partitions(path: Path) -> list[tuple[str, str]]:
 
 def _path(kept: str) -> Path:
     if not kept.startswith(_URI):
-        return source_path(kept)
+        return path_of(kept)
     return Path(os.fsdecode(unquote_to_bytes(kept.removeprefix(_URI))))
 
 

@@ -1,8 +1,4 @@
-"""Files that lie elsewhere: in an object store, on a web server, at the Hugging Face Hub, or wherever fsspec reaches.
-
-The path of one behaves as one of this machine does, by universal_pathlib. What is read of it goes on where a connection
-broke. Who may read it, each storage's own rules say: its environment variables, files and roles.
-"""
+"""Files that lie elsewhere (moodmill.db.core.elsewhere): found, and read on where a connection broke."""
 
 import io
 import os
@@ -12,23 +8,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final, TypeVar, cast
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
-from moodmill.db.core.errors import SettingError, SourceError
+from moodmill.db.core.elsewhere import is_remote, path_of, reason_of
+from moodmill.db.core.errors import SourceError
 
 Answer = TypeVar("Answer")
 
-#: Two letters or more: one is a drive of Windows.
-_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-#: What a URL's query holds where it is signed, or lets whoever has it in.
-_SECRET: Final = re.compile(
-    r"x-(amz|goog)-.*|awsaccesskeyid|sig|signature|.*(token|key|secret|password|credentials?)|auth(orization)?",
-    re.IGNORECASE,
-)
 #: What stands for several files in the path of a URL.
 _MAGIC: Final = re.compile(r"[*?\[]")
-#: Packages that bring what fsspec lacks for a scheme.
-_EXTRA: Final = "pip install 'moodmill[remote]' brings what reads from elsewhere"
 #: Bytes that are asked for at once.
 _BLOCK: Final = 4 << 20
 #: Times that a read is tried, and the seconds before the second one; each further one waits twice as long.
@@ -36,48 +24,6 @@ TRIES: Final = 6
 FIRST_PAUSE_S: Final = 0.5
 #: What storages call a mark of a file's content.
 _MARKS: Final = ("ETag", "etag", "md5Hash", "content_md5", "blob_id")
-
-
-def is_remote(path: object) -> bool:
-    """Tell whether a path is of a file that lies elsewhere."""
-    return not isinstance(path, Path) and hasattr(path, "protocol")
-
-
-def is_url(text: str) -> bool:
-    """Tell whether a text is a URL, and no path."""
-    return _SCHEME.match(text) is not None
-
-
-def source_path(given: str | os.PathLike[str]) -> Path:
-    """Return the path of a source: of this machine, or what a URL names, which behaves as one.
-
-    Raises SettingError for a URL that holds a password or is signed, or that nothing here can read.
-    """
-    if is_remote(given):
-        return cast(Path, given)
-    text = os.fspath(given)
-    if not is_url(text):
-        return Path(given)
-    parts = urlsplit(text)
-    if parts.scheme == "file":
-        return Path(parts.path)
-    shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
-    is_personal = parts.password is not None or (parts.scheme in ("http", "https") and parts.username is not None)
-    if is_personal or any(_SECRET.fullmatch(name) for name, _ in parse_qsl(parts.query)):
-        raise SettingError(
-            f"{shown}: the URL lets in whoever has it, and a run keeps what it is named: let the storage's own "
-            "settings say who reads"
-        )
-    try:
-        from upath import UPath
-
-        path = UPath(text)
-        path.fs  # noqa: B018 - made now, so that what is missing is said now
-    except ImportError as error:
-        raise SettingError(f"{shown} cannot be read, for {error.name or error} is missing: {_EXTRA}") from error
-    except ValueError as error:
-        raise SettingError(f"{shown} cannot be read: {_reason(error)}") from error
-    return cast(Path, path)
 
 
 def real_path(path: Path) -> Path:
@@ -99,7 +45,7 @@ def matches(path: Path) -> list[Path]:
     if not _MAGIC.search(any_path.path) or any_path.protocol in ("http", "https") or _asked(path, path.is_file):
         return [path]
     names: list[str] = _asked(path, lambda: sorted(any_path.fs.glob(any_path.path)))
-    return [source_path(f"{any_path.protocol}://{name}") for name in names]
+    return [path_of(f"{any_path.protocol}://{name}") for name in names]
 
 
 def refuse_absent(path: Path) -> None:
@@ -192,7 +138,7 @@ class _RemoteFile(io.RawIOBase):
             except Exception as error:
                 self._let_go()
                 if not left:
-                    raise OSError(_reason(error)) from error
+                    raise OSError(reason_of(error)) from error
             time.sleep(pause)
             pause *= 2
             self._refuse_change()
@@ -221,7 +167,7 @@ def _info(path: Path) -> dict[str, Any]:
     except OSError:
         raise
     except Exception as error:
-        raise OSError(_reason(error)) from error
+        raise OSError(reason_of(error)) from error
     return found
 
 
@@ -234,10 +180,4 @@ def _asked(path: Path, ask: Callable[[], Answer]) -> Answer:
     try:
         return ask()
     except Exception as error:
-        raise SourceError(f"{path} cannot be read: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    """Return why, in a line that names no URL: it may be signed."""
-    said = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return re.sub(r"[a-z0-9+.-]+://\S+", "the URL", " ".join(said.split()))
+        raise SourceError(f"{path} cannot be read: {reason_of(error)}") from error
