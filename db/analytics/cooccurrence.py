@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Integer, Select, case, func, literal, select
 
+from moodmill.db.analytics.findings import as_sql
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.core.emotions import EMOTIONS, GROUPS, Group
 from moodmill.db.database.schema import comment_emotion, rollup_emotion_pair_day
@@ -73,16 +74,15 @@ def count_sets(rows: Iterable[Any]) -> CoOccurrence:
     )
 
 
-def together_in(
-    connection: Connection, scope: Scope, thresholds: Mapping[str, float]
-) -> tuple[CoOccurrence, Select[Any]]:
+def together_in(connection: Connection, scope: Scope, thresholds: Mapping[str, float]) -> tuple[CoOccurrence, str]:
     """Return which emotions of a scope are together, and the query that says so.
 
     Of all subreddits by the roll-up, which also knows days whose comments were deleted; of some by the rows.
     """
     if scope.subreddits:
         query = sets_query(thresholds, scope.rows())
-        return count_sets(connection.execute(query)), query
+        with scope.reading(connection) as reader:
+            return count_sets(reader.execute(query)), reader.as_sql(query)
     table = rollup_emotion_pair_day
     key: list[ColumnElement[Any]] = [table.c.emotion, table.c.other]
     added: Select[Any] = select(*key, func.sum(table.c.comments).label("comments"))
@@ -95,4 +95,4 @@ def together_in(
     pairs = np.maximum(pairs, pairs.T)
     groups = {group: counts.get((group, group), 0) for group in GROUPS}
     every, none = (counts.get((name, name), 0) for name in (ALL, NONE))
-    return CoOccurrence(comments=every, none=none, groups=groups, pairs=pairs), query
+    return CoOccurrence(comments=every, none=none, groups=groups, pairs=pairs), as_sql(connection, query)

@@ -20,8 +20,8 @@ from moodmill.db.analytics.export_mark import KEY
 from moodmill.db.analytics.selection import OnRows, Selection, read_rows
 from moodmill.db.core.formulas import FORMULA
 from moodmill.db.database.store import Store
-from moodmill.db.results.columnar import grouped, rounded, row_writer
-from moodmill.db.results.rounding import Rounding
+from moodmill.db.lake.columnar import grouped, rounded, row_writer
+from moodmill.db.lake.rounding import Rounding
 
 #: What Hive calls the month of comments of an unknown time.
 NO_MONTH: Final = "__HIVE_DEFAULT_PARTITION__"

@@ -69,5 +69,5 @@ def facts(connection: Connection, scope: Scope) -> Facts:
         groups=together.groups,
         none=together.none,
         remarks=(*only_some(connection, scope, together.comments), *remarks(connection, scope)),
-        queries=tuple(as_sql(connection, query) for query in (asked, untimed, known, pairs)),
+        queries=(*(as_sql(connection, query) for query in (asked, untimed, known)), pairs),
     )

@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select
 
+from moodmill.db.results.row_reader import written
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -31,6 +33,4 @@ class Finding:
 
 def as_sql(connection: Connection, query: Select[Any]) -> str:
     """Return a query as somebody would write it, for the store that it is asked of."""
-    written = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
-    # A driver that takes its parameters by % wants each other one twice.
-    return written.replace("%%", "%") if connection.dialect.paramstyle in ("format", "pyformat") else written
+    return written(connection, query)

@@ -5,9 +5,17 @@ from collections.abc import Sequence
 from sqlalchemy import func, inspect, select, text
 
 from moodmill.db.core.emotions import EMOTIONS
-from moodmill.db.core.errors import SettingError
-from moodmill.db.database.schema import comment_emotion, model_threshold
+from moodmill.db.core.errors import SettingError, StoreError
+from moodmill.db.database.schema import comment_emotion, lake, model_threshold
 from moodmill.db.database.store import Store
+
+
+def refuse_lake(store: Store) -> None:
+    """Raise StoreError of a store whose rows are in a lake: there are no indexes."""
+    with store.reading() as connection:
+        address = connection.scalar(select(lake.c.address))
+    if address is not None:
+        raise StoreError(f"the rows of {store.shown} are in the lake {address}, which needs no indexes")
 
 
 def index_emotions(store: Store, emotions: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from moodmill.db.analytics.cooccurrence import CoOccurrence, together_in
-from moodmill.db.analytics.findings import Finding, as_sql
+from moodmill.db.analytics.findings import Finding
 from moodmill.db.analytics.intervals import score_interval
 from moodmill.db.analytics.results import comments_of, only_some, remarks, require_comments, require_emotion
 from moodmill.db.analytics.scope import Scope
@@ -39,7 +39,7 @@ def pairs(connection: Connection, scope: Scope, emotion: str | None = None, *, l
     return Finding(
         columns=COLUMNS,
         rows=rows_of(together, least, emotion),
-        queries=(as_sql(connection, query),),
+        queries=(query,),
         remarks=(*said, *only_some(connection, scope, together.comments), *remarks(connection, scope)),
     )
 

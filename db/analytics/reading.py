@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, func, inspect, literal, select
 from sqlalchemy import text as sql
 
-from moodmill.db.analytics.findings import Finding, as_sql
+from moodmill.db.analytics.findings import Finding
 from moodmill.db.analytics.results import remarks, require_comments, require_emotion
 from moodmill.db.analytics.scope import Scope
 from moodmill.db.analytics.top_examples import Example
@@ -18,6 +18,7 @@ from moodmill.db.core.errors import SettingError
 from moodmill.db.core.text import shortened
 from moodmill.db.database.schema import comment_emotion, frozen_day
 from moodmill.db.results.models import is_above, thresholds_of
+from moodmill.db.results.row_reader import RowReader
 
 Order = Literal["clearest", "newest"]
 #: Comments among which some are sought where there are more, and no index knows them: a second's work.
@@ -62,14 +63,28 @@ def read_comments(
     """
     require_emotion(emotion)
     scope = scope.spelled(connection)
-    rows, thresholds, with_text = comment_emotion.c, thresholds_of(connection, scope.model), _may_read(connection)
+    with scope.reading(connection) as reader:
+        return _read_comments(connection, reader, scope, emotion, words, order, most, skip)
+
+
+def _read_comments(
+    connection: Connection,
+    reader: RowReader,
+    scope: Scope,
+    emotion: str,
+    words: str,
+    order: Order,
+    most: int,
+    skip: int,
+) -> Finding:
+    rows, thresholds, with_text = comment_emotion.c, thresholds_of(connection, scope.model), _may_read(reader)
     if words and not with_text:
         raise SettingError(f"words are looked for in texts, and {NOT_ALLOWED}")
     text = rows.text if with_text else literal(None, Text).label("text")
     columns = [rows.comment_id, rows.subreddit, rows.created_at, *(rows[name] for name in EMOTIONS), text]
     held = [scope.rows(), rows.unsupported.is_(None), is_above(emotion, thresholds[emotion])]
-    query, said = _ordered(connection, scope, select(*columns).where(*held), emotion, words, order)
-    query, found = _read_distinct(connection, query, skip + most)
+    query, said = _ordered(connection, reader, scope, select(*columns).where(*held), emotion, words, order)
+    query, found = _read_distinct(reader, query, skip + most)
     if len(found) == _MOST_READ:
         said.append(f"of the first {_MOST_READ:,} comments: most have equal texts, which are shown once")
     if found and getattr(found[0], "matched", 0) == MATCHED:
@@ -83,24 +98,30 @@ def read_comments(
     return Finding(
         columns=COLUMNS,
         rows=[_as_row(row, emotion, thresholds) for row in shown],
-        queries=(as_sql(connection, query),),
+        queries=(reader.as_sql(query),),
         remarks=(*said, *remarks(connection, scope)),
     )
 
 
 def _ordered(
-    connection: Connection, scope: Scope, query: Select[Any], emotion: str, words: str, order: Order
+    connection: Connection,
+    reader: RowReader,
+    scope: Scope,
+    query: Select[Any],
+    emotion: str,
+    words: str,
+    order: Order,
 ) -> tuple[Select[Any], list[str]]:
     """Put the comments that a query asks for in order, those with the words; return what is to be said of it."""
     rows, said = comment_emotion.c, list[str]()
     newest = [rows.created_at.desc()] if _is_dated(connection, scope) else []
     if words:
-        query = query.where(_with_words(connection, scope, words, newest))
+        query = query.where(_with_words(reader, scope, words, newest))
     if newest and order == "newest":
         # Those of an unknown time are the newest to PostgreSQL, and the oldest to SQLite.
         query = query.where(rows.created_at.is_not(None))
-    index = _index_needed(connection, emotion, words, order)
-    since = _newest(connection, scope) if newest and index else None
+    index = _index_needed(reader, emotion, words, order)
+    since = _newest(reader, scope) if newest and index else None
     if since is not None:
         query = query.where(rows.created_at > since)
         said.append(f"of the newest {SOUGHT:,} comments, after {since:%Y-%m-%d %H:%M}: `{index}` finds those of all")
@@ -132,23 +153,23 @@ def as_finding(examples: Sequence[Example]) -> Finding:
     return Finding(columns=COLUMNS, rows=rows, queries=(), remarks=said)
 
 
-def _read_distinct(connection: Connection, query: Select[Any], wanted: int) -> tuple[Select[Any], Sequence[Row[Any]]]:
+def _read_distinct(reader: RowReader, query: Select[Any], wanted: int) -> tuple[Select[Any], Sequence[Row[Any]]]:
     """Read comments until so many have different texts, or there are no more, or too many are read already."""
     limit = _READ * wanted
     while True:
         limit = min(limit, _MOST_READ)
-        found = connection.execute(query.limit(limit)).all()
+        found = reader.execute(query.limit(limit))
         if len(found) < limit or limit == _MOST_READ or len(_distinct(found)) >= wanted:
             return query.limit(limit), found
         limit *= _READ
 
 
 def _with_words(
-    connection: Connection, scope: Scope, words: str, newest: Sequence[ColumnElement[Any]]
+    reader: RowReader, scope: Scope, words: str, newest: Sequence[ColumnElement[Any]]
 ) -> ColumnElement[bool]:
     """Return the condition that texts hold some words, in the form that finds the newest of them fastest."""
-    phrases = parse(words)
-    if connection.dialect.name == "sqlite" or not has_index(connection) or not newest:
+    phrases, connection = parse(words), reader.connection
+    if connection is None or connection.dialect.name == "sqlite" or not has_index(connection) or not newest:
         return matches(connection, phrases)
     # Or it remembers pages in place of rows where these are many, and reads the words of each text on them again.
     connection.execute(sql("set local work_mem = '64MB'"))
@@ -158,8 +179,14 @@ def _with_words(
     return held if found >= _FREQUENT * _PROBED else matches(connection, phrases)
 
 
-def _index_needed(connection: Connection, emotion: str, words: str, order: Order) -> str | None:
-    """Return the command that makes the index without which all rows would be read; None where none is missing."""
+def _index_needed(reader: RowReader, emotion: str, words: str, order: Order) -> str | None:
+    """Return the command that makes the index without which all rows would be read; None where none is missing.
+
+    A lake has no indexes, and reads columns alone: it looks through ten times as many.
+    """
+    connection = reader.connection
+    if connection is None:
+        return None
     if words:
         return None if has_index(connection) else "moodmill db index --text"
     is_there = order == "newest" or _is_indexed(connection, emotion)
@@ -177,9 +204,10 @@ def _deleted(connection: Connection, scope: Scope) -> list[str]:
     return [f"the comments of {named} were deleted, by `moodmill db prune`"] if days else []
 
 
-def _may_read(connection: Connection) -> bool:
+def _may_read(reader: RowReader) -> bool:
     """Tell whether texts may be read: the role that dashboards log in as may not."""
-    return connection.dialect.name == "sqlite" or bool(connection.scalar(_MAY_READ))
+    connection = reader.connection
+    return connection is None or connection.dialect.name == "sqlite" or bool(connection.scalar(_MAY_READ))
 
 
 def _is_dated(connection: Connection, scope: Scope) -> bool:
@@ -193,11 +221,11 @@ def _is_indexed(connection: Connection, emotion: str) -> bool:
     return any(index["name"] == name for index in inspect(connection).get_indexes(comment_emotion.name))
 
 
-def _newest(connection: Connection, scope: Scope) -> datetime | None:
+def _newest(reader: RowReader, scope: Scope) -> datetime | None:
     """Return since when the newest SOUGHT comments of a scope are; None where it has no more."""
     moment = comment_emotion.c.created_at
     query = select(moment).where(scope.rows(), moment.is_not(None)).order_by(moment.desc())
-    found: datetime | None = connection.scalar(query.offset(SOUGHT).limit(1))
+    found: datetime | None = reader.scalar(query.offset(SOUGHT).limit(1))
     return found
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Double, bindparam, case, cast, func, select, text
+from sqlalchemy import ColumnElement, Connection, Double, Select, bindparam, case, cast, func, select
 
 from moodmill.db.core.emotions import GROUP_OF, Group
 from moodmill.db.core.errors import RunError
@@ -16,6 +16,7 @@ from moodmill.db.ledger.entries import Note
 from moodmill.db.ledger.runs import is_fresh
 from moodmill.db.ledger.written import read_layout, read_written_names
 from moodmill.db.results.models import is_above
+from moodmill.db.results.row_reader import row_reader
 
 # What a run's status takes is built once: it is asked for again and again while a run goes on.
 _RUN: Final = select(run).where(run.c.id == bindparam("run"))
@@ -188,8 +189,8 @@ def emotion_shares(store: Store, run_id: str) -> list[EmotionShare]:
 
     Rows are found by the names of the sources, so rows that an earlier run of the same file stored count too.
     """
-    of_run = select(source.c.name).where(source.c.run_id == run_id)
     with store.reading() as connection:
+        of_run = list(connection.scalars(select(source.c.name).where(source.c.run_id == run_id)))
         thresholds: dict[str, dict[str, float]] = {}
         for row in connection.execute(select(model_threshold)):
             thresholds.setdefault(row.model, {})[row.emotion] = row.threshold
@@ -197,18 +198,20 @@ def emotion_shares(store: Store, run_id: str) -> list[EmotionShare]:
         total: dict[str, float] = dict.fromkeys(GROUP_OF, 0.0)
         rows = 0
         for model, limits in thresholds.items():
-            sums = [func.count().label("rows")]
+            sums: list[ColumnElement[Any]] = [func.count().label("rows")]
             for name in GROUP_OF:
                 column = comment_emotion.c[name]
                 # PostgreSQL would add up singles in a single.
                 sums += [func.sum(case((is_above(name, limits[name]), 1), else_=0)).label(f"{name}_found")]
                 sums += [func.sum(cast(column, Double)).label(f"{name}_total")]
-            query = select(*sums).where(comment_emotion.c.model == model, comment_emotion.c.source.in_(of_run))
-            counted = connection.execute(query).one()._mapping
-            rows += counted["rows"]
+            of_model = (comment_emotion.c.model == model) & comment_emotion.c.source.in_(of_run)
+            query: Select[Any] = select(*sums).where(of_model)
+            with row_reader(connection, models={model}) as reader:
+                (counted,) = reader.execute(query)
+            rows += counted.rows
             for name in GROUP_OF:
-                found[name] += int(counted[f"{name}_found"] or 0)
-                total[name] += float(counted[f"{name}_total"] or 0)
+                found[name] += int(getattr(counted, f"{name}_found") or 0)
+                total[name] += float(getattr(counted, f"{name}_total") or 0)
     shares = [
         EmotionShare(emotion=name, group=GROUP_OF[name], found=found[name], mean=total[name] / max(rows, 1))
         for name in GROUP_OF
@@ -223,10 +226,11 @@ def clearest_text(store: Store, run_id: str, emotion: str) -> tuple[str, float] 
     """
     if emotion not in GROUP_OF:
         raise ValueError(f"expected one of the 27 emotions, got {emotion!r}")
-    query = text(
-        f"select text, {emotion} from comment_emotion where text is not null and unsupported is null "  # noqa: S608 - checked above
-        f"and source in (select name from source where run_id = :run) order by {emotion} desc, comment_id limit 1"
-    )
+    rows = comment_emotion.c
+    query = select(rows.text, rows[emotion]).where(rows.text.is_not(None), rows.unsupported.is_(None))
+    query = query.order_by(rows[emotion].desc(), rows.comment_id).limit(1)
     with store.reading() as connection:
-        row = connection.execute(query, {"run": run_id}).one_or_none()
-    return None if row is None else (row[0], float(row[1]))
+        of_run = list(connection.scalars(select(source.c.name).where(source.c.run_id == run_id)))
+        with row_reader(connection) as reader:
+            found = reader.execute(query.where(rows.source.in_(of_run)))
+    return (found[0][0], float(found[0][1])) if found else None

@@ -7,9 +7,11 @@ the sums are exact after late and repeated comments and after a kill. Those of a
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Any, Final, Literal
 
 from sqlalchemy import (
@@ -17,35 +19,37 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Date,
-    Double,
     Select,
     Table,
-    case,
     cast,
     delete,
     exists,
     func,
     insert,
     literal,
+    or_,
     select,
     text,
     union,
 )
 
 from moodmill.db.analytics.cooccurrence import count_sets, sets_query
+from moodmill.db.analytics.day_sums import DaySums, add_up, measures, write_sums
 from moodmill.db.core.days import midnight
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import (
     comment_emotion,
     dirty_period,
     frozen_day,
+    lake,
     rollup_day,
     rollup_emotion_pair_day,
     rollup_subreddit_day,
     rollup_subreddit_month,
 )
 from moodmill.db.database.store import Store
-from moodmill.db.results.models import is_above, thresholds_of
+from moodmill.db.results.models import thresholds_of
+from moodmill.db.results.row_reader import RowReader, row_reader
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +57,8 @@ Grain = Literal["day", "month"]
 #: In this order: months are added up from days.
 GRAINS: Final[tuple[Grain, ...]] = ("day", "month")
 
+#: Marks that are taken away at once.
+_IDS: Final = 500
 #: One process at a time adds up; others write and read meanwhile.
 ALONE: Final = text(f"lock table {rollup_subreddit_day.name} in share row exclusive mode")
 #: Comments, sums and counts: what the tables have in common.
@@ -77,11 +83,16 @@ def invalidate_all(store: Store) -> None:
     """Mark every day that has rows or sums: for rows that came in or went without a mark."""
     rows = comment_emotion.c
     utc = rows.created_at if store.is_sqlite else func.timezone("UTC", rows.created_at)
-    days = union(
-        select(rows.model, func.date(utc, type_=Date)), select(rollup_day.c.model, rollup_day.c.day)
-    ).subquery()
-    with store.writing() as connection:
-        marks = select(literal("day"), *days.c)
+    held, summed = select(rows.model, func.date(utc, type_=Date)), select(rollup_day.c.model, rollup_day.c.day)
+    with store.writing() as connection, row_reader(connection) as reader:
+        if reader.connection is None:
+            days = set(reader.execute(select(rows.model, cast(rows.created_at, Date)).distinct()))
+            days |= {tuple(row) for row in connection.execute(summed)}
+            marked = [{"grain": "day", "model": model, "start": day} for model, day in days]
+            if marked:
+                connection.execute(insert(dirty_period), marked)
+            return
+        marks = select(literal("day"), *union(held, summed).subquery().c)
         connection.execute(insert(dirty_period).from_select(["grain", "model", "start"], marks))
 
 
@@ -111,6 +122,10 @@ def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) ->
     Each is a transaction of its own: one that is stopped in the middle is left to the next call.
     """
     done = late = 0
+    with store.reading() as connection:
+        has_lake = connection.scalar(select(lake.c.id)) is not None
+    if has_lake:
+        done, late = _refresh_lake(store, on_done)
     for grain in GRAINS:
         for period in (one for one in stale(store) if one.grain == grain):
             with store.writing() as connection:
@@ -123,6 +138,57 @@ def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) ->
             "comments of %d days came in after others of these days were deleted: no roll-up counts them", late
         )
     return done
+
+
+def _refresh_lake(store: Store, on_done: Callable[[Period], None]) -> tuple[int, int]:
+    """Aggregate days of a lake, those of a month together; return how many, and how many of them are closed.
+
+    They are added up beside those who write, and written where their marks are still there: else another process was
+    faster, and may have seen more.
+    """
+    done = late = 0
+    days = sorted({(one.model, one.start) for one in stale(store) if one.grain == "day"}, key=str)
+    for (model, _), some in groupby(days, key=lambda one: (one[0], one[1] and one[1].replace(day=1))):
+        wanted = {day for _, day in some}
+        with store.reading() as connection:
+            marks = _marks(connection, model, wanted)
+            thresholds = thresholds_of(connection, model)
+            with _reading(connection, model, wanted) as reader:
+                sums = add_up(reader, model, wanted, thresholds)
+        with store.writing() as connection:
+            be_alone(connection)
+            if not marks or not marks <= _marks(connection, model, wanted):
+                continue
+            late += _take(connection, model, wanted, marks, sums)
+        for day in sorted(wanted, key=str):
+            on_done(Period(grain="day", model=model, start=day))
+        done += len(wanted)
+    return done, late
+
+
+def _marks(connection: Connection, model: str, days: Collection[date | None]) -> set[int]:
+    """Return the marks of some days."""
+    mark = dirty_period.c
+    of_days = or_(*(_is(mark.start, day) for day in days))
+    return set(connection.scalars(select(mark.id).where(mark.grain == "day", mark.model == model, of_days)))
+
+
+def _take(
+    connection: Connection, model: str, days: Collection[date | None], marks: Collection[int], sums: DaySums
+) -> int:
+    """Write sums, and take away the marks that they stand for; return how many days are closed, and have comments."""
+    ids = sorted(marks)
+    for first in range(0, len(ids), _IDS):
+        connection.execute(delete(dirty_period).where(dirty_period.c.id.in_(ids[first : first + _IDS])))
+    months = {day and day.replace(day=1) for day in days}
+    connection.execute(insert(dirty_period), [{"grain": "month", "model": model, "start": month} for month in months])
+    closed = set(connection.scalars(select(frozen_day.c.day).where(frozen_day.c.model == model)))
+    kept = DaySums(
+        subreddits=[row for row in sums.subreddits if row[0] not in closed],
+        together={day: counted for day, counted in sums.together.items() if day not in closed},
+    )
+    _write_days(connection, model, [day for day in days if day not in closed], kept)
+    return len(closed & sums.together.keys())
 
 
 def stale_periods(connection: Connection) -> list[Period]:
@@ -150,7 +216,9 @@ def _aggregate(connection: Connection, period: Period) -> bool:
     connection.execute(insert(dirty_period).values(grain="month", model=model, start=start and start.replace(day=1)))
     closed = (frozen_day.c.model == model) & (frozen_day.c.day == start)
     if start is not None and connection.scalar(select(exists().where(closed))):
-        return not connection.scalar(select(exists().where(_of_day(model, start))))
+        with _reading(connection, model, [start]) as reader:
+            found = select(comment_emotion.c.comment_id).where(_of_day(model, start))
+            return not reader.execute(found.limit(1))
     _aggregate_day(connection, model, start)
     return True
 
@@ -162,12 +230,37 @@ def _of_day(model: str, day: date | None) -> ColumnElement[bool]:
 
 
 def _aggregate_day(connection: Connection, model: str, day: date | None) -> None:
-    rows, days, thresholds = comment_emotion.c, rollup_subreddit_day.c, thresholds_of(connection, model)
-    fresh = _select(model, day, rows.subreddit, *_measures(thresholds)).where(_of_day(model, day))
+    rows, thresholds = comment_emotion.c, thresholds_of(connection, model)
+    with _reading(connection, model, [day]) as reader:
+        if reader.connection is None:
+            _write_days(connection, model, {day}, add_up(reader, model, {day}, thresholds))
+            return
+    fresh = _select(model, day, rows.subreddit, *measures(thresholds)).where(_of_day(model, day))
     _replace(connection, rollup_subreddit_day, rollup_subreddit_day.c.day, model, day, fresh.group_by(rows.subreddit))
+    _aggregate_subreddits(connection, model, day)
+    _count_together(connection, model, day, thresholds)
+
+
+def _aggregate_subreddits(connection: Connection, model: str, day: date | None) -> None:
+    days = rollup_subreddit_day.c
     every = _select(model, day, *sums_of(rollup_subreddit_day)).where(days.model == model, _is(days.day, day))
     _replace(connection, rollup_day, rollup_day.c.day, model, day, every.group_by(days.model))
-    _count_together(connection, model, day, thresholds)
+
+
+def _write_days(connection: Connection, model: str, days: Collection[date | None], sums: DaySums) -> None:
+    write_sums(connection, model, days, sums)
+    for day in days:
+        _aggregate_subreddits(connection, model, day)
+
+
+def _reading(connection: Connection, model: str, days: Collection[date | None]) -> AbstractContextManager[RowReader]:
+    """Return what reads the rows of some days."""
+    known = [day for day in days if day is not None]
+    if not known or None in days:
+        return row_reader(connection, models={model})
+    after = _later(max(known), 1)
+    until = None if after is None else midnight(after)
+    return row_reader(connection, models={model}, since=midnight(min(known)), until=until)
 
 
 def _count_together(connection: Connection, model: str, day: date | None, thresholds: Mapping[str, float]) -> None:
@@ -199,17 +292,6 @@ def _replace(
     """Put rows in the place of those that a table has of this model and period."""
     connection.execute(delete(table).where(table.c.model == model, _is(period, start)))
     connection.execute(insert(table).from_select([column.name for column in table.c], rows))
-
-
-def _measures(thresholds: Mapping[str, float]) -> list[ColumnElement[Any]]:
-    """What is added up of comments, in the order of the tables' columns."""
-    rows = comment_emotion.c
-    # PostgreSQL would add up singles in a single.
-    exact = [cast(rows[name], Double) for name in EMOTIONS]
-    sums = [func.sum(probability) for probability in exact]
-    counts = [func.sum(case((is_above(name, thresholds[name]), 1), else_=0)) for name in EMOTIONS]
-    squares = [func.sum(probability * probability) for probability in exact]
-    return [func.count(), *sums, *counts, *squares]
 
 
 def sums_of(table: Table) -> list[ColumnElement[Any]]:

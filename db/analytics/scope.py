@@ -1,11 +1,12 @@
 """Which comments numbers are about: those of one model, by subreddit and whole days."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, select
 
 from moodmill.db.core.conditions import rows_within
 from moodmill.db.core.days import day_of, midnight
@@ -15,11 +16,10 @@ from moodmill.db.core.names import subreddit_key
 from moodmill.db.database.schema import comment_emotion, rollup_day, rollup_subreddit_day, rollup_subreddit_month
 from moodmill.db.database.store import Store
 from moodmill.db.results.models import choose_model
+from moodmill.db.results.row_reader import RowReader, row_reader
 
 #: Subreddits that may be asked for at once: databases take so many values, and some thousands more.
 _NAMES: Final = 1_000
-#: Rows read at once: some 20 MB.
-BATCH: Final = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +71,14 @@ class Scope:
         since, until = (day and midnight(day) for day in (self.since, self.until))
         return self._within(comment_emotion, column, since, until)
 
+    @contextmanager
+    def reading(self, connection: Connection) -> Iterator[RowReader]:
+        """Yield what reads the rows of these comments, as a transaction sees them."""
+        since = None if self.since is None else midnight(self.since)
+        until = None if self.until is None else midnight(self.until)
+        with row_reader(connection, models={self.model}, since=since, until=until) as reader:
+            yield reader
+
     def sums(self, table: Table) -> ColumnElement[bool]:
         """Return what holds for the sums of these comments, in `days` or `subreddit_sums`."""
         column = table.c.month if "month" in table.c else table.c.day
@@ -107,8 +115,3 @@ def scope_asked(
     if len(keys) > _NAMES:
         raise SettingError(f"expected at most {_NAMES:,} subreddits, got {len(keys):,}")
     return Scope(model=choose_model(store, model), subreddits=keys, since=first, until=end)
-
-
-def in_batches(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Row[Any]]]:
-    """Yield rows BATCH at a time, as the database finds them, so that memory stays flat."""
-    return connection.execute(query.execution_options(stream_results=True, max_row_buffer=BATCH)).partitions(BATCH)

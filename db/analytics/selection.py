@@ -17,24 +17,18 @@ from moodmill.db.analytics.absence import why_nothing
 from moodmill.db.analytics.export_mark import COLUMNS, KEY, MARK
 from moodmill.db.core.conditions import rows_within
 from moodmill.db.core.days import midnight, next_month
-from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import comment_emotion, model_threshold
 from moodmill.db.database.store import Store
+from moodmill.db.lake.columnar import schema_of
+from moodmill.db.results.row_reader import RowReader, row_reader
 
 #: Gets how many rows are read so far.
 OnRows = Callable[[int], None]
 
 #: Rows read at once: some 20 MB.
 BATCH: Final = 50_000
-_TYPES: Final = {
-    "created_at": pa.timestamp("us", tz="UTC"),
-    **dict.fromkeys(EMOTIONS, pa.float32()),
-    "tokens": pa.int32(),
-    "truncated": pa.bool_(),
-    "segments": pa.int32(),
-}
 #: Of any selection; that of one says in its metadata besides which models are in it, and their thresholds.
-SCHEMA: Final = pa.schema([(name, _TYPES.get(name, pa.string())) for name in COLUMNS], metadata=MARK)
+SCHEMA: Final = schema_of(COLUMNS).with_metadata(MARK)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +49,15 @@ class Selection:
         rows = comment_emotion.c
         return self._query().order_by(rows.created_at, rows.comment_id, rows.model)
 
-    def by_months(self, connection: Connection) -> Iterator[Select[Any]]:
+    def by_months(self, reader: RowReader) -> Iterator[Select[Any]]:
         """Yield the rows of each month, by model, subreddit and time; those of no time last."""
         rows = comment_emotion.c
         # By their bytes, as readers of Parquet compare texts to know what they may skip.
         subreddit: ColumnElement[Any] = rows.subreddit
-        if connection.dialect.name == "postgresql":
+        if reader.connection is not None and reader.connection.dialect.name == "postgresql":
             subreddit = rows.subreddit.collate("C")
         query = self._query().order_by(rows.model, subreddit, rows.created_at, rows.comment_id)
-        for month in _months(connection, self.since, self.until):
+        for month in _months(reader, self.since, self.until):
             last = next_month(month) if month < date.max.replace(day=1) else None
             held = [rows.created_at >= midnight(month), *([rows.created_at < midnight(last)] if last else [])]
             yield query.where(*held)
@@ -93,8 +87,9 @@ def read_rows(
     """
     with store.reading() as connection:
         schema = SCHEMA.with_metadata({KEY: _metadata(connection, selection)})
-        queries = selection.by_months(connection) if by_months else [selection.by_time()]
-        yield pa.RecordBatchReader.from_batches(schema, _batches(connection, queries, schema, on_rows))
+        with row_reader(connection, models=selection.models, since=selection.since, until=selection.until) as reader:
+            queries = selection.by_months(reader) if by_months else [selection.by_time()]
+            yield pa.RecordBatchReader.from_batches(schema, _batches(reader, queries, schema, on_rows))
 
 
 def why_no_rows(store: Store, selection: Selection) -> str:
@@ -115,20 +110,17 @@ def _metadata(connection: Connection, selection: Selection) -> bytes:
 
 
 def _batches(
-    connection: Connection, queries: Iterable[Select[Any]], schema: pa.Schema, on_rows: OnRows
+    reader: RowReader, queries: Iterable[Select[Any]], schema: pa.Schema, on_rows: OnRows
 ) -> Iterator[pa.RecordBatch]:
     done = 0
     for query in queries:
-        found = connection.execute(query, execution_options={"stream_results": True, "max_row_buffer": BATCH})
-        for rows in found.partitions(BATCH):
-            columns = zip(*rows, strict=True)
-            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-            yield pa.record_batch(arrays, schema=schema)
-            done += len(rows)
+        for batch in reader.arrow(query, schema, BATCH):
+            yield batch
+            done += len(batch)
             on_rows(done)
 
 
-def _months(connection: Connection, since: datetime | None, until: datetime | None) -> Iterator[date]:
+def _months(reader: RowReader, since: datetime | None, until: datetime | None) -> Iterator[date]:
     """Yield the months that have rows of any kind, by their first days: as many looks into an index."""
     moment = comment_emotion.c.created_at
     first = since
@@ -138,7 +130,7 @@ def _months(connection: Connection, since: datetime | None, until: datetime | No
             earliest = earliest.where(moment >= first)
         if until is not None:
             earliest = earliest.where(moment < until)
-        found: datetime | None = connection.scalar(earliest)
+        found: datetime | None = reader.scalar(earliest)
         if found is None:
             return
         month = found.astimezone(UTC).date().replace(day=1)

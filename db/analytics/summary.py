@@ -118,5 +118,6 @@ def _examples(connection: Connection, scope: Scope, each: int) -> dict[str, Find
 def _count_unsupported(connection: Connection, scope: Scope) -> dict[Reason, int]:
     reason = comment_emotion.c.unsupported
     query = select(reason, func.count()).where(scope.rows(), reason.is_not(None)).group_by(reason)
-    found = {name: int(n) for name, n in connection.execute(query)}
+    with scope.reading(connection) as reader:
+        found = {name: int(n) for name, n in reader.execute(query)}
     return {name: found.get(name, 0) for name in REASONS}

@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import REAL, Connection, Row, cast, or_, select
 
-from moodmill.db.analytics.scope import BATCH, Scope, in_batches
+from moodmill.db.analytics.scope import Scope
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import comment_emotion
+
+#: Rows read at once: some 20 MB.
+BATCH: Final = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +38,15 @@ def top_examples(connection: Connection, scope: Scope, each: int) -> dict[str, t
     columns = (rows.comment_id, rows.subreddit, rows.created_at, rows.text, *(rows[name] for name in EMOTIONS))
     query = select(*columns).where(scope.rows(), rows.unsupported.is_(None))
     seen = 0
-    for batch in in_batches(connection, query.limit(BATCH)):
-        best = _better(best, batch, each)
-        seen += len(batch)
-    if seen < BATCH:
-        return best
-    high = or_(*(rows[name] >= cast(_least(best[name], each), REAL) for name in EMOTIONS))
-    for batch in in_batches(connection, query.where(high)):
-        best = _better(best, batch, each)
+    with scope.reading(connection) as reader:
+        for batch in reader.batches(query.limit(BATCH), BATCH):
+            best = _better(best, batch, each)
+            seen += len(batch)
+        if seen < BATCH:
+            return best
+        high = or_(*(rows[name] >= cast(_least(best[name], each), REAL) for name in EMOTIONS))
+        for batch in reader.batches(query.where(high), BATCH):
+            best = _better(best, batch, each)
     return best
 
 

@@ -90,8 +90,10 @@ def parse(words: str) -> list[Phrase]:
     return phrases
 
 
-def has_index(connection: Connection) -> bool:
-    """Tell whether the store has a full-text index that is kept up to date."""
+def has_index(connection: Connection | None) -> bool:
+    """Tell whether the store has a full-text index that is kept up to date; a lake, of no connection, has none."""
+    if connection is None:
+        return False
     if connection.dialect.name == "sqlite":
         return bool(connection.scalar(text(SQLITE_IS_WHOLE)))
     return connection.scalar(select(func.to_regclass(POSTGRES_INDEX))) is not None
@@ -139,11 +141,13 @@ def _size(connection: Connection) -> int:
     return int(connection.scalar(text(parts), {"name": POSTGRES_INDEX}) or 0)
 
 
-def matches(connection: Connection, phrases: Sequence[Phrase], *, frequent: bool = False) -> ColumnElement[bool]:
+def matches(connection: Connection | None, phrases: Sequence[Phrase], *, frequent: bool = False) -> ColumnElement[bool]:
     """Return the condition on rows of `comment_emotion` that their text is kept and holds these phrases.
 
     `frequent`: so many texts hold them that PostgreSQL is to look at texts one by one until it has enough: it takes
     them for rare, whatever they are, and would collect all from the index.
+
+    `connection` is whose own table has the rows; None of a lake.
 
     Where the store has the full-text index, phrases are of whole words, and signs between them are passed over: `art`
     does not find `party`, and `"well done"` finds `well-done`. Without it, a phrase is found wherever it stands in a
@@ -152,8 +156,10 @@ def matches(connection: Connection, phrases: Sequence[Phrase], *, frequent: bool
     what are letters, and which are the small ones, is up to the locale of its database.
     """
     of_words = [phrase for phrase in phrases if phrase.has_words] if has_index(connection) else []
-    holds = _by_postgres if connection.dialect.name == "postgresql" else _by_sqlite
-    conditions = [_negated(_stands_in(connection, phrase), phrase) for phrase in phrases if phrase not in of_words]
+    is_sqlite = connection is not None and connection.dialect.name == "sqlite"
+    holds = _by_sqlite if is_sqlite else _by_postgres
+    place = func.instr if is_sqlite else func.strpos
+    conditions = [_negated(_stands_in(place, phrase), phrase) for phrase in phrases if phrase not in of_words]
     by_index = and_(*holds(of_words)) if of_words else None
     if by_index is not None:
         conditions.append(func.coalesce(by_index, false()) if frequent else by_index)
@@ -164,9 +170,8 @@ def _negated(condition: ColumnElement[bool], phrase: Phrase) -> ColumnElement[bo
     return not_(condition) if phrase.excluded else condition
 
 
-def _stands_in(connection: Connection, phrase: Phrase) -> ColumnElement[bool]:
+def _stands_in(place: Callable[..., ColumnElement[int]], phrase: Phrase) -> ColumnElement[bool]:
     # Not `like`, whose patterns SQLite limits.
-    place = func.strpos if connection.dialect.name == "postgresql" else func.instr
     return place(lowered(_text), lowered(phrase.said)) > 0
 
 

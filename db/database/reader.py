@@ -10,6 +10,8 @@ from moodmill.db.database.schema import (
     comment_emotion,
     dirty_period,
     frozen_day,
+    lake,
+    lake_file,
     model,
     model_threshold,
     rollup_day,
@@ -41,7 +43,7 @@ _STATEMENTS: Final = (
 #: Tables that say nothing of anybody: what `moodmill results` and `moodmill explore` ask besides the views.
 _TABLES: Final = (
     *(table.name for table in (rollup_day, rollup_subreddit_day, rollup_subreddit_month, rollup_emotion_pair_day)),
-    *(table.name for table in (dirty_period, frozen_day, model, model_threshold)),
+    *(table.name for table in (dirty_period, frozen_day, model, model_threshold, lake, lake_file)),
     "alembic_version",
 )
 

@@ -30,6 +30,8 @@ from moodmill.db.core.emotions import EMOTIONS
 metadata = MetaData()
 #: Of chunks: what is left to do.
 _LEFT: Final = text("state <> 'done'")
+#: Of files of the lake: those that are a part of it.
+_THERE: Final = text("removed_at is null")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -67,6 +69,8 @@ run = Table(
     #: The engine that classifies its comments (moodmill.db.core.engine), the same to its end; null until its first
     #: chunk is begun.
     Column("engine", Text),
+    #: The model that classifies them, likewise; empty where several did.
+    Column("model", Text),
 )
 
 #: A row a file of a run. The fingerprint shows whether it is still the file that the run began with.
@@ -223,6 +227,47 @@ comment_emotion = Table(
     Index("comment_emotion_by_time", "created_at"),
     Index("comment_emotion_by_subreddit", "subreddit", "created_at"),
     postgresql_partition_by="range (created_at)",
+)
+
+
+#: Where result rows lie as Parquet files (moodmill.db.lake), in place of `comment_emotion`; a store without a lake has
+#: no row here, and one with a lake a single one.
+lake = Table(
+    "lake",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    #: Random; the folder says it too, so that no two stores take one folder for theirs.
+    Column("id", Text, nullable=False),
+    #: A folder of this machine, or a URL.
+    Column("address", Text, nullable=False),
+    #: Rows that merging left out, as their comment had one: with the same text, and with another one.
+    Column("repeated", BigInteger, nullable=False, server_default=text("0")),
+    Column("edited", BigInteger, nullable=False, server_default=text("0")),
+    CheckConstraint("number = 1", name="lake_number"),
+)
+
+#: The manifest of the lake: a row a file, never changed but for `removed_at`. What no row names is no part of it.
+lake_file = Table(
+    "lake_file",
+    metadata,
+    #: Files as they were added.
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    #: Its path in the lake.
+    Column("name", Text, nullable=False, unique=True),
+    Column("model", Text, nullable=False),
+    #: Whether its rows are of one month, sorted, and no other merged file of the model has a row of the same comment.
+    Column("merged", Boolean, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    #: The first and the last `created_at` of its rows; null where none has one.
+    Column("first", UtcDateTime),
+    Column("last", UtcDateTime),
+    #: Whether it has rows of an unknown time.
+    Column("undated", Boolean, nullable=False),
+    Column("added_at", UtcDateTime, nullable=False),
+    #: Since when other files have its rows, or none has: who read the manifest before may still read it.
+    Column("removed_at", UtcDateTime),
+    Index("lake_file_there", "model", "merged", sqlite_where=_THERE, postgresql_where=_THERE),
 )
 
 

@@ -67,6 +67,8 @@ class Store:
         it, as long as it takes: where nobody would try again, and a statement may be of any length.
         """
         self.url: Final = _checked_url(database_url)
+        #: What is opened besides, as long as the store is: its lake.
+        self.kept: Final[dict[str, Any]] = {}
         self.engine: Final = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
         if answer_s is not None and not self.is_sqlite:
             from moodmill.db.database.answers import limit_answers  # brings psycopg

@@ -3,7 +3,7 @@
 Imports pyarrow's writers, which takes a while.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Final
 
@@ -12,8 +12,17 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from moodmill.db.core.emotions import EMOTIONS
-from moodmill.db.results.rounding import Rounding
+from moodmill.db.lake.rounding import Rounding
 
+#: The types of columns of result rows that are no text.
+_TYPES: Final = {
+    "created_at": pa.timestamp("us", tz="UTC"),
+    **dict.fromkeys(EMOTIONS, pa.float32()),
+    "tokens": pa.int32(),
+    "truncated": pa.bool_(),
+    "text_hash": pa.int32(),
+    "segments": pa.int32(),
+}
 #: Rows of a row group: what a reader may skip by its statistics, and what is in memory at once, some 20 MB.
 GROUP: Final = 50_000
 #: Of zstd, 1 to 22. Of 10,000 rows of the bundled model, with authors and times: 114 bytes a row by 3, 107 by 15, which
@@ -24,8 +33,15 @@ _DICTIONARIES: Final = ("model", "source", "subreddit", "author", "tokens", "seg
 _ENCODINGS: Final = {"comment_id": "DELTA_BYTE_ARRAY", "created_at": "DELTA_BINARY_PACKED"}
 
 
+def schema_of(columns: Iterable[str]) -> pa.Schema:
+    """Return the schema of result rows with these columns."""
+    return pa.schema([(name, _TYPES.get(name, pa.string())) for name in columns])
+
+
 @contextmanager
-def row_writer(out: IO[bytes], schema: pa.Schema, rounding: Rounding | None = None) -> Iterator[parquet.ParquetWriter]:
+def row_writer(
+    out: IO[bytes], schema: pa.Schema, rounding: Rounding | None = None, level: int = LEVEL
+) -> Iterator[parquet.ParquetWriter]:
     """Yield what writes result rows as Parquet; a row group for each `write_batch` and `write_table`.
 
     Probabilities as they are lie byte beside like byte, which every reader that is not old undoes by itself; those of 8
@@ -36,7 +52,7 @@ def row_writer(out: IO[bytes], schema: pa.Schema, rounding: Rounding | None = No
         out,
         schema,
         compression="zstd",
-        compression_level=LEVEL,
+        compression_level=level,
         use_dictionary=[*_DICTIONARIES, *(EMOTIONS if has_few_values else ())],
         column_encoding=_ENCODINGS | ({} if has_few_values else dict.fromkeys(EMOTIONS, "BYTE_STREAM_SPLIT")),
         write_page_index=True,

@@ -14,10 +14,12 @@ from sqlalchemy import Connection, bindparam, delete
 from moodmill.db.core.classified import Classified
 from moodmill.db.core.comment import ANOTHER_ID, ANOTHER_TEXT, Comment, under_other_id
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.errors import StoreAwayError
 from moodmill.db.core.unsupported import NOTES
 from moodmill.db.database.faults import Fault, fault_of
 from moodmill.db.database.schema import dead_letter
 from moodmill.db.database.store import Store
+from moodmill.db.lake.lake import Lake, lake_in, lake_of
 from moodmill.db.ledger import ledger
 from moodmill.db.ledger.dead_letters import record_dead_letters, unclassified
 from moodmill.db.ledger.entries import DeadLetter, Note
@@ -80,6 +82,9 @@ def store_chunk(
     `known` are the comments of it that have a row already: they are counted as if they had been classified again.
     A comment whose row the database refuses becomes a dead letter.
     """
+    lake = lake_of(store)
+    if lake is not None:
+        return _store_in_lake(lake, run_id, number, source_number, classified, dead, known)
     for _ in range(_TRIES):
         try:
             return _store_chunk(store, run_id, number, source_number, classified, dead, known)
@@ -118,23 +123,60 @@ def _store_chunk(
     with store.writing() as connection:
         if ledger.is_done(connection, run_id, number):
             return None
+        if lake_in(store, connection) is not None:  # which another process has begun since
+            raise StoreAwayError(f"the store {store.shown} has its rows in a lake by now")
         written = write_rows(connection, classified)
-        if written.new_rows or written.replaced:
-            invalidate_days(connection, classified.model, (comment.created_at for comment in written.kept))
         if classified.keep_text:
             fill_texts(connection, classified.model, known)
-        record_dead_letters(connection, run_id, source_number, dead)  # takes those that died again out of the replay
-        connection.execute(_REPLAYED, {"run": run_id, "chunk": number})
-        ledger.finish(
-            connection,
-            run_id,
-            number,
-            classified=len(written.kept) + len(known),
-            new_rows=written.new_rows,
-            skipped_by={ANOTHER_TEXT: len(classified.comments) - len(written.kept)},
-            notes={**_note_other_ids(written, known), **_note_unsupported(classified, written, known)},
-        )
+        _finish(connection, run_id, number, source_number, classified, dead, known, written)
     return Stored(classified=classified, dead=dead)
+
+
+def _store_in_lake(
+    lake: Lake,
+    run_id: str,
+    number: int,
+    source_number: int,
+    classified: Classified,
+    dead: Sequence[DeadLetter],
+    known: Sequence[KnownComment],
+) -> Stored | None:
+    """Store all rows, whatever others there are: which of a comment's rows counts is seen where they are read."""
+    from moodmill.db.lake.writer import ChunkRows, writer_of  # brings pyarrow
+
+    written = Written(new_rows=len(classified.comments), kept=classified.comments)
+
+    def finish(connection: Connection) -> None:
+        _finish(connection, run_id, number, source_number, classified, dead, known, written)
+
+    chunk = ChunkRows(run_id=run_id, number=number, classified=classified, finish=finish)
+    return Stored(classified=classified, dead=dead) if writer_of(lake).write(chunk) else None
+
+
+def _finish(
+    connection: Connection,
+    run_id: str,
+    number: int,
+    source_number: int,
+    classified: Classified,
+    dead: Sequence[DeadLetter],
+    known: Sequence[KnownComment],
+    written: Written,
+) -> None:
+    """Mark a chunk done, and write down what its comments became, in the transaction that has their rows."""
+    if written.new_rows or written.replaced:
+        invalidate_days(connection, classified.model, (comment.created_at for comment in written.kept))
+    record_dead_letters(connection, run_id, source_number, dead)  # takes those that died again out of the replay
+    connection.execute(_REPLAYED, {"run": run_id, "chunk": number})
+    ledger.finish(
+        connection,
+        run_id,
+        number,
+        classified=len(written.kept) + len(known),
+        new_rows=written.new_rows,
+        skipped_by={ANOTHER_TEXT: len(classified.comments) - len(written.kept)},
+        notes={**_note_other_ids(written, known), **_note_unsupported(classified, written, known)},
+    )
 
 
 def _note_other_ids(written: Written, known: Sequence[KnownComment]) -> dict[str, Note]:

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from moodmill.db.analytics.selection import Selection, read_rows
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.store import Store
-from moodmill.db.results.columnar import grouped, rounded, row_writer
-from moodmill.db.results.rounding import BITS, Rounding
+from moodmill.db.lake.columnar import grouped, rounded, row_writer
+from moodmill.db.lake.rounding import BITS, Rounding
 
 #: Seconds of the month that comments are spread over, and comments of an author on average.
 MONTH_S: Final = 30 * 86_400

@@ -10,19 +10,21 @@ from typing import Any, TypeVar
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
-from sqlalchemy import Table, insert, select, text
+from sqlalchemy import Table, delete, func, insert, select, text
 
 from moodmill.db.core.classified import Classified
 from moodmill.db.core.comment import Comment, Ids
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.engine import Engine
 from moodmill.db.core.unsupported import Reason
-from moodmill.db.database.schema import comment_emotion
+from moodmill.db.database.schema import comment_emotion, dirty_period
 from moodmill.db.database.store import Store
+from moodmill.db.lake.lake import lake_of
 from moodmill.db.ledger.entries import Chunk, DeadLetter, Note, Owner, RecordRange, SourceFile
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.results.known import KnownComment
 from moodmill.db.results.partitions import make_months
+from moodmill.db.results.row_reader import row_reader
 from moodmill.db.results.writer import store_chunk, write_rows
 
 ENGINE = Engine("openvino", "fp32")
@@ -155,7 +157,16 @@ class Made:
 
 
 def add_rows(store: Store, of: Classified) -> int:
-    """Add rows that are of no chunk; return how many were new."""
+    """Add rows that are of no chunk; return how many were new; to a lake, how many there are."""
+    if lake_of(store) is not None:
+        made = Made(store)
+        with store.reading() as connection, row_reader(connection) as reader:
+            before = reader.scalar(select(func.count()).select_from(comment_emotion))
+        made.store_chunk(made.add(len(of.comments)).number, of)
+        with store.writing() as connection:
+            connection.execute(delete(dirty_period))
+        with store.reading() as connection, row_reader(connection) as reader:
+            return int(reader.scalar(select(func.count()).select_from(comment_emotion)) - before)
     with store.writing() as connection:
         if not store.is_sqlite:
             make_months(connection, [comment.created_at for comment in of.comments])
@@ -188,8 +199,11 @@ def stored(store: Store, of: Classified, owner: Owner | None = None) -> Made:
 def rows(store: Store, table: Table = comment_emotion) -> list[dict[str, Any]]:
     """Return a table's rows, in the order of its first columns, which tell them apart."""
     with store.reading() as connection:
-        found = connection.execute(select(table).order_by(*list(table.c)[:3]))
-        return [dict(row._mapping) for row in found]
+        query = select(table).order_by(*list(table.c)[:3])
+        if table is comment_emotion and lake_of(store) is not None:
+            with row_reader(connection) as reader:
+                return [row._asdict() for row in reader.execute(query)]
+        return [dict(row._mapping) for row in connection.execute(query)]
 
 
 def probabilities(found: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:

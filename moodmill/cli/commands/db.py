@@ -110,12 +110,13 @@ def index(emotions: tuple[str, ...], of_texts: bool, as_json: bool) -> None:
     Takes long in a large store, and workers wait meanwhile. An index of texts takes about as much room as they do, and
     is kept up to date from then on.
     """
-    from moodmill.db.analytics.indexes import index_emotions
+    from moodmill.db.analytics.indexes import index_emotions, refuse_lake
     from moodmill.db.analytics.words import index_texts
 
     if not emotions and not of_texts:
         raise click.UsageError("expected EMOTIONs, --text, or both")
     with opened_store() as store, REMARKS.status("making indexes"):
+        refuse_lake(store)
         made = index_emotions(store, emotions) if emotions else []
         texts = index_texts(store, _announce) if of_texts else None
     if as_json:

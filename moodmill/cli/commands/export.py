@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from moodmill.db.analytics.selection import Selection
     from moodmill.db.database.store import Store
-    from moodmill.db.results.rounding import Rounding
+    from moodmill.db.lake.rounding import Rounding
 
 Form = Literal["parquet", "csv", "ndjson"]
 
@@ -75,7 +75,7 @@ def export(
     from moodmill.db.analytics.selection import Selection, why_no_rows
     from moodmill.db.core.filters import check_period, names_asked
     from moodmill.db.core.names import subreddit_key
-    from moodmill.db.results.rounding import BITS, Rounding
+    from moodmill.db.lake.rounding import BITS, Rounding
 
     check_period(since, until)
     names = names_asked(subreddit_key, subreddits)

@@ -24,9 +24,9 @@ from moodmill.db.analytics.selection import SCHEMA, Selection, why_no_rows
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.store import Store
-from moodmill.db.results import columnar
+from moodmill.db.lake import columnar
+from moodmill.db.lake.rounding import Bits, Rounding
 from moodmill.db.results.models import register_model
-from moodmill.db.results.rounding import Bits, Rounding
 from tests.db.builders import NOON, classified, comments, matrix, rows, stored
 
 ROWS = 25

@@ -10,7 +10,6 @@ import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from moodmill.db.analytics import scope as scopes
 from moodmill.db.analytics import top_examples
 from moodmill.db.analytics.rollups import refresh
 from moodmill.db.analytics.scope import Scope
@@ -29,8 +28,7 @@ Row = dict[str, Any]
 @pytest.fixture
 def filled(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store of two models, whose rows take several batches."""
-    for module in (scopes, top_examples):
-        monkeypatch.setattr(module, "BATCH", 64)
+    monkeypatch.setattr(top_examples, "BATCH", 64)
     for number, model in enumerate(("m", "other")):
         register_model(store, model, THRESHOLDS)
         of = scattered(300, seed=1, days=10)
@@ -149,8 +147,7 @@ def test_comments_of_no_known_time_have_no_days(store: Store) -> None:
 
 
 def test_of_equal_texts_one_is_an_example(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (scopes, top_examples):
-        monkeypatch.setattr(module, "BATCH", 4)
+    monkeypatch.setattr(top_examples, "BATCH", 4)
     register_model(store, "m", THRESHOLDS)
     of = [
         replace(one, text=("thanks", "thank you", "cheers")[min(n // 4, 2)])

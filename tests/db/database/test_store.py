@@ -156,7 +156,7 @@ def test_a_store_from_before_the_first_release_is_refused_in_one_line(
     execute(store, "update alembic_version set version_num = '0011'")
     with pytest.raises(StoreError) as refused:
         refused_by(store)
-    assert "has schema 0011, expected 0102: it was made before the first release: label" in one_line(refused.value)
+    assert "has schema 0011, expected 0103: it was made before the first release: label" in one_line(refused.value)
 
 
 @pytest.mark.parametrize("table", ["run", "source"])

@@ -46,7 +46,7 @@ def of_0100(database_url: str) -> Iterator[Store]:
 
 
 def test_a_store_of_0_1_0_is_refused_with_the_command_that_upgrades_it(of_0100: Store) -> None:
-    with pytest.raises(StoreError, match="has schema 0100, expected 0102: run `moodmill db upgrade`"):
+    with pytest.raises(StoreError, match="has schema 0100, expected 0103: run `moodmill db upgrade`"):
         of_0100.prepare()
 
 

@@ -1,0 +1,245 @@
+"""Merges the files of single transactions into sorted ones, by model and month: a comment has one row then, for good.
+
+By the same two phases as rows come in: new files are written first, and one transaction puts them in the place of the
+others. A kill before it leaves files that nobody names; what another process changed meanwhile makes it fail, and
+whoever merges begins anew.
+"""
+
+# ruff: noqa: S608 - built from constant names, and names of files that the manifest gave
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final
+from urllib.parse import quote
+from uuid import uuid4
+
+import pyarrow as pa
+from sqlalchemy import Connection, select, update
+
+from moodmill.db.core.days import midnight, next_month
+from moodmill.db.core.errors import StoreAwayError
+from moodmill.db.database.schema import lake as lakes
+from moodmill.db.database.schema import lake_file
+from moodmill.db.lake.columnar import GROUP, grouped, row_writer
+from moodmill.db.lake.lake import MERGED, Lake
+from moodmill.db.lake.lateness import Lateness
+from moodmill.db.lake.manifest import LakeFile, add_files, files_there, remove_files
+from moodmill.db.lake.reader import LakeReader, lake_reader
+from moodmill.db.lake.rows import SCHEMA, span
+from moodmill.db.lake.snapshot import LISTED, distinct_rows, keys, may_share, scan
+
+#: Rows that are merged at once: they are in memory, or on the disk beside it, some 250 bytes each.
+AT_ONCE: Final = 4_000_000
+#: Rows of a merged file at most: some 400 MB.
+FILE_ROWS: Final = 4_000_000
+#: Merged files of a month that are so small are put together, where there are so many of them.
+SMALL_ROWS: Final = FILE_ROWS // 4
+MANY: Final = 8
+#: What Hive calls the month of comments of an unknown time.
+NO_MONTH: Final = "__HIVE_DEFAULT_PARTITION__"
+_SORTED: Final = "subreddit nulls first, created_at, comment_id"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merged:
+    """What merging did."""
+
+    #: Files that were there before, and that are there in their place.
+    before: int
+    after: int
+    rows: int
+    #: Rows that are left out, as their comment has one: of the same text, and of another.
+    repeated: int
+    edited: int
+
+    def __add__(self, other: "Merged") -> "Merged":
+        added = {name: value + getattr(other, name) for name, value in self.__dict__.items()}
+        return Merged(**added)
+
+
+NOTHING: Final = Merged(before=0, after=0, rows=0, repeated=0, edited=0)
+
+
+def merge(lake: Lake, on_merged: Callable[[Merged], None] = lambda _: None, *, whole: bool = False) -> Merged:
+    """Merge what came in, some at a time; `whole` puts all files of a month together, however many there are.
+
+    Raises StoreAwayError where another process changes the same files, and StoreError.
+    """
+    done = NOTHING
+    while (step := _merge_incoming(lake)) is not None:
+        done += step
+        on_merged(done)
+    for step in _put_together(lake, MANY if not whole else 2, SMALL_ROWS if not whole else FILE_ROWS):
+        done += step
+        on_merged(done)
+    return done
+
+
+def _merge_incoming(lake: Lake) -> Merged | None:
+    """Merge some files of a model that came in; return None where there are none."""
+    late = Lateness()
+    with lake.store.reading() as connection:
+        files = files_there(connection)
+    incoming = _some([file for file in files if not file.merged])
+    if not incoming:
+        return None
+    model = incoming[0].model
+    merged = [file for file in files if file.merged and file.model == model]
+    near = [file for file in merged if any(may_share(file, other) for other in incoming)]
+    with lake_reader(lake.folder) as reader:
+        reader.duckdb.execute(f"create temp table keys as {keys(lake.folder, incoming)}")
+        changed = _changed(reader, incoming, near)
+        near = [*changed, *(file for file in near if file not in changed)]
+        rows = f"create temp table found as {distinct_rows(lake.folder, incoming, near)}"
+        reader.duckdb.execute(rows)
+        counted = reader.duckdb.execute("select sum(repeated), sum(edited) from found").fetchone()
+        repeated, edited = (int(n or 0) for n in counted)
+        kept = f"select {LISTED} from found where late = 1 or file < {len(changed)}"
+        if changed:
+            unchanged = (
+                f"{scan(lake.folder, changed)} r anti join keys on r.model = keys.model and r.comment_id = keys.id"
+            )
+            kept += f" union all select {LISTED} from {unchanged}"
+        reader.duckdb.execute(f"create temp table kept as {kept}")
+        written = [*write_months(lake, reader, "kept", model)]
+    with lake.store.writing() as connection:
+        replace_files(connection, late, merged, [*incoming, *changed], written)
+        counts = {"repeated": lakes.c.repeated + repeated, "edited": lakes.c.edited + edited}
+        connection.execute(update(lakes).values(counts))
+    rows_merged = sum(file.rows for file in incoming)
+    before = len(incoming) + len(changed)
+    return Merged(before=before, after=len(written), rows=rows_merged, repeated=repeated, edited=edited)
+
+
+def _some(incoming: Sequence[LakeFile]) -> list[LakeFile]:
+    """Return the first files of one model, with as many rows as are merged at once; one file at least."""
+    taken: list[LakeFile] = []
+    for file in incoming:
+        if taken and file.model != taken[0].model:
+            continue
+        if taken and sum(one.rows for one in taken) + file.rows > AT_ONCE:
+            break
+        taken.append(file)
+    return taken
+
+
+def _changed(reader: LakeReader, incoming: Sequence[LakeFile], near: Sequence[LakeFile]) -> list[LakeFile]:
+    """Return the merged files in which a row is replaced, or gets a text, by one that came in."""
+    if not near:
+        return []
+    query = f"""
+        select distinct m.file_index from (select *, file_index from {scan(reader.folder, near)}) m
+        join {scan(reader.folder, incoming)} u on m.model = u.model and m.created_at is not distinct from u.created_at
+        and (m.comment_id = u.comment_id or m.comment_id = u.other_id) and m.text_hash = u.text_hash
+        where u.replaces or (u.text is not null and m.text is null)
+    """
+    return [near[at] for (at,) in reader.duckdb.execute(query).fetchall()]
+
+
+def _put_together(lake: Lake, many: int, small_rows: int) -> Iterator[Merged]:
+    """Put small merged files of a month together."""
+    with lake.store.reading() as connection:
+        files = [file for file in files_there(connection) if file.merged and file.rows < small_rows]
+    by_month: dict[tuple[str, date | None], list[LakeFile]] = {}
+    for file in files:
+        by_month.setdefault((file.model, month_of(file)), []).append(file)
+    for (model, _), small in by_month.items():
+        for at in range(0, len(small), 64):
+            some = small[at : at + 64]
+            if len(some) < many:
+                continue
+            yield rewrite(lake, model, some)
+
+
+def rewrite(lake: Lake, model: str, files: Sequence[LakeFile], held: str = "true", mark: Any = None) -> Merged:
+    """Write the rows of merged files anew, those for which something holds, in as few files as there may be.
+
+    `mark` is called in the transaction that puts them in their place.
+    """
+    late = Lateness()
+    with lake.store.reading() as connection:
+        merged = [file for file in files_there(connection, models={model}) if file.merged]
+    with lake_reader(lake.folder) as reader:
+        rows = f"select {LISTED} from {scan(lake.folder, files)} where {held}"
+        reader.duckdb.execute(f"create temp view kept as {rows}")
+        written = [*write_months(lake, reader, "kept", model)]
+    with lake.store.writing() as connection:
+        replace_files(connection, late, merged, files, written)
+        if mark is not None:
+            mark(connection)
+    kept = sum(file.rows for file in written)
+    return Merged(before=len(files), after=len(written), rows=kept, repeated=0, edited=0)
+
+
+def replace_files(
+    connection: Connection,
+    late: Lateness,
+    merged: Sequence[LakeFile],
+    before: Sequence[LakeFile],
+    after: Sequence[LakeFile],
+) -> None:
+    """Put files in the place of others, where the merged ones are those that somebody began with.
+
+    Raises StoreAwayError where they are not: another process has merged since, and what is written may be there twice.
+    """
+    late.refuse()
+    connection.execute(select(lakes.c.id).with_for_update())  # one at a time
+    models = {file.model for file in before}
+    there = lake_file.c.merged & lake_file.c.removed_at.is_(None) & lake_file.c.model.in_(models)
+    now = set(connection.scalars(select(lake_file.c.number).where(there)))
+    if now != {file.number for file in merged}:
+        raise StoreAwayError("another process changed the lake meanwhile")
+    remove_files(connection, before)
+    add_files(connection, after)
+
+
+def write_months(lake: Lake, reader: LakeReader, rows: str, model: str) -> Iterator[LakeFile]:
+    """Write the rows of a table into sorted files by month, and yield each; nobody names them yet."""
+    months = reader.duckdb.execute(
+        f"select distinct date_trunc('month', created_at)::date from {rows} order by 1 nulls last"
+    ).fetchall()
+    for (month,) in months:
+        query = f"select {LISTED} from {rows} where {_of_month(month)} order by {_SORTED}"
+        batches = (batch.cast(SCHEMA) for batch in reader.duckdb.sql(query).to_arrow_reader(GROUP))
+        yield from write_files(lake, model, month, batches)
+
+
+def _of_month(month: date | None) -> str:
+    if month is None:
+        return "created_at is null"
+    begins = f"created_at >= '{midnight(month).isoformat()}'::timestamptz"
+    if month == date.max.replace(day=1):
+        return begins
+    return f"{begins} and created_at < '{midnight(next_month(month)).isoformat()}'::timestamptz"
+
+
+def write_files(lake: Lake, model: str, month: date | None, batches: Iterator[pa.RecordBatch]) -> Iterator[LakeFile]:
+    """Write rows of one month, which come sorted, into files of FILE_ROWS at most, and yield each."""
+    folder = f"{MERGED}/model={quote(model, safe='')}/month={NO_MONTH if month is None else f'{month:%Y-%m}'}"
+    groups = grouped(batches)
+    group = next(groups, None)
+    while group is not None:
+        name = f"{folder}/{uuid4().hex}.parquet"
+        moments, rows = [], 0
+        with ExitStack() as stack:
+            out = stack.enter_context(lake.folder.writing(name))
+            writer = stack.enter_context(row_writer(out, SCHEMA))
+            while group is not None and rows < FILE_ROWS:
+                writer.write_table(group)
+                moments += group.column("created_at").chunks
+                rows += len(group)
+                group = next(groups, None)
+            writer.close()
+            size = out.tell()
+        first, last, undated = span(moments)
+        yield LakeFile(
+            name=name, model=model, merged=True, rows=rows, bytes=size, first=first, last=last, undated=undated
+        )
+
+
+def month_of(file: LakeFile) -> date | None:
+    """Return the month of a merged file; None of comments of an unknown time."""
+    first: datetime | None = file.first
+    return None if first is None else first.astimezone(UTC).date().replace(day=1)

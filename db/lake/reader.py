@@ -1,0 +1,125 @@
+"""Reads a lake with DuckDB: queries are those of a store without one, written for its table of result rows."""
+
+from collections import namedtuple
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pyarrow as pa
+from sqlalchemy import Connection, Select, select
+from sqlalchemy.dialects import postgresql
+
+from moodmill.db.core.errors import SettingError, StoreAwayError
+from moodmill.db.database.schema import comment_emotion, lake
+from moodmill.db.lake.folder import LakeFolder
+from moodmill.db.lake.manifest import LakeFile, files_there
+from moodmill.db.lake.snapshot import snapshot
+
+#: DuckDB speaks PostgreSQL's SQL, but its parameters are numbered.
+_DIALECT: Final = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+_WRITTEN: Final = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+#: Rows of a batch, where nobody says how many.
+BATCH: Final = 50_000
+
+
+class LakeReader:
+    """The rows of a lake, as a view `comment_emotion` of a DuckDB in memory."""
+
+    def __init__(self, duckdb: Any, folder: LakeFolder) -> None:
+        self.duckdb: Final = duckdb
+        self.folder: Final = folder
+        self.connection: Final = None
+
+    def show(self, files: Sequence[LakeFile]) -> None:
+        """Have the view show the rows of these files."""
+        self.duckdb.execute(f"create or replace view {comment_emotion.name} as {snapshot(self.folder, files)}")
+
+    def execute(self, query: Select[Any]) -> list[Any]:
+        """Return the rows of a query, each a tuple with names."""
+        return [row for batch in self.batches(query, BATCH) for row in batch]
+
+    def scalar(self, query: Select[Any]) -> Any:
+        """Return the first column of the first row; None where there is no row."""
+        rows = self.execute(query)
+        return rows[0][0] if rows else None
+
+    def batches(self, query: Select[Any], size: int) -> Iterator[list[Any]]:
+        """Yield the rows of a query, some at a time, so that memory stays flat."""
+        row_of = namedtuple("Row", [*query.selected_columns.keys()], rename=True)  # type: ignore[misc] # noqa: PYI024
+        for batch in self._found(query, size):
+            columns = [_plain(column) for column in batch.columns]
+            yield [row_of(*values) for values in zip(*columns, strict=True)]
+
+    def arrow(self, query: Select[Any], schema: pa.Schema, size: int = BATCH) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a query as record batches of a schema."""
+        for batch in self._found(query, size):
+            yield batch.cast(schema)
+
+    def _found(self, query: Select[Any], size: int) -> pa.RecordBatchReader:
+        compiled = query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        values = compiled.construct_params()
+        named = compiled.positiontup or ()
+        with _translated(self.folder):
+            found: pa.RecordBatchReader = self.duckdb.sql(
+                str(compiled), params=[values[name] for name in named]
+            ).to_arrow_reader(size)
+            return found
+
+    def as_sql(self, query: Select[Any]) -> str:
+        """Return a query as somebody would write it."""
+        return str(query.compile(dialect=_WRITTEN, compile_kwargs={"literal_binds": True}))
+
+
+def _plain(column: pa.Array) -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    if pa.types.is_timestamp(column.type):
+        return [value and value.astimezone(UTC) for value in values]
+    return values
+
+
+@contextmanager
+def lake_reader(folder: LakeFolder) -> Iterator[LakeReader]:
+    """Yield what reads a lake, with nothing in view yet. Raises SettingError where DuckDB is missing."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise SettingError("a lake is read by DuckDB: pip install 'moodmill[lake]' brings it") from error
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")
+        if folder.filesystem is not None:
+            connection.register_filesystem(folder.filesystem)
+        yield LakeReader(connection, folder)
+
+
+@contextmanager
+def reading_lake(
+    connection: Connection,
+    address: str,
+    *,
+    models: Collection[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[LakeReader]:
+    """Yield what reads the lake as a transaction sees it; with all rows of some models and of some time, and others."""
+    with lake_reader(LakeFolder(address)) as reader:
+        reader.show(files_there(connection, models=models, since=since, until=until))
+        yield reader
+
+
+def address_of(connection: Connection) -> str | None:
+    """Return where the lake of a store lies; None where its rows are in SQL."""
+    found: str | None = connection.scalar(select(lake.c.address))
+    return found
+
+
+@contextmanager
+def _translated(folder: LakeFolder) -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except duckdb.IOException as error:
+        reason = str(error).split("\n")[0]
+        raise StoreAwayError(f"cannot read the lake {folder.address}: {reason}") from error
