@@ -10,6 +10,9 @@ from moodmill.db.core.days import midnight, next_month
 from moodmill.db.database.clock import shared_now
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
+from moodmill.db.lake.lake import Lake, lake_of
+from moodmill.db.lake.manifest import files_there, remove_files
+from moodmill.db.ledger.twins import forget_twins
 from moodmill.db.results.partitions import (
     EARLY,
     FIRST_YEAR,
@@ -42,11 +45,35 @@ def prune(store: Store, before: date, on_month: Callable[[str], None] = lambda _
     before = before.replace(day=1)
     refresh(store)  # which others need not wait for, and leaves little to add up where they do
     done = 0
-    for month in _delete_months(store, before) if store.is_sqlite else _drop_partitions(store, before):
+    for month in _months_deleted(store, before):
         on_month(month)
         done += 1
     refresh(store)  # the months of what came in meanwhile
     return done
+
+
+def _months_deleted(store: Store, before: date) -> Iterator[str]:
+    lake = lake_of(store)
+    if lake is not None:
+        return _remove_files(lake, before)
+    return _delete_months(store, before) if store.is_sqlite else _drop_partitions(store, before)
+
+
+def _remove_files(lake: Lake, before: date) -> Iterator[str]:
+    """Take the files of months out of a lake; what came in since they were merged stays until the next call."""
+    from moodmill.db.lake.merging import merge, month_of  # brings pyarrow
+
+    merge(lake)
+    with lake.store.reading() as connection:
+        found = {month_of(file) for file in files_there(connection) if file.merged}
+    for month in sorted(month for month in found if month is not None and month < before):
+        with lake.store.writing() as connection:
+            be_alone(connection)
+            held = [file for file in files_there(connection) if file.merged and month_of(file) == month]
+            freeze_days(connection, month, next_month(month))
+            remove_files(connection, held)
+            forget_twins(connection)
+        yield f"{month:%Y-%m}"
 
 
 def _drop_partitions(store: Store, before: date) -> Iterator[str]:

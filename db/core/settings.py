@@ -86,6 +86,9 @@ class StoreSettings(BaseSettings):
     database_password_file: PasswordFile | None = None
     #: SQLAlchemy URL: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.
     database_url: str = "sqlite:///moodmill.db"
+    #: Where result rows lie as Parquet files in place of the store's table: a folder, or a URL as s3://BUCKET/PREFIX. A
+    #: store remembers it.
+    moodmill_lake: str | None = None
 
     @field_validator("database_url")
     @classmethod

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
+from uuid import uuid4
 
 from moodmill.db.core.atomicfile import make_folder, sync_folder
 from moodmill.db.core.elsewhere import is_remote, is_url, path_of, reason_of
@@ -81,6 +82,12 @@ class LakeFolder:
             with self._new(name) as file:
                 yield file
 
+    def check(self) -> None:
+        """Write a file, and delete it. Raises StoreError where that cannot be done."""
+        name = f"check-{uuid4().hex}"
+        self.write(name, b"moodmill")
+        self.delete([name])
+
     def read(self, name: str) -> bytes | None:
         """Return a file's bytes; None where there is none. Raises StoreError."""
         with _translated(self.address):
@@ -100,9 +107,11 @@ class LakeFolder:
         with _translated(self.address):
             if self.filesystem is None:
                 for name in names:
-                    (self._path / name).unlink(missing_ok=True)
-                    with suppress(OSError):  # there are others in it
-                        (self._path / name).parent.rmdir()
+                    path = self._path / name
+                    path.unlink(missing_ok=True)
+                    if path.parent != self._path:
+                        with suppress(OSError):  # there are others in it
+                            path.parent.rmdir()
                 return
             keys = [self._key(name) for name in names]
             for first in range(0, len(keys), _AT_ONCE):

@@ -35,7 +35,7 @@ def collect(lake: Lake, grace: timedelta = GRACE) -> Collected:
     Killed in the middle, the next call does the rest. Raises StoreError.
     """
     now = datetime.now(UTC)
-    removed, freed = _delete_removed(lake, now - grace)
+    removed, freed = collect_removed(lake, grace)
     unnamed = [
         file
         for below in (INCOMING, MERGED)
@@ -50,8 +50,12 @@ def collect(lake: Lake, grace: timedelta = GRACE) -> Collected:
     return Collected(removed=removed, unnamed=len(unnamed), bytes=freed + sum(file.size for file in unnamed))
 
 
-def _delete_removed(lake: Lake, before: datetime) -> tuple[int, int]:
-    """Delete the files first, and what is known of them then: it is known as long as they may be there."""
+def collect_removed(lake: Lake, grace: timedelta = GRACE) -> tuple[int, int]:
+    """Delete what was a part of the lake, and is none for longer than `grace`; return how many files and bytes.
+
+    The files go first, and what is known of them then: it is known as long as they may be there.
+    """
+    before = datetime.now(UTC) - grace
     with lake.store.reading() as connection:
         query = select(lake_file.c.number, lake_file.c.name, lake_file.c.bytes).where(lake_file.c.removed_at < before)
         files: Sequence[tuple[int, str, int]] = [tuple(row) for row in connection.execute(query)]

@@ -6,6 +6,7 @@ beginning, or has its rows moved into one (moodmill.db.lake.moving); it remember
 
 import json
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -59,6 +60,13 @@ def lake_in(store: Store, connection: Connection) -> Lake | None:
     return kept
 
 
+def prepare_store(store: Store, address: str | None) -> None:
+    """Make the store's schema, and its lake where one is named. Raises as `Store.prepare` and `prepare_lake`."""
+    store.prepare()
+    if address is not None:
+        prepare_lake(store, address)
+
+
 def prepare_lake(store: Store, address: str | None) -> Lake | None:
     """Have a store keep its rows in this lake, or in the one that it has; return it, None where it has none.
 
@@ -73,7 +81,7 @@ def prepare_lake(store: Store, address: str | None) -> Lake | None:
         return _moved(store, found, folder)
     if found is None:
         found = _begun(store, folder)
-    _mark(found)
+    mark(found)
     return found
 
 
@@ -84,16 +92,17 @@ def _begun(store: Store, folder: LakeFolder) -> Lake:
         raise StoreError(
             f"the store {store.shown} holds rows in SQL: `moodmill lake move` moves them into the lake {folder.address}"
         )
-    _claim(folder, None)
+    refuse_taken(folder)
     return begin_lake(store, folder)
 
 
-def begin_lake(store: Store, folder: LakeFolder) -> Lake:
-    """Have a store keep its rows in a folder from now on, whatever rows it has in SQL."""
+def begin_lake(store: Store, folder: LakeFolder, also: Callable[[Connection], None] = lambda _: None) -> Lake:
+    """Have a store keep its rows in a folder from now on; `also` is done in the transaction that says so."""
     named: dict[str, Any] = {"number": 1, "id": secrets.token_hex(16), "address": folder.address}
     try:
         with store.writing() as connection:
             connection.execute(insert(lake).values(named))
+            also(connection)
     except IntegrityError:  # another process did, meanwhile
         pass
     with store.reading() as connection:
@@ -118,14 +127,14 @@ def _moved(store: Store, found: Lake, folder: LakeFolder) -> Lake:
     return store.kept[_KEPT]  # type: ignore[no-any-return]
 
 
-def _mark(found: Lake) -> None:
+def mark(found: Lake) -> None:
     """Write into the folder whose it is, once. Raises StoreError where it is another's."""
-    if _claim(found.folder, found.id):
+    if refuse_taken(found.folder, found.id):
         said = {"kind": "moodmill lake", "version": 1, "id": found.id}
         found.folder.write(MARKER, json.dumps(said).encode())
 
 
-def _claim(folder: LakeFolder, lake_id: str | None) -> bool:
+def refuse_taken(folder: LakeFolder, lake_id: str | None = None) -> bool:
     """Tell whether a folder is nobody's yet. Raises StoreError where it is not that of `lake_id`."""
     owner = _owner(folder)
     if owner is None:

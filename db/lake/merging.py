@@ -16,12 +16,12 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pyarrow as pa
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, Select, false, func, not_, select, update
 
 from moodmill.db.core.days import midnight, next_month
 from moodmill.db.core.errors import StoreAwayError
+from moodmill.db.database.schema import comment_emotion, lake_file
 from moodmill.db.database.schema import lake as lakes
-from moodmill.db.database.schema import lake_file
 from moodmill.db.lake.columnar import GROUP, grouped, row_writer
 from moodmill.db.lake.lake import MERGED, Lake
 from moodmill.db.lake.lateness import Lateness
@@ -153,22 +153,31 @@ def _put_together(lake: Lake, many: int, small_rows: int) -> Iterator[Merged]:
             yield rewrite(lake, model, some)
 
 
-def rewrite(lake: Lake, model: str, files: Sequence[LakeFile], held: str = "true", mark: Any = None) -> Merged:
-    """Write the rows of merged files anew, those for which something holds, in as few files as there may be.
+def rewrite(
+    lake: Lake,
+    model: str,
+    files: Sequence[LakeFile],
+    left_out: ColumnElement[bool] | None = None,
+    also: Callable[[Connection], None] = lambda _: None,
+) -> Merged:
+    """Write the rows of merged files of one month anew, without some, in as few files as there may be.
 
-    `mark` is called in the transaction that puts them in their place.
+    `also` is done in the transaction that puts them in their place.
     """
     late = Lateness()
     with lake.store.reading() as connection:
         merged = [file for file in files_there(connection, models={model}) if file.merged]
+    rows = comment_emotion.c
+    query: Select[Any] = select(*(rows[name] for name in SCHEMA.names))
+    query = query.order_by(rows.subreddit.nulls_first(), rows.created_at, rows.comment_id)
+    if left_out is not None:
+        query = query.where(not_(func.coalesce(left_out, false())))
     with lake_reader(lake.folder) as reader:
-        rows = f"select {LISTED} from {scan(lake.folder, files)} where {held}"
-        reader.duckdb.execute(f"create temp view kept as {rows}")
-        written = [*write_months(lake, reader, "kept", model)]
+        reader.show(files)
+        written = [*write_files(lake, model, month_of(files[0]), reader.arrow(query, SCHEMA, GROUP))]
     with lake.store.writing() as connection:
         replace_files(connection, late, merged, files, written)
-        if mark is not None:
-            mark(connection)
+        also(connection)
     kept = sum(file.rows for file in written)
     return Merged(before=len(files), after=len(written), rows=kept, repeated=0, edited=0)
 

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import pyarrow as pa
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, literal_column, select
 from sqlalchemy.dialects import postgresql
 
 from moodmill.db.core.errors import SettingError, StoreAwayError
 from moodmill.db.database.schema import comment_emotion, lake
 from moodmill.db.lake.folder import LakeFolder
 from moodmill.db.lake.manifest import LakeFile, files_there
-from moodmill.db.lake.snapshot import snapshot
+from moodmill.db.lake.snapshot import scan, snapshot
 
 #: DuckDB speaks PostgreSQL's SQL, but its parameters are numbered.
 _DIALECT: Final = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
@@ -34,6 +34,14 @@ class LakeReader:
     def show(self, files: Sequence[LakeFile]) -> None:
         """Have the view show the rows of these files."""
         self.duckdb.execute(f"create or replace view {comment_emotion.name} as {snapshot(self.folder, files)}")
+
+    def holding(self, files: Sequence[LakeFile], condition: ColumnElement[bool]) -> list[LakeFile]:
+        """Return the files that have rows for which something holds. They are in view then."""
+        rows = f"select *, file_index from {scan(self.folder, files)}"  # noqa: S608 - names of files of the manifest
+        self.duckdb.execute(f"create or replace view {comment_emotion.name} as {rows}")
+        number = literal_column("file_index", Integer)
+        query: Select[Any] = select(number).select_from(comment_emotion).where(condition).distinct().order_by(number)
+        return [files[row[0]] for row in self.execute(query)]
 
     def execute(self, query: Select[Any]) -> list[Any]:
         """Return the rows of a query, each a tuple with names."""

@@ -238,16 +238,23 @@ class Ledger:
             return [_chunk(row) for row in connection.execute(_UNFINISHED, {"run": run_id})]
 
     def begin(
-        self, run_id: str, number: int, worker: str, engine: Engine, precision: Precision = "auto"
+        self,
+        run_id: str,
+        number: int,
+        worker: str,
+        engine: Engine,
+        precision: Precision = "auto",
+        model: str | None = None,
     ) -> list[str] | None:
         """Note that a worker process begins a chunk, before it does; None when the chunk is done.
 
         Returns the other processes that began it, oldest first: a try is a process, however often it gets the message.
-        The engine of the first chunk is the run's, to its end. Raises RunError when there is no such chunk, and
-        OtherEngineError where the run has another engine, or asks for another precision.
+        The engine of the first chunk is the run's, to its end; so is the model, where there is no other. Raises
+        RunError when there is no such chunk, and OtherEngineError where the run has another engine, or asks for another
+        precision.
         """
         with self._store.writing() as connection:
-            if not fix_engine(connection, run_id, number, engine, precision):
+            if not fix_engine(connection, run_id, number, engine, precision, model):
                 return None
             state, begun = _lock(connection, run_id, number)
             if state == "done":
@@ -298,6 +305,14 @@ def _insert_skips(connection: Connection, run_id: str, number: int, skipped_by: 
     rows = [{**key, "reason": reason, "n": n} for reason, n in skipped_by.items() if n]
     if rows:
         connection.execute(insert(skipped), rows)
+
+
+def add_skips(connection: Connection, run_id: str, reason: str, n: int) -> None:
+    """Count records of a run as skipped that were something else before, with its last chunk."""
+    number = connection.scalar(select(func.max(chunk.c.number)).where(chunk.c.run_id == run_id))
+    mine = (skipped.c.run_id == run_id) & (skipped.c.chunk_number == number) & (skipped.c.reason == reason)
+    if connection.execute(update(skipped).where(mine).values(n=skipped.c.n + n)).rowcount == 0:
+        _insert_skips(connection, run_id, number or 0, {reason: n})
 
 
 def _insert_notes(connection: Connection, run_id: str, number: int, notes: Mapping[str, Note]) -> None:

@@ -13,6 +13,8 @@ from moodmill.db.core.engine import Precision
 from moodmill.db.core.unsupported import Reason
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
+from moodmill.db.lake.lake import lake_of
+from moodmill.db.ledger.twins import find_twin
 from moodmill.db.results.identity import find_rows
 
 _rows: Final = comment_emotion.c
@@ -40,13 +42,23 @@ class KnownComment(NamedTuple):
 
 
 def find_known(
-    store: Store, model: str, comments: Sequence[Comment], ids: Ids, precision: Precision = "auto"
+    store: Store,
+    model: str,
+    comments: Sequence[Comment],
+    ids: Ids,
+    precision: Precision = "auto",
+    of_chunk: tuple[str, int] | None = None,
 ) -> dict[int, KnownComment]:
     """Return the comments that have a row of a model, with the same text and in a precision, by their places.
 
     Where ids are a table's, a comment whose id has another text in the store is looked up under the id that
     `moodmill.db.results.writer.write_rows` would keep it under.
+
+    A lake is asked for no ids: there all comments of a chunk are known where another run has done a chunk of the same
+    records, or none of them is. `of_chunk` is the run and the number of the chunk that they are.
     """
+    if lake_of(store) is not None:
+        return _find_in_lake(store, model, comments, of_chunk)
     known: dict[int, KnownComment] = {}
     asked = dict(enumerate(comments))
     with store.reading() as connection:
@@ -62,6 +74,19 @@ def find_known(
                     others[place] = under_other_id(comment)
             asked = others
     return known
+
+
+def _find_in_lake(
+    store: Store, model: str, comments: Sequence[Comment], of_chunk: tuple[str, int] | None
+) -> dict[int, KnownComment]:
+    if of_chunk is None:
+        return {}
+    with store.reading() as connection:
+        twin = find_twin(connection, *of_chunk, model)
+    if twin is None:
+        return {}
+    # What the model is not to be trusted on is noted of the other chunk, not of single comments.
+    return {place: KnownComment(comment, False, None, True) for place, comment in enumerate(comments)}
 
 
 def fill_texts(connection: Connection, model: str, known: Sequence[KnownComment]) -> None:

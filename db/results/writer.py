@@ -23,6 +23,7 @@ from moodmill.db.lake.lake import Lake, lake_in, lake_of
 from moodmill.db.ledger import ledger
 from moodmill.db.ledger.dead_letters import record_dead_letters, unclassified
 from moodmill.db.ledger.entries import DeadLetter, Note
+from moodmill.db.ledger.twins import copy_notes, find_twin
 from moodmill.db.results.copy import copy_rows
 from moodmill.db.results.dirty_periods import invalidate_days
 from moodmill.db.results.identity import find_other_texts, sqlite_time
@@ -148,6 +149,9 @@ def _store_in_lake(
 
     def finish(connection: Connection) -> None:
         _finish(connection, run_id, number, source_number, classified, dead, known, written)
+        twin = find_twin(connection, run_id, number, classified.model) if known else None
+        if twin is not None:
+            copy_notes(connection, twin, run_id, number, list(NOTES))
 
     chunk = ChunkRows(run_id=run_id, number=number, classified=classified, finish=finish)
     return Stored(classified=classified, dead=dead) if writer_of(lake).write(chunk) else None

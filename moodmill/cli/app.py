@@ -44,6 +44,7 @@ SECTIONS: Final = {
     },
     "Operation": {
         "db": (f"{_HERE}.db", "Manage the store: schema, roll-ups, indexes, retention."),
+        "lake": (f"{_HERE}.lake", "Manage result rows as Parquet files, in a folder or an object store."),
         "settings": (f"{_HERE}.settings", "Show all settings, and where each comes from."),
         "doctor": (f"{_HERE}.doctor", "Check store, broker, device and model, and say how to fix what fails."),
         "tune": (f"{_HERE}.tune", "Measure anew what is fastest on this processor."),

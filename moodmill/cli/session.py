@@ -17,12 +17,17 @@ def opened_store(*, create: bool = False, retries: bool = False, reads: bool = F
     """
     from moodmill.db.core.settings import StoreSettings, read_settings
     from moodmill.db.database.store import Store
+    from moodmill.db.lake.lake import prepare_store
 
-    store = Store(read_settings(StoreSettings).database_url, _answer_limit() if retries else None)
+    settings = read_settings(StoreSettings)
+    store = Store(settings.database_url, _answer_limit() if retries else None)
     if not create:
         store.require()
     try:
-        store.require_schema() if reads else store.prepare()
+        if reads:
+            store.require_schema()
+        else:
+            prepare_store(store, settings.moodmill_lake)
         yield store
     finally:
         store.close()

@@ -139,6 +139,7 @@ def _drive(
         check = cluster.start_worker(store, RunOptions.from_json(begun.options), begun)
         cluster.await_broker()
         from moodmill.db.analytics.rollups import refresh
+        from moodmill.db.lake.upkeep import tend_lake
         from moodmill.producers.runs.interrupts import kept_interrupts
         from moodmill.producers.runs.run import OpenRun
 
@@ -148,6 +149,7 @@ def _drive(
             if runtime.wait:
                 run.wait()
                 _stored(lambda: refresh(store), run_id)
+                _stored(lambda: tend_lake(store), run_id)
                 _stored(lambda: _forget_spooled_of(store, run_id, runtime), run_id)
     return _stored(lambda: status(store, run_id), run_id)
 

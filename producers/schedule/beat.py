@@ -21,6 +21,7 @@ from moodmill.db.core.errors import BrokerError, MoodmillError, StoreError
 from moodmill.db.core.retry import with_retries
 from moodmill.db.core.settings import StoreSettings, read_settings
 from moodmill.db.database.store import Store
+from moodmill.db.lake.lake import prepare_store
 from moodmill.db.ledger.jobs import JobLedger, JobRun
 from moodmill.db.ledger.runs import LEASE
 from moodmill.producers.runs.cluster import Runtime
@@ -90,7 +91,7 @@ class JobScheduler(Scheduler):  # type: ignore[misc]
             producer = read_settings(ProducerSettings)
             jobs = read_jobs(producer.moodmill_jobs)
             store = self._store()
-            store.prepare()
+            prepare_store(store, read_settings(StoreSettings).moodmill_lake)
             self._life.enter_context(traced("moodmill-beat"))
             self._life.enter_context(self._shown(jobs))
             self._life.enter_context(rollup_timer(self._store, producer.moodmill_rollup_seconds))

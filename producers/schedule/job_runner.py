@@ -17,6 +17,7 @@ from moodmill.db.analytics.rollups import refresh
 from moodmill.db.core.errors import MoodmillError, NoSourceError, SourceError
 from moodmill.db.core.heartbeat import heartbeat
 from moodmill.db.database.store import Store
+from moodmill.db.lake.upkeep import tend_lake
 from moodmill.db.ledger.entries import Owner
 from moodmill.db.ledger.jobs import JobLedger
 from moodmill.producers.runs import labelling
@@ -165,6 +166,7 @@ def _work(
 def _look_after(store: Store, keep_months: int | None) -> None:
     """Bring the roll-ups up to date, also with what others have enqueued, and let old comments go."""
     refresh(store)
+    tend_lake(store, whole=True)
     if keep_months is not None:
         prune(store, first_kept(today(store), keep_months), lambda month: logger.info("deleted: %s", month))
 

@@ -9,6 +9,7 @@ from typing import Final
 from moodmill.db.analytics.rollups import refresh
 from moodmill.db.core.errors import MoodmillError
 from moodmill.db.database.store import Store
+from moodmill.db.lake.upkeep import tend_lake
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ def rollup_timer(open_store: Callable[[], Store], every_s: float) -> Iterator[No
             try:
                 with closing(open_store()) as store:
                     periods = refresh(store)
+                    tend_lake(store)
             except MoodmillError as error:
                 logger.warning("the roll-ups stay as they are for now: %s", error)
             except Exception:

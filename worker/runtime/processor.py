@@ -17,6 +17,7 @@ from moodmill.db.core.errors import BrokerError, StoreAwayError, WorkerError
 from moodmill.db.core.retry import with_retries
 from moodmill.db.core.settings import StoreSettings
 from moodmill.db.database.store import Store
+from moodmill.db.lake.lake import prepare_store
 from moodmill.db.ledger.dead_letters import unclassified
 from moodmill.db.ledger.entries import DeadLetter
 from moodmill.db.ledger.ledger import Ledger
@@ -64,7 +65,7 @@ class ChunkProcessor:
         self._watchdog: Final = Watchdog(worker.moodmill_stall_seconds)
         # Half of what a try may take: it has to end before the watchdog ends the process.
         self._store: Final = Store(stored.database_url, worker.moodmill_stall_seconds / 2)
-        self._store.prepare()
+        prepare_store(self._store, stored.moodmill_lake)
         self._ledger: Final = Ledger(self._store)
         files = find_model(worker)
         self._classifier: Final[Classifier] = load_classifier(files, worker, self._watchdog)
@@ -102,7 +103,7 @@ class ChunkProcessor:
         """
         run, number = message.run, message.number
         precision = message.precision
-        others = self._stored(lambda: self._ledger.begin(run, number, self.name, self.engine, precision))
+        others = self._stored(lambda: self._ledger.begin(run, number, self.name, self.engine, precision, self.model))
         if others is None:
             metrics.ALREADY_DONE.inc()
             return
@@ -132,7 +133,7 @@ class ChunkProcessor:
     def _process(self, message: ChunkMessage, dead: int) -> None:
         run, number, source = message.run, message.number, message.source_number
         comments, ids, precision = message.comments, message.ids, message.precision
-        found = self._stored(lambda: find_known(self._store, self.model, comments, ids, precision))
+        found = self._stored(lambda: find_known(self._store, self.model, comments, ids, precision, (run, number)))
         known = [*found.values()]
         if known:
             logger.info("%d of %d comments have a row already", len(known), len(comments))

@@ -15,7 +15,7 @@ from moodmill.cli.session import opened_store
 
 @click.group()
 def db() -> None:
-    """Manage the store: its schema, roll-ups and indexes, and the deletion of old comments."""
+    """Manage the store: its schema, roll-ups and indexes, and the deletion of comments."""
 
 
 @db.command()
@@ -168,6 +168,35 @@ def prune(keep_months: int | None, before: datetime | None, yes: bool, as_json: 
         print_json({"store": store.shown, "before": f"{first:%Y-%m}", "deleted": months})
     else:
         OUTPUT.print(Text(f"{store.shown}: deleted {len(months)} months (before {first:%Y-%m})"), soft_wrap=True)
+
+
+@db.command()
+@click.option(
+    "--author", "authors", multiple=True, metavar="NAME", help="All comments of this author; may be repeated."
+)
+@click.option("--comment", "comments", multiple=True, metavar="ID", help="The comment with this id; may be repeated.")
+@yes_option
+@store_options
+@json_option
+def erase(authors: tuple[str, ...], comments: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Erase what somebody wrote, or single comments, for good: rows, dead letters, and what the roll-ups count of them.
+
+    Comes their source again, so do they: leave them out there, or by a filter.
+    """
+    from moodmill.db.analytics.erasure import erase as erase_comments
+
+    if not authors and not comments:
+        raise click.UsageError("expected --author, --comment, or both")
+    with opened_store() as store:
+        if not yes:
+            confirm(f"Erase {', '.join([*authors, *comments])} from {store.shown}?")
+        with REMARKS.status("erasing"):
+            done = erase_comments(store, authors, comments)
+    if as_json:
+        print_json({"store": store.shown, "comments": done.comments, "dead_letters": done.dead_letters})
+    else:
+        said = f"{store.shown}: erased {done.comments:,} rows and {done.dead_letters:,} dead letters"
+        OUTPUT.print(Text(said), soft_wrap=True)
 
 
 def _reader_password(reader: str | None, file: Path | None) -> str:

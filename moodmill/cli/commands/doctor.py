@@ -82,18 +82,24 @@ def _names_broker() -> bool:
 def _store() -> str:
     from moodmill.db.core.settings import StoreSettings, read_settings
     from moodmill.db.database.store import Store
+    from moodmill.db.lake.lake import lake_of
 
     store = Store(read_settings(StoreSettings).database_url)
     if not store.exists():
         return f"none yet: the first run makes {store.shown}"
+    lake = None
     try:
         found = store.current()
         if found is not None:
             store.prepare()  # which refuses one of another version
+            lake = lake_of(store)
         warning = store.check()
+        if lake is not None:
+            lake.folder.check()
     finally:
         store.close()
-    return f"{store.shown}, schema {found or 'none yet'}{f'; careful: {warning}' if warning else ''}"
+    rows = f", rows in {lake.folder.address}" if lake is not None else ""
+    return f"{store.shown}{rows}, schema {found or 'none yet'}{f'; careful: {warning}' if warning else ''}"
 
 
 def _broker() -> str:

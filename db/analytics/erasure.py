@@ -1,0 +1,102 @@
+"""Erases what somebody wrote, or single comments: their rows, dead letters, and what the roll-ups count of them."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, delete, insert, or_, select
+
+from moodmill.db.analytics.rollups import refresh
+from moodmill.db.core.lowered import lowered
+from moodmill.db.core.names import author_key, spellings
+from moodmill.db.database.schema import comment_emotion, dead_letter, dirty_period
+from moodmill.db.database.store import Store
+from moodmill.db.lake.lake import Lake, lake_of
+from moodmill.db.lake.manifest import files_there
+from moodmill.db.ledger.ledger import add_skips
+from moodmill.db.ledger.twins import forget_twins
+
+_rows: Final = comment_emotion.c
+_key: Final[Select[Any]] = select(_rows.model, _rows.created_at)
+#: Why a record is skipped that was a dead letter of somebody who was erased.
+ERASED: Final = "erased"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erased:
+    """What was erased."""
+
+    comments: int
+    dead_letters: int
+
+
+def erase(store: Store, authors: Collection[str], comments: Collection[str]) -> Erased:
+    """Erase all comments of some authors, however they are spelled, and those with some ids; of all models.
+
+    The roll-ups of their days are added up anew, but for days whose comments were deleted before. In a lake they are
+    gone for readers then, and from its folder once its garbage is collected (moodmill.db.lake.garbage).
+    """
+    keys = list(map(author_key, authors))
+    of_these = or_(_rows.comment_id.in_(list(comments)), lowered(_rows.author).in_(spellings(keys)))
+    letters = _erase_letters(store, set(keys), set(comments))
+    lake = lake_of(store)
+    erased = _erase_rows(store, of_these) if lake is None else _erase_in_lake(lake, of_these)
+    refresh(store)
+    return Erased(comments=erased, dead_letters=letters)
+
+
+def _erase_rows(store: Store, of_these: ColumnElement[bool]) -> int:
+    with store.writing() as connection:
+        found = connection.execute(_key.where(of_these)).all()
+        connection.execute(delete(comment_emotion).where(of_these))
+        _invalidate(connection, {(row.model, row.created_at) for row in found})
+    return len(found)
+
+
+def _erase_in_lake(lake: Lake, of_these: ColumnElement[bool]) -> int:
+    """Write the files that hold any of the rows anew, without them, one at a time."""
+    from moodmill.db.lake.merging import merge, rewrite  # brings pyarrow
+    from moodmill.db.lake.reader import lake_reader
+
+    merge(lake)
+    erased = 0
+    with lake.store.reading() as connection:
+        files = [file for file in files_there(connection) if file.merged]
+    with lake_reader(lake.folder) as reader:
+        for file in reader.holding(files, of_these) if files else ():
+            reader.show([file])
+            found = {(row.model, row.created_at) for row in reader.execute(_key.where(of_these))}
+            erased += file.rows - rewrite(lake, file.model, [file], of_these, partial(_invalidate, of=found)).rows
+    return erased
+
+
+def _erase_letters(store: Store, authors: set[str], comments: set[str]) -> int:
+    """Erase dead letters that hold the id or the author of any; their runs count them as skipped from then on."""
+    wanted = authors | {comment.lower() for comment in comments}
+    with store.writing() as connection:
+        forget_twins(connection)
+        counted: Counter[str] = Counter()
+        letters = connection.execute(select(dead_letter.c.id, dead_letter.c.run_id, dead_letter.c.payload)).all()
+        found = [letter for letter in letters if wanted & set(_words(letter.payload))]
+        for letter in found:
+            connection.execute(delete(dead_letter).where(dead_letter.c.id == letter.id))
+            counted[letter.run_id] += 1
+        for run_id, n in counted.items():
+            add_skips(connection, run_id, ERASED, n)
+    return len(found)
+
+
+def _words(payload: str) -> Iterator[str]:
+    """Yield what may be an id or a name in a record, in small letters: whatever stands between blanks and quotes."""
+    yield from re.findall(r"[^\s\"',;:/{}\[\]()]+", payload.lower())
+
+
+def _invalidate(connection: Connection, of: Collection[tuple[str, Any]]) -> None:
+    days: set[tuple[str, date | None]] = {(model, moment and moment.astimezone(UTC).date()) for model, moment in of}
+    if days:
+        marks = [{"grain": "day", "model": model, "start": day} for model, day in days]
+        connection.execute(insert(dirty_period), marks)
