@@ -141,9 +141,14 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    """A store with its schema, on each database."""
+def table_store(database_url: str) -> Iterator[Store]:
+    """A store with its schema and its rows in a table, on each database."""
     yield from ready(database_url)
+
+
+@pytest.fixture
+def store(table_store: Store) -> Store:
+    return table_store
 
 
 @pytest.fixture

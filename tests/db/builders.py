@@ -20,6 +20,7 @@ from moodmill.db.core.unsupported import Reason
 from moodmill.db.database.schema import comment_emotion, dirty_period
 from moodmill.db.database.store import Store
 from moodmill.db.lake.lake import lake_of
+from moodmill.db.lake.manifest import files_there, remove_files
 from moodmill.db.ledger.entries import Chunk, DeadLetter, Note, Owner, RecordRange, SourceFile
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.results.known import KnownComment
@@ -204,6 +205,13 @@ def rows(store: Store, table: Table = comment_emotion) -> list[dict[str, Any]]:
             with row_reader(connection) as reader:
                 return [row._asdict() for row in reader.execute(query)]
         return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def delete_rows(store: Store) -> None:
+    """Delete all result rows, and tell nobody."""
+    with store.writing() as connection:
+        connection.execute(delete(comment_emotion))
+        remove_files(connection, files_there(connection))
 
 
 def probabilities(found: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:

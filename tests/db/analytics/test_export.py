@@ -25,6 +25,7 @@ from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.store import Store
 from moodmill.db.lake import columnar
+from moodmill.db.lake.lake import lake_of
 from moodmill.db.lake.rounding import Bits, Rounding
 from moodmill.db.results.models import register_model
 from tests.db.builders import NOON, classified, comments, matrix, rows, stored
@@ -62,10 +63,10 @@ def exported(store: Store, form: str, selected: Selection | None = None) -> byte
 
 def expected(store: Store) -> list[dict[str, Any]]:
     """Return the store's rows by time."""
-    # No time comes first in SQLite and last in PostgreSQL.
+    # No time comes first in SQLite, and last in PostgreSQL and a lake.
     last = datetime.max.replace(tzinfo=UTC)
     first = datetime.min.replace(tzinfo=UTC)
-    unknown = first if store.is_sqlite else last
+    unknown = first if store.is_sqlite and lake_of(store) is None else last
     found = sorted(rows(store), key=lambda row: (row["created_at"] or unknown, row["comment_id"], row["model"]))
     # What is REAL in the store comes as the shortest decimals from PostgreSQL: the single that they stand for is meant.
     return [

@@ -125,11 +125,11 @@ def test_a_probability_that_is_the_threshold_is_not_found(
 
 
 def test_of_many_comments_the_newest_are_looked_at_unless_an_index_knows_them(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    table_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add(store, hourly(6), showing([0.99, 0.98, 0.7, 0.9, 0.8, 0.1]))
+    add(table_store, hourly(6), showing([0.99, 0.98, 0.7, 0.9, 0.8, 0.1]))
     monkeypatch.setattr(reading, "SOUGHT", 4)
-    finding = ask(store, read_comments, ALL, "joy")
+    finding = ask(table_store, read_comments, ALL, "joy")
     assert ids(finding) == ["c3", "c4", "c2"]
     [remark, no_text] = finding.remarks
     after = NOON + timedelta(hours=1)
@@ -137,43 +137,43 @@ def test_of_many_comments_the_newest_are_looked_at_unless_an_index_knows_them(
         remark == f"of the newest 4 comments, after {after:%Y-%m-%d %H:%M}: `moodmill db index joy` finds those of all"
     )
     assert no_text == NO_TEXT
-    assert [row[0] for row in run_as_written(store, finding.queries[0])] == ids(finding)
+    assert [row[0] for row in run_as_written(table_store, finding.queries[0])] == ids(finding)
     few = Scope(model=MODEL, until=NOON.date() + timedelta(days=1))
-    assert ids(ask(store, read_comments, few, "joy")) == ["c3", "c4", "c2"]
-    assert ids(ask(store, read_comments, ALL, "joy", order="newest", most=2)) == ["c4", "c3"]
+    assert ids(ask(table_store, read_comments, few, "joy")) == ["c3", "c4", "c2"]
+    assert ids(ask(table_store, read_comments, ALL, "joy", order="newest", most=2)) == ["c4", "c3"]
     monkeypatch.setattr(reading, "SOUGHT", 6)
-    whole = ask(store, read_comments, ALL, "joy")
+    whole = ask(table_store, read_comments, ALL, "joy")
     assert (ids(whole), whole.remarks) == (["c0", "c1", "c3", "c4", "c2"], (NO_TEXT,))
     monkeypatch.setattr(reading, "SOUGHT", 4)
-    index_emotions(store, ["joy"])
-    indexed = ask(store, read_comments, ALL, "joy")
+    index_emotions(table_store, ["joy"])
+    indexed = ask(table_store, read_comments, ALL, "joy")
     assert (ids(indexed), indexed.remarks) == (["c0", "c1", "c3", "c4", "c2"], (NO_TEXT,))
 
 
 def test_comments_of_an_unknown_time_are_no_newest_where_others_have_one(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    table_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of = [replace(one, created_at=None, subreddit="quotes") for one in hourly(2)] + hourly(4)[2:]
-    add(store, of, showing([0.99, 0.98, 0.8, 0.9]))
-    assert ids(ask(store, read_comments, ALL, "joy")) == ["c0", "c1", "c3", "c2"]
-    assert ids(ask(store, read_comments, ALL, "joy", order="newest")) == ["c3", "c2"]
+    add(table_store, of, showing([0.99, 0.98, 0.8, 0.9]))
+    assert ids(ask(table_store, read_comments, ALL, "joy")) == ["c0", "c1", "c3", "c2"]
+    assert ids(ask(table_store, read_comments, ALL, "joy", order="newest")) == ["c3", "c2"]
     undated = Scope(model=MODEL, subreddits=frozenset({"quotes"}))
-    assert ids(ask(store, read_comments, undated, "joy", order="newest")) == ["c0", "c1"]
+    assert ids(ask(table_store, read_comments, undated, "joy", order="newest")) == ["c0", "c1"]
     monkeypatch.setattr(reading, "SOUGHT", 1)
-    assert ids(ask(store, read_comments, ALL, "joy")) == ["c3"]
-    assert ids(ask(store, read_comments, undated, "joy")) == ["c0", "c1"]
+    assert ids(ask(table_store, read_comments, ALL, "joy")) == ["c3"]
+    assert ids(ask(table_store, read_comments, undated, "joy")) == ["c0", "c1"]
 
 
 def test_of_many_comments_with_a_word_the_clearest_are_sought_among_the_newest(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    table_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add(store, hourly(6), showing([0.99, 0.98, 0.7, 0.9, 0.8, 0.1]), keep_text=True)
+    add(table_store, hourly(6), showing([0.99, 0.98, 0.7, 0.9, 0.8, 0.1]), keep_text=True)
     monkeypatch.setattr(reading, "MATCHED", 3)
-    assert ids(ask(store, read_comments, ALL, "joy", words="text")) == ["c0", "c1", "c3", "c4", "c2"]
-    index_texts(store)
-    finding = ask(store, read_comments, ALL, "joy", words="text")
+    assert ids(ask(table_store, read_comments, ALL, "joy", words="text")) == ["c0", "c1", "c3", "c4", "c2"]
+    index_texts(table_store)
+    finding = ask(table_store, read_comments, ALL, "joy", words="text")
     assert (ids(finding), finding.remarks) == (["c3", "c4", "c2"], ("the clearest of the newest 3 with these words",))
-    rare = ask(store, read_comments, ALL, "joy", words="text 1")
+    rare = ask(table_store, read_comments, ALL, "joy", words="text 1")
     assert (ids(rare), rare.remarks) == (["c1"], ())
 
 

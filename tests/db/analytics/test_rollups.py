@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
-from sqlalchemy import Table, delete, select, text
+from sqlalchemy import Table, select, text
 
 from moodmill.db.analytics.rollups import invalidate_all, refresh, stale
 from moodmill.db.core.comment import Comment
@@ -25,10 +25,22 @@ from moodmill.db.database.schema import (
     rollup_subreddit_month,
 )
 from moodmill.db.database.store import Store
+from moodmill.db.lake.lake import lake_of
 from moodmill.db.results.dirty_periods import invalidate_days
 from moodmill.db.results.models import activate_model, register_model
 from moodmill.db.results.writer import write_rows
-from tests.db.builders import NOON, add_rows, at_once, classified, comments, matrix, scattered, stored
+from tests.db.builders import (
+    NOON,
+    add_rows,
+    at_once,
+    classified,
+    comments,
+    delete_rows,
+    matrix,
+    rows,
+    scattered,
+    stored,
+)
 from tests.support import clean_environment
 
 THRESHOLDS = {
@@ -75,8 +87,7 @@ def add(store: Store, of: list[Comment], model: str = "m", seed: int = 0) -> Non
 
 
 def everything(store: Store, table: Table) -> list[dict[str, Any]]:
-    with store.reading() as connection:
-        return [dict(row._mapping) for row in connection.execute(select(table))]
+    return rows(store, table)
 
 
 def older_rows(store: Store) -> list[tuple[Any, ...]]:
@@ -155,7 +166,7 @@ def test_only_periods_that_changed_are_added_up(labelled: Store) -> None:
     assert refresh(labelled, lambda period: heard.append(str(period))) == 2
     assert heard == [f"{NOON:%Y-%m-%d}", f"{NOON:%Y-%m}"]
     add(labelled, late)
-    assert refresh(labelled) == 0
+    assert refresh(labelled) == (0 if lake_of(labelled) is None else 2)  # which looks nothing up, and adds up anew
     assert_exact(labelled)
 
 
@@ -180,8 +191,8 @@ def test_a_comment_of_the_last_day_that_there_is_hinders_nothing(labelled: Store
 def test_rows_that_are_gone_are_gone_from_the_roll_ups_of_a_marked_day(labelled: Store) -> None:
     add(labelled, comments(range(10)))
     refresh(labelled)
+    delete_rows(labelled)
     with labelled.writing() as connection:
-        connection.execute(delete(comment_emotion))
         invalidate_days(connection, "m", [NOON])
     refresh(labelled)
     assert_exact(labelled)
@@ -191,8 +202,7 @@ def test_rows_that_are_gone_are_gone_from_the_roll_ups_of_a_marked_day(labelled:
 def test_rows_that_came_and_went_without_a_mark_are_added_up_when_all_is(labelled: Store) -> None:
     add(labelled, comments(range(3)))
     refresh(labelled)
-    with labelled.writing() as connection:
-        connection.execute(delete(comment_emotion))
+    delete_rows(labelled)
     add_rows(labelled, classified(scattered(20, seed=1)))
     invalidate_all(labelled)
     refresh(labelled)

@@ -24,8 +24,9 @@ TEXTS = [
 
 
 @pytest.fixture(params=[True, False], ids=["indexed", "not indexed"])
-def filled(store: Store, request: pytest.FixtureRequest) -> Store:
+def filled(table_store: Store, request: pytest.FixtureRequest) -> Store:
     """A store with the texts, and a comment whose text was not kept."""
+    store = table_store
     add(store, TEXTS[:2])
     if request.param:
         assert index_texts(store) is not None
@@ -123,29 +124,29 @@ def test_as_many_words_as_may_be_are_looked_for_at_once(filled: Store) -> None:
     assert found(filled, words) == []
 
 
-def test_with_an_index_words_are_whole_and_without_one_they_may_be_parts(store: Store) -> None:
-    add(store, ["a party"])
-    assert found(store, "art") == [0]
-    index_texts(store)
-    assert found(store, "art") == []
+def test_with_an_index_words_are_whole_and_without_one_they_may_be_parts(table_store: Store) -> None:
+    add(table_store, ["a party"])
+    assert found(table_store, "art") == [0]
+    index_texts(table_store)
+    assert found(table_store, "art") == []
 
 
-def test_an_index_is_made_once_and_its_size_is_told(store: Store) -> None:
-    add(store, [f"{one} {n}" for n, one in enumerate(TEXTS * 100)])
+def test_an_index_is_made_once_and_its_size_is_told(table_store: Store) -> None:
+    add(table_store, [f"{one} {n}" for n, one in enumerate(TEXTS * 100)])
     told: list[tuple[int, int]] = []
-    made = index_texts(store, lambda *cost: told.append(cost))
+    made = index_texts(table_store, lambda *cost: told.append(cost))
     assert made is not None
     assert (made.texts, told[0][0]) == (700, 700)
     assert made.size / 8 < told[0][1] < made.size * 8
-    assert index_texts(store, lambda *cost: told.append(cost)) is None
+    assert index_texts(table_store, lambda *cost: told.append(cost)) is None
     assert len(told) == 1
 
 
-def test_processes_that_index_at_once_make_one_index(store: Store) -> None:
-    add(store, TEXTS)
-    made = at_once(lambda: index_texts(store), lambda: index_texts(store))
+def test_processes_that_index_at_once_make_one_index(table_store: Store) -> None:
+    add(table_store, TEXTS)
+    made = at_once(lambda: index_texts(table_store), lambda: index_texts(table_store))
     assert [one for one in made if one is None] == [None]
-    assert found(store, "cat") == [0, 1]
+    assert found(table_store, "cat") == [0, 1]
 
 
 def test_postgresql_finds_words_by_the_index(postgres_store: Store) -> None:

@@ -29,6 +29,11 @@ Letters = Callable[[int], str]
 
 
 @pytest.fixture
+def store(table_store: Store) -> Store:
+    return table_store
+
+
+@pytest.fixture
 def indexed(store: Store) -> Store:
     """A store with an index that was made when it held one text."""
     register_model(store, "m", dict.fromkeys(EMOTIONS, 0.5))

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from moodmill.db.analytics.words import matches, parse
 from moodmill.db.database.schema import comment_emotion
 from moodmill.db.database.store import Store
+from moodmill.db.results.row_reader import row_reader
 from tests.db.builders import add_rows, classified, comments
 
 
@@ -19,6 +20,6 @@ def add(store: Store, texts: Sequence[str], first: int = 0, keep_text: bool = Tr
 
 def found(store: Store, words: str) -> list[int]:
     """Return the numbers of the comments that are found, one for each model."""
-    with store.reading() as connection:
-        query = select(comment_emotion.c.comment_id).where(matches(connection, parse(words)))
-        return sorted(int(name[1:]) for name in connection.scalars(query))
+    with store.reading() as connection, row_reader(connection) as reader:
+        query = select(comment_emotion.c.comment_id).where(matches(reader.connection, parse(words)))
+        return sorted(int(row[0][1:]) for row in reader.execute(query))
