@@ -12,17 +12,23 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from moodmill.db.analytics.reads import status
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import comment_emotion, run, source
+from moodmill.db.lake.contents import contents
+from moodmill.db.lake.lake import MARKER, Lake, lake_of
+from moodmill.db.lake.manifest import LakeFile, files_there
+from moodmill.db.lake.merging import merge
 from moodmill.db.ledger.dead_letters import dead_letters
 from moodmill.db.ledger.entries import DeadLetter, RecordRange
 from moodmill.db.ledger.ledger import Ledger
+from moodmill.db.results.row_reader import row_reader
 from moodmill.producers.runs.opening import open_run
 from moodmill.producers.runs.options import RunOptions
+from tests.db.builders import Made, classified
 from tests.faults.points.setup import Setup
 from tests.faults.simulation import Simulation
 from tests.worker.builders import plain_probabilities
@@ -83,9 +89,10 @@ class Scenario(ABC):
 
     def _check_rows(self) -> None:
         mine = select(comment_emotion).where(comment_emotion.c.comment_id.startswith(f"{self.source}-"))
-        with self._setup.store.reading() as connection:
-            rows = {row["comment_id"]: row for row in connection.execute(mine).mappings()}
-            assert connection.scalar(select(text("count(*)")).select_from(mine.subquery())) == len(rows)
+        with self._setup.store.reading() as connection, row_reader(connection) as reader:
+            listed = [row._asdict() for row in reader.execute(mine)]
+        rows = {row["comment_id"]: row for row in listed}
+        assert len(rows) == len(listed)
         assert sorted(rows) == [self._id(n) for n in range(len(TEXTS))]
         found = np.array([[rows[self._id(n)][name] for name in EMOTIONS] for n in range(len(TEXTS))], dtype=np.float32)
         np.testing.assert_allclose(found, _probabilities(self._setup.model), atol=1e-3, rtol=0)
@@ -250,8 +257,8 @@ class Export(Scenario):
         return self._setup.folder / f"out-{self.number}.parquet"
 
     def _stored(self) -> list[str]:
-        with self._setup.store.reading() as connection:
-            return sorted(connection.scalars(select(comment_emotion.c.comment_id)))
+        with self._setup.store.reading() as connection, row_reader(connection) as reader:
+            return sorted(row[0] for row in reader.execute(select(comment_emotion.c.comment_id)))
 
     def again(self) -> Sequence[str | Path] | None:
         return None if self._file.exists() else ["export", self._file]
@@ -260,4 +267,62 @@ class Export(Scenario):
         assert sorted(pq.read_table(self._file)["comment_id"].to_pylist()) == self._rows
 
 
+class Merge(Scenario):
+    """`moodmill lake merge` of files of several transactions, in which comments come again."""
+
+    name = "merge"
+
+    def _begin(self) -> Sequence[str | Path]:
+        made = Made(self._setup.store, [self.source])
+        comments = [Comment(id=self._id(n), text=one, position=n) for n, one in enumerate(TEXTS)]
+        said = _probabilities(self._setup.model)
+        for first in (0, 3, 4):
+            some = classified(comments[first : first + 4], said[first : first + 4], source=self.source)
+            assert made.store_chunk(made.add(len(some.comments)).number, some)
+        made.ledger.close_input(made.id)
+        return ["lake", "merge"]
+
+    def again(self) -> Sequence[str | Path] | None:
+        return ["lake", "merge"] if any(not file.merged for file in self._files()) else None
+
+    def check(self) -> None:
+        self._check_rows()
+        rows = select(func.count()).select_from(comment_emotion)
+        with self._setup.store.reading() as connection, row_reader(connection) as reader:
+            assert reader.scalar(rows) == self.number * len(TEXTS)
+        assert sum(file.rows for file in self._files()) == self.number * len(TEXTS)
+
+    def _files(self) -> list[LakeFile]:
+        with self._setup.store.reading() as connection:
+            return files_there(connection)
+
+
+class Collect(Merge):
+    """`moodmill lake collect` of files that were merged away."""
+
+    name = "collect"
+
+    def _begin(self) -> Sequence[str | Path]:
+        super()._begin()
+        merge(self._lake)
+        return ["lake", "collect", "--grace-hours", "0"]
+
+    @property
+    def _lake(self) -> Lake:
+        found = lake_of(self._setup.store)
+        assert found is not None
+        return found
+
+    def again(self) -> Sequence[str | Path] | None:
+        left = contents(self._lake).removed_files
+        return ["lake", "collect", "--grace-hours", "0"] if left else None
+
+    def check(self) -> None:
+        super().check()
+        named = {file.name for file in self._files()}
+        assert {file.name for file in self._lake.folder.files("")} - {MARKER} == named
+
+
 SCENARIOS: Final[tuple[type[Scenario], ...]] = (Label, Work, Resume, Replay, NightlyJob, Export)
+#: Those that are of a lake alone, or that use one otherwise than a table.
+OF_LAKES: Final[tuple[type[Scenario], ...]] = (Label, Work, Export, Merge, Collect)

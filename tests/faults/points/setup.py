@@ -5,15 +5,21 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
+
+import pytest
 
 from moodmill.db.database.store import Store
+from moodmill.db.lake.lake import prepare_store
 from tests.faults.points.struck import Plan
 from tests.faults.points.warm import OF_COMMANDS, OF_WORKERS, Started, Warm
 from tests.faults.scene import Database
 from tests.faults.servers import Broker, Postgres
+from tests.storage import BUCKET, s3_server
 from tests.support import clean_environment
 
+#: Where a store keeps its rows that has a lake.
+Lake = Literal["folder", "s3"]
 #: Seconds for a process to end, whatever struck it: a hang, and a chunk that has to be noticed as lost.
 TIMEOUT_S: Final = 60.0
 
@@ -21,12 +27,14 @@ TIMEOUT_S: Final = 60.0
 class Setup:
     """Starts processes of moodmill on one store and one broker."""
 
-    def __init__(self, folder: Path, model: Path, broker: Broker, database_url: str, *warm: Warm) -> None:
+    def __init__(
+        self, folder: Path, model: Path, broker: Broker, database_url: str, *warm: Warm, lake: str | None = None
+    ) -> None:
         """`warm`: what starts commands, and what starts workers."""
         self.folder: Final = folder
         self.model: Final = model
         self.store: Final = Store(database_url)
-        self.store.prepare()
+        prepare_store(self.store, lake)
         self._broker = broker
         self._commands, self._workers = warm
         self.worker: Started | None = None
@@ -66,8 +74,8 @@ class Setup:
 
 
 @contextmanager
-def setup(model: Path, database: Database) -> Iterator[Setup]:
-    """Servers of a sweep's own, and an empty store with its schema."""
+def setup(model: Path, database: Database, lake: Lake | None = None) -> Iterator[Setup]:
+    """Servers of a sweep's own, and an empty store with its schema, and with a lake where one is asked for."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="moodmill-points-")))
         folder.chmod(0o755)  # PostgreSQL runs as another user than root
@@ -93,8 +101,17 @@ def setup(model: Path, database: Database) -> Iterator[Setup]:
             "MOODMILL_JOBS": str(folder / "jobs.toml"),
             "TABLES_URL": f"sqlite:///{folder / 'tables.db'}",
         }
+        if lake == "folder":
+            settings["MOODMILL_LAKE"] = str(folder / "store" / "lake")
+        if lake == "s3":
+            settings |= stack.enter_context(s3_server())
+            settings["MOODMILL_LAKE"] = f"s3://{BUCKET}/lake"
+            # Who checks what became of the rows reads them from there, too.
+            context = stack.enter_context(pytest.MonkeyPatch.context())
+            for name in (name for name in settings if name.startswith("AWS_")):
+                context.setenv(name, settings[name])
         environment = clean_environment(**settings)
         warm = [stack.enter_context(Warm(environment, names)) for names in (OF_COMMANDS, OF_COMMANDS + OF_WORKERS)]
-        made = Setup(folder, model, broker, url, *warm)
+        made = Setup(folder, model, broker, url, *warm, lake=settings.get("MOODMILL_LAKE"))
         stack.callback(made.close)
         yield made

@@ -34,6 +34,7 @@ ACTIONS: Final[dict[str, tuple[Action, ...]]] = {
     "psycopg": ("fail", "lose", "hang", "kill"),
     "redis": ("fail", "hang", "kill"),
     "system": ("fail", "hang", "kill"),
+    "s3": ("fail", "lose", "hang", "kill"),
 }
 #: Our code, and how many of its innermost places tell a call site.
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -301,6 +302,27 @@ def strike_system(striker: Striker) -> None:
         of_path(name)
 
 
+def strike_s3(striker: Striker) -> None:
+    """Let faults strike at what goes to an S3 server: it refuses, as one that is too busy, or its answer is lost."""
+    if not os.environ.get("AWS_ENDPOINT_URL"):
+        return
+    import s3fs
+
+    kind: Any = s3fs.S3FileSystem
+    call = kind._call_s3
+
+    async def struck_call(self: Any, method: str, *arguments: Any, **named: Any) -> Any:
+        action = striker.meet("s3", method)
+        if action == "fail":
+            raise OSError(errno.EBUSY, "Please reduce your request rate")
+        answer = await call(self, method, *arguments, **named)
+        if action == "lose":
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        return answer
+
+    kind._call_s3 = struck_call
+
+
 def _path(file: Any) -> str:
     """Return the path of a file, named by it or by its descriptor."""
     return str(Path(f"/proc/self/fd/{file}").readlink()) if isinstance(file, int) else os.fspath(file)
@@ -312,7 +334,13 @@ def _break(descriptor: int) -> None:
         one.shutdown(socket.SHUT_RDWR)
 
 
-LAYERS: Final[tuple[Callable[[Striker], None], ...]] = (strike_sqlite, strike_postgres, strike_redis, strike_system)
+LAYERS: Final[tuple[Callable[[Striker], None], ...]] = (
+    strike_sqlite,
+    strike_postgres,
+    strike_redis,
+    strike_system,
+    strike_s3,
+)
 
 
 def main() -> None:

@@ -22,14 +22,15 @@ from typing import Any, Final, Self
 OF_COMMANDS: Final = (
     "alembic.command", "alembic.config", "alembic.migration", "alembic.runtime.environment", "alembic.script",
     "celery.app.amqp", "celery.app.base", "celery.app.events", "celery.app.routes", "celery.backends.base",
-    "celery.bin.celery", "celery.fixups.django", "click", "dotenv", "encodings.idna", "kombu.mixins",
+    "celery.bin.celery", "celery.fixups.django", "click", "dotenv", "duckdb", "encodings.idna", "kombu.mixins",
     "kombu.transport.redis", "msgspec", "numpy", "pandas", "platformdirs", "prometheus_client", "psycopg",
     "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "pydantic_settings", "redis", "rich.console",
     "rich.progress", "rich.table", "sqlalchemy", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite",
     "sqlalchemy.orm", "sqlite3",
     "moodmill.cli.commands.dead", "moodmill.cli.commands.export", "moodmill.cli.commands.label",
     "moodmill.cli.commands.run", "moodmill.cli.commands.schedule",
-    "moodmill.db.analytics.export", "moodmill.db.ledger.jobs", "moodmill.db.ledger.dead_letters",
+    "moodmill.cli.commands.lake", "moodmill.db.analytics.export", "moodmill.db.lake.garbage",
+    "moodmill.db.lake.writer", "moodmill.db.ledger.jobs", "moodmill.db.ledger.dead_letters",
     "moodmill.producers.runs.labelling", "moodmill.producers.schedule.incremental",
     "moodmill.producers.schedule.job_runner", "moodmill.worker.queue.health",
 )  # fmt: skip
