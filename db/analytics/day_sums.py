@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Date,
@@ -29,7 +30,7 @@ from moodmill.db.results.models import is_above
 from moodmill.db.results.row_reader import RowReader
 
 #: Sums that are written at once.
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,8 @@ def measures(thresholds: Mapping[str, float]) -> list[ColumnElement[Any]]:
     # PostgreSQL would add up singles in a single.
     exact = [cast(rows[name], Double) for name in EMOTIONS]
     sums = [func.sum(probability) for probability in exact]
-    counts = [func.sum(case((is_above(name, thresholds[name]), 1), else_=0)) for name in EMOTIONS]
+    # DuckDB would count to any height, in decimals.
+    counts = [cast(func.sum(case((is_above(name, thresholds[name]), 1), else_=0)), BigInteger) for name in EMOTIONS]
     squares = [func.sum(probability * probability) for probability in exact]
     return [func.count(), *sums, *counts, *squares]
 
@@ -76,10 +78,7 @@ def write_sums(connection: Connection, model: str, days: Collection[date | None]
         for day in days:
             of_day = table.c.day.is_(None) if day is None else table.c.day == day
             connection.execute(delete(table).where(table.c.model == model, of_day))
-    names = [column.name for column in rollup_subreddit_day.c]
-    rows = [dict(zip(names, (model, *_numbers(row)), strict=True)) for row in sums.subreddits]
-    for first in range(0, len(rows), _AT_ONCE):
-        connection.execute(insert(rollup_subreddit_day), rows[first : first + _AT_ONCE])
+    _insert(connection, model, sums.subreddits)
     pairs = [
         {"model": model, "day": day, "emotion": emotion, "other": other, "comments": comments}
         for day, together in sums.together.items()
@@ -89,14 +88,16 @@ def write_sums(connection: Connection, model: str, days: Collection[date | None]
         connection.execute(insert(rollup_emotion_pair_day), pairs)
 
 
-def _numbers(row: tuple[Any, ...]) -> Iterator[Any]:
-    """Yield a row's values; whole numbers of any size come as decimals from DuckDB."""
-    day, subreddit, comments, *measured = row
-    yield from (day, subreddit, int(comments))
-    n = len(EMOTIONS)
-    yield from (float(value) for value in measured[:n])
-    yield from (int(value) for value in measured[n : 2 * n])
-    yield from (float(value) for value in measured[2 * n :])
+def _insert(connection: Connection, model: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert sums by the driver itself, for there may be a hundred thousand a month: four times as fast."""
+    names = [column.name for column in rollup_subreddit_day.c]
+    is_sqlite = connection.dialect.name == "sqlite"
+    places = ", ".join([("?" if is_sqlite else "%s")] * len(names))
+    statement = f"insert into {rollup_subreddit_day.name} ({', '.join(names)}) values ({places})"  # noqa: S608 - ours
+    for first in range(0, len(rows), _AT_ONCE):
+        some = rows[first : first + _AT_ONCE]
+        values = [(model, str(day) if is_sqlite and day else day, *rest) for day, *rest in some]
+        connection.exec_driver_sql(statement, values)
 
 
 def _conditions(days: Collection[date | None]) -> Iterator[ColumnElement[bool]]:

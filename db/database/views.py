@@ -35,6 +35,16 @@ def create_views(connection: Connection) -> None:
     model's threshold, and the mean probability.
     """
     dialect = connection.dialect.name
+    for name, query in view_queries(dialect).items():
+        if dialect == "sqlite":
+            connection.execute(text(f"drop view if exists {name}"))
+            connection.execute(text(f"create view {name} as {query}"))
+        else:  # which would not drop one that somebody's own view reads
+            connection.execute(text(f"create or replace view {name} as {query}"))
+
+
+def view_queries(dialect: str) -> dict[str, str]:
+    """Return the query of each view, those first that others read."""
     queries = (
         _top_emotion(dialect),
         _long_form(),
@@ -43,12 +53,7 @@ def create_views(connection: Connection) -> None:
         _of_rollup("rollup_subreddit_day", "day, r.subreddit"),
         _of_rollup("rollup_subreddit_month", "month, r.subreddit"),
     )
-    for name, query in zip(VIEWS, queries, strict=True):
-        if dialect == "sqlite":
-            connection.execute(text(f"drop view if exists {name}"))
-            connection.execute(text(f"create view {name} as {query}"))
-        else:  # which would not drop one that somebody's own view reads
-            connection.execute(text(f"create or replace view {name} as {query}"))
+    return dict(zip(VIEWS, queries, strict=True))
 
 
 def _top_emotion(dialect: str) -> str:

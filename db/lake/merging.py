@@ -31,7 +31,7 @@ from moodmill.db.lake.rows import SCHEMA, span
 from moodmill.db.lake.snapshot import LISTED, distinct_rows, keys, may_share, scan
 
 #: Rows that are merged at once: they are in memory, or on the disk beside it, some 250 bytes each.
-AT_ONCE: Final = 4_000_000
+AT_ONCE: Final = 2_000_000
 #: Rows of a merged file at most: some 400 MB.
 FILE_ROWS: Final = 4_000_000
 #: Merged files of a month that are so small are put together, where there are so many of them.
@@ -89,12 +89,12 @@ def _merge_incoming(lake: Lake) -> Merged | None:
     merged = [file for file in files if file.merged and file.model == model]
     near = [file for file in merged if any(may_share(file, other) for other in incoming)]
     with lake_reader(lake.folder) as reader:
-        reader.duckdb.execute(f"create temp table keys as {keys(lake.folder, incoming)}")
+        reader.run(f"create temp table keys as {keys(lake.folder, incoming)}")
         changed = _changed(reader, incoming, near)
         near = [*changed, *(file for file in near if file not in changed)]
         rows = f"create temp table found as {distinct_rows(lake.folder, incoming, near)}"
-        reader.duckdb.execute(rows)
-        counted = reader.duckdb.execute("select sum(repeated), sum(edited) from found").fetchone()
+        reader.run(rows)
+        (counted,) = reader.run("select sum(repeated), sum(edited) from found")
         repeated, edited = (int(n or 0) for n in counted)
         kept = f"select {LISTED} from found where late = 1 or file < {len(changed)}"
         if changed:
@@ -102,7 +102,7 @@ def _merge_incoming(lake: Lake) -> Merged | None:
                 f"{scan(lake.folder, changed)} r anti join keys on r.model = keys.model and r.comment_id = keys.id"
             )
             kept += f" union all select {LISTED} from {unchanged}"
-        reader.duckdb.execute(f"create temp table kept as {kept}")
+        reader.run(f"create temp table kept as {kept}")
         written = [*write_months(lake, reader, "kept", model)]
     with lake.store.writing() as connection:
         replace_files(connection, late, merged, [*incoming, *changed], written)
@@ -135,7 +135,7 @@ def _changed(reader: LakeReader, incoming: Sequence[LakeFile], near: Sequence[La
         and (m.comment_id = u.comment_id or m.comment_id = u.other_id) and m.text_hash = u.text_hash
         where u.replaces or (u.text is not null and m.text is null)
     """
-    return [near[at] for (at,) in reader.duckdb.execute(query).fetchall()]
+    return [near[at] for (at,) in reader.run(query)]
 
 
 def _put_together(lake: Lake, many: int, small_rows: int) -> Iterator[Merged]:
@@ -206,12 +206,10 @@ def replace_files(
 
 def write_months(lake: Lake, reader: LakeReader, rows: str, model: str) -> Iterator[LakeFile]:
     """Write the rows of a table into sorted files by month, and yield each; nobody names them yet."""
-    months = reader.duckdb.execute(
-        f"select distinct date_trunc('month', created_at)::date from {rows} order by 1 nulls last"
-    ).fetchall()
-    for (month,) in months:
+    months = f"select distinct date_trunc('month', created_at)::date from {rows} order by 1 nulls last"
+    for (month,) in reader.run(months):
         query = f"select {LISTED} from {rows} where {_of_month(month)} order by {_SORTED}"
-        batches = (batch.cast(SCHEMA) for batch in reader.duckdb.sql(query).to_arrow_reader(GROUP))
+        batches = (batch.cast(SCHEMA) for batch in reader.stream(query, size=GROUP))
         yield from write_files(lake, model, month, batches)
 
 

@@ -1,9 +1,11 @@
 """Reads a lake with DuckDB: queries are those of a store without one, written for its table of result rows."""
 
+import re
 from collections import namedtuple
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pyarrow as pa
@@ -19,29 +21,42 @@ from moodmill.db.lake.snapshot import scan, snapshot
 #: DuckDB speaks PostgreSQL's SQL, but its parameters are numbered.
 _DIALECT: Final = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 _WRITTEN: Final = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+#: The share of the memory of this machine that a query may take; what is more lies on the disk for the while.
+MEMORY: Final = "15%"
 #: Rows of a batch, where nobody says how many.
 BATCH: Final = 50_000
 
 
 class LakeReader:
-    """The rows of a lake, as a view `comment_emotion` of a DuckDB in memory."""
+    """The rows of a lake, as a view `comment_emotion` of a DuckDB in memory. Raises StoreAwayError as it reads."""
 
     def __init__(self, duckdb: Any, folder: LakeFolder) -> None:
-        self.duckdb: Final = duckdb
+        self._duckdb: Final = duckdb
         self.folder: Final = folder
         self.connection: Final = None
 
     def show(self, files: Sequence[LakeFile]) -> None:
         """Have the view show the rows of these files."""
-        self.duckdb.execute(f"create or replace view {comment_emotion.name} as {snapshot(self.folder, files)}")
+        self.run(f"create or replace view {comment_emotion.name} as {snapshot(self.folder, files)}")
 
     def holding(self, files: Sequence[LakeFile], condition: ColumnElement[bool]) -> list[LakeFile]:
         """Return the files that have rows for which something holds. They are in view then."""
         rows = f"select *, file_index from {scan(self.folder, files)}"  # noqa: S608 - names of files of the manifest
-        self.duckdb.execute(f"create or replace view {comment_emotion.name} as {rows}")
+        self.run(f"create or replace view {comment_emotion.name} as {rows}")
         number = literal_column("file_index", Integer)
         query: Select[Any] = select(number).select_from(comment_emotion).where(condition).distinct().order_by(number)
         return [files[row[0]] for row in self.execute(query)]
+
+    def run(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run SQL of our own; return its rows."""
+        with _translated(self.folder):
+            rows: list[tuple[Any, ...]] = self._duckdb.execute(sql).fetchall()
+            return rows
+
+    def stream(self, sql: str, values: Sequence[Any] = (), size: int = BATCH) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of SQL as record batches, so many rows at a time."""
+        with _translated(self.folder):
+            yield from self._duckdb.sql(sql, params=list(values)).to_arrow_reader(size)
 
     def execute(self, query: Select[Any]) -> list[Any]:
         """Return the rows of a query, each a tuple with names."""
@@ -61,22 +76,16 @@ class LakeReader:
 
     def arrow(self, query: Select[Any], schema: pa.Schema, size: int = BATCH) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a query as record batches of a schema."""
-        for batch in self._found(query, size):
-            yield batch.cast(schema)
-
-    def _found(self, query: Select[Any], size: int) -> pa.RecordBatchReader:
-        compiled = query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-        values = compiled.construct_params()
-        named = compiled.positiontup or ()
-        with _translated(self.folder):
-            found: pa.RecordBatchReader = self.duckdb.sql(
-                str(compiled), params=[values[name] for name in named]
-            ).to_arrow_reader(size)
-            return found
+        return (batch.cast(schema) for batch in self._found(query, size))
 
     def as_sql(self, query: Select[Any]) -> str:
         """Return a query as somebody would write it."""
         return str(query.compile(dialect=_WRITTEN, compile_kwargs={"literal_binds": True}))
+
+    def _found(self, query: Select[Any], size: int) -> Iterator[pa.RecordBatch]:
+        compiled = query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        values = compiled.construct_params()
+        return self.stream(str(compiled), [values[name] for name in compiled.positiontup or ()], size)
 
 
 def _plain(column: pa.Array) -> list[Any]:
@@ -93,9 +102,12 @@ def lake_reader(folder: LakeFolder) -> Iterator[LakeReader]:
         import duckdb
     except ImportError as error:
         raise SettingError("a lake is read by DuckDB: pip install 'moodmill[lake]' brings it") from error
-    with duckdb.connect() as connection:
+    with TemporaryDirectory(prefix="moodmill-lake-") as beside, duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")
+        connection.execute("set preserve_insertion_order = false")  # what wants an order says so
+        connection.execute(f"set memory_limit = '{MEMORY}'")
+        connection.execute(f"set temp_directory = '{beside}'")
         if folder.filesystem is not None:
             connection.register_filesystem(folder.filesystem)
         yield LakeReader(connection, folder)
@@ -124,10 +136,20 @@ def address_of(connection: Connection) -> str | None:
 
 @contextmanager
 def _translated(folder: LakeFolder) -> Iterator[None]:
+    """Turn a storage that does not answer into a StoreAwayError; what is wrong with our SQL stays what it is."""
     import duckdb
 
     try:
         yield
-    except duckdb.IOException as error:
-        reason = str(error).split("\n")[0]
-        raise StoreAwayError(f"cannot read the lake {folder.address}: {reason}") from error
+    except (duckdb.Error, pa.ArrowException) as error:
+        # What the packages of a storage raise comes as a bare Error, with their traceback.
+        is_ours = isinstance(error, duckdb.Error) and not isinstance(error, duckdb.IOException)
+        if is_ours and type(error) is not duckdb.Error:
+            raise
+        raise StoreAwayError(f"cannot read the lake {folder.address} just now: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the line that says why: the last one of a traceback, without the query that stands behind it."""
+    lines = [line.strip() for line in str(error).split("LINE 1:")[0].splitlines() if line.strip()]
+    return re.sub(r"[a-z0-9+.-]+://\S+", "the URL", lines[-1] if lines else type(error).__name__)

@@ -1,10 +1,13 @@
 """How PostgreSQL bears millions of rows: how fast they go in, what each takes, and how long dashboards wait.
 
-    python -m tests.bench.scale --rows 5000000 [--texts] [--into URL]
+    python -m tests.bench.scale --rows 5000000 [--texts] [--into URL] [--lake FOLDER|URL]
 
 The rows are made up. They go in as workers write them: a chunk a transaction, on all connections of a process; making
 them up is not timed. Then each query of the Grafana dashboards is asked some times, and what each view of `moodmill
 explore` asks, from its address to its JSON; with --texts, words are looked for as well.
+
+With --lake, rows go into a lake and are merged there, and the queries of the dashboards are asked of DuckDB, which adds
+up the rows each time.
 """
 
 import argparse
@@ -16,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
+from resource import RUSAGE_SELF, getrusage
 from typing import Final
 
 import msgspec
@@ -29,6 +33,7 @@ from moodmill.db.analytics.words import index_texts
 from moodmill.db.core.classified import Classified
 from moodmill.db.core.settings import StoreSettings
 from moodmill.db.database.store import CONNECTIONS, Store
+from moodmill.db.lake.lake import Lake, lake_of, prepare_store
 from moodmill.db.ledger.entries import RecordRange, SourceFile
 from moodmill.db.ledger.ledger import Ledger
 from moodmill.db.results.models import activate_model, register_model
@@ -40,8 +45,11 @@ from tests.bench.synthetic import MODEL, START, THRESHOLDS, synthetic_rows
 #: Comments of a chunk, as `moodmill label` has it, and chunks that are made up at once.
 CHUNK: Final = 512
 AT_ONCE: Final = 200
-#: Times that each query is asked.
+#: Chunks that a worker has in work at once: into a lake, those that are done at once go in together.
+THREADS: Final = 16
+#: Times that each query is asked, and of DuckDB, where it reads the rows.
 ASKED: Final = 30
+LAKE_ASKED: Final = 3
 #: What the views of `moodmill explore` ask. A middling subreddit, a quarter, and days in the middle of months.
 VIEWS: Final = {
     "facts": {},
@@ -111,7 +119,7 @@ def fill(store: Store, rows: int, days: int, *, texts: bool = False) -> float:
         store_chunk(store, run, number, 0, classified)
 
     seconds = 0.0
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
+    with ThreadPoolExecutor(CONNECTIONS if lake_of(store) is None else THREADS) as pool:
         while some := list(islice(chunks, AT_ONCE)):
             begun = time.perf_counter()
             for _ in pool.map(write, some):
@@ -170,21 +178,39 @@ def _store(url: str | None) -> Iterator[Store]:
         store.close()
 
 
-def measure(store: Store, rows: int, days: int, *, texts: bool = False) -> None:
+def measure(store: Store, rows: int, days: int, *, texts: bool = False, lake: str | None = None) -> None:
     """Fill a store and print what was measured."""
-    store.prepare()
+    prepare_store(store, lake)
     seconds = fill(store, rows, days, texts=texts)
-    OUTPUT.print(f"{rows:,} rows of {days} days in {seconds:,.0f} s: {rows / seconds:,.0f} a second")
+    OUTPUT.print(
+        f"{rows:,} rows of {days} days in {seconds:,.0f} s: {rows / seconds:,.0f} a second; the process had "
+        f"{getrusage(RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB at most"
+    )
+    into = lake_of(store)
+    if into is not None:
+        _merge(into, rows)
     begun = time.perf_counter()
     periods = refresh(store)
     OUTPUT.print(f"{periods} days and months added up in {time.perf_counter() - begun:,.0f} s")
-    if texts:
+    if texts and into is None:
         begun = time.perf_counter()
         made = index_texts(store)
         if made:
             OUTPUT.print(
                 f"full-text index in {time.perf_counter() - begun:,.0f} s: {made.size / rows:,.0f} bytes a row"
             )
+    panels = panel_queries((START, START + timedelta(days=days)))
+    if into is None:
+        _print_sizes(store, rows)
+        _print("panel", (ask(store, query) for query in panels))
+    else:
+        _print("panel, by DuckDB from the rows", ask_duckdb(into, panels))
+    results = Results(StoreSettings(database_url=store.url.render_as_string(hide_password=False)))
+    asked = VIEWS | (SEARCHES if texts else {})
+    _print("view of moodmill explore", (view(results, title, parameters) for title, parameters in asked.items()))
+
+
+def _print_sizes(store: Store, rows: int) -> None:
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("vacuum analyze"))  # as autovacuum does in its time
         found = connection.execute(SIZES).one()
@@ -192,10 +218,41 @@ def measure(store: Store, rows: int, days: int, *, texts: bool = False) -> None:
         f"{(found.tables + found.indexes) / rows:,.0f} bytes a row: {found.tables / rows:,.0f} of the tables, "
         f"{found.indexes / rows:,.0f} of the indexes"
     )
-    _print("panel", (ask(store, query) for query in panel_queries((START, START + timedelta(days=days)))))
-    results = Results(StoreSettings(database_url=store.url.render_as_string(hide_password=False)))
-    asked = VIEWS | (SEARCHES if texts else {})
-    _print("view of moodmill explore", (view(results, title, parameters) for title, parameters in asked.items()))
+
+
+def _merge(lake: Lake, rows: int) -> None:
+    from moodmill.db.lake.contents import contents
+    from moodmill.db.lake.merging import merge
+
+    before = contents(lake)
+    OUTPUT.print(f"{before.incoming_files:,} files came in: {before.incoming_bytes / rows:,.1f} bytes a row")
+    begun = time.perf_counter()
+    merge(lake)
+    seconds, held = time.perf_counter() - begun, contents(lake)
+    OUTPUT.print(
+        f"merged in {seconds:,.0f} s, {rows / seconds:,.0f} rows a second, into {held.merged_files:,} files of "
+        f"{held.merged_bytes / rows:,.1f} bytes a row; the process had "
+        f"{getrusage(RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB at most"
+    )
+
+
+def ask_duckdb(lake: Lake, queries: Iterable[PanelQuery]) -> Iterator[Waits]:
+    """Ask the dashboards' queries of DuckDB, which reads the lake by the views that `moodmill lake sql` prints."""
+    import duckdb
+
+    from moodmill.db.lake.manifest import files_there
+    from moodmill.db.lake.views import view_statements
+
+    with duckdb.connect() as connection, lake.store.reading() as manifest:
+        for statement in view_statements(manifest, lake.folder, files_there(manifest)):
+            connection.execute(statement)
+        for query in queries:
+            milliseconds, found = [], []
+            for _ in range(LAKE_ASKED):
+                begun = time.perf_counter()
+                found = connection.execute(query.sql).fetchall()
+                milliseconds.append(1000 * (time.perf_counter() - begun))
+            yield Waits(title=query.title, rows=len(found), milliseconds=milliseconds)
 
 
 def main() -> None:
@@ -204,10 +261,11 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=90, help="days that they are spread over")
     parser.add_argument("--into", metavar="URL", help="an empty PostgreSQL database; an embedded one without it")
     parser.add_argument("--texts", action="store_true", help="with made-up texts, and their full-text index")
+    parser.add_argument("--lake", metavar="FOLDER|URL", help="with the rows in a lake")
     given = parser.parse_args()
     OUTPUT.print(", ".join(f"{name} {value}" for name, value in describe().items()), soft_wrap=True)
     with _store(given.into) as store:
-        measure(store, given.rows, given.days, texts=given.texts)
+        measure(store, given.rows, given.days, texts=given.texts, lake=given.lake)
 
 
 if __name__ == "__main__":

@@ -161,11 +161,14 @@ def files(as_json: bool) -> None:
 @lake.command()
 @store_options
 def sql() -> None:
-    """Print a view `comment_emotion` for DuckDB, of the rows as they are now, each comment once."""
-    from moodmill.db.lake.manifest import files_there
-    from moodmill.db.lake.snapshot import snapshot
+    """Print views for DuckDB: `comment_emotion`, each comment once, as the rows are now, and those of the store.
 
-    with _opened() as found:
-        with found.store.reading() as connection:
-            there = files_there(connection)
-        click.echo(f"create or replace view comment_emotion as {snapshot(found.folder, there)};")
+    \b
+    moodmill lake sql | duckdb results.duckdb
+    """
+    from moodmill.db.lake.manifest import files_there
+    from moodmill.db.lake.views import view_statements
+
+    with _opened() as found, found.store.reading() as connection:
+        for statement in view_statements(connection, found.folder, files_there(connection)):
+            click.echo(f"{statement};")

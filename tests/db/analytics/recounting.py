@@ -90,7 +90,7 @@ def run_as_written(store: Store, query: str) -> list[tuple[Any, ...]]:
         address = address_of(connection)
         if address is not None and "from comment_emotion" in query.lower():
             with reading_lake(connection, address) as reader:
-                return [tuple(row) for row in reader.duckdb.execute(query).fetchall()]
+                return [tuple(row) for row in reader.run(query)]
         if store.is_sqlite:
             return [tuple(row) for row in connection.exec_driver_sql(query)]
         driver: Any = connection.connection.driver_connection
