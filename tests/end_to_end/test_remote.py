@@ -11,6 +11,7 @@ import pytest
 
 from moodmill.db.analytics.reads import run_ids, status
 from moodmill.db.database.store import Store
+from moodmill.db.lake.lake import lake_of
 from tests.db.builders import rows
 from tests.producers.sources.test_support import zstd
 from tests.storage import BUCKET, SECRET, Bucket, filesystem, s3_server
@@ -25,10 +26,13 @@ LINES = "".join(
 )
 
 
+@pytest.mark.parametrize("lake", [None, f"s3://{BUCKET}/lake"], ids=["table", "lake"])
 def test_a_run_of_a_dump_on_s3_that_is_cut_off_resumes_and_adds_up_and_keeps_no_secret(
-    tiny_model: Path, tmp_path: Path
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lake: str | None
 ) -> None:
     with s3_server() as server:
+        for name, value in server.items():  # with which the rows are read here, too
+            monkeypatch.setenv(name, value)
         url = Bucket(filesystem(server), f"{BUCKET}/end-to-end").put("RC_2006-01.zst", zstd.compress(LINES.encode()))
         settings = {
             **server,
@@ -36,6 +40,7 @@ def test_a_run_of_a_dump_on_s3_that_is_cut_off_resumes_and_adds_up_and_keeps_no_
             "DATABASE_URL": f"sqlite:///{tmp_path}/m.db",
             "MOODMILL_CHUNK_COMMENTS": "10",
             "MOODMILL_CHUNKS_IN_FLIGHT": "3",
+            **({"MOODMILL_LAKE": lake} if lake else {}),
         }
         store = Store(settings["DATABASE_URL"])
         store.prepare()
@@ -54,6 +59,11 @@ def test_a_run_of_a_dump_on_s3_that_is_cut_off_resumes_and_adds_up_and_keeps_no_
         assert sorted(row["comment_id"] for row in rows(store)) == sorted(f"c{n}" for n in range(COUNT))
         again = moodmill("label", url, "--json", settings=settings, cwd=tmp_path)
         assert json.loads(again.stdout)["new_rows"] == 0
+        if lake:
+            assert lake_of(store) is not None
+            merged = moodmill("lake", "merge", "--json", settings=settings, cwd=tmp_path)
+            assert json.loads(merged.stdout)["rows"] == COUNT, merged.stderr
+            assert len(rows(store)) == COUNT
     store.close()
     assert SECRET.encode() not in (tmp_path / "m.db").read_bytes()
     assert SECRET not in resumed.stderr + again.stderr + (tmp_path / "label.log").read_text()
