@@ -129,7 +129,7 @@ def label(
     given = [sources] if isinstance(sources, str | os.PathLike) else [*sources]
     paths = list(map(path_of, given))
     ids: list[str] = []
-    with opened_database(opened.url, runtime) as database, shown_to(progress, runtime) as show:
+    with opened_database(opened, runtime) as database, shown_to(progress, runtime) as show:
         try:
             labelling.label(database, paths, options, runtime, ids.append, show, again=again)
         except (MoodmillError, KeyboardInterrupt) as error:

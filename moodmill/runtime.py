@@ -2,17 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from moodmill.db.core.errors import SettingError
 from moodmill.db.database.store import Store as Database
+from moodmill.db.lake.lake import prepare_store
 from moodmill.producers.runs.cluster import Runtime
 from moodmill.producers.runs.settings import ProducerSettings
 from moodmill.producers.runs.waiter import OnProgress, Progress
 from moodmill.progress import shown_progress
 from moodmill.worker.core.settings import WorkerSettings
 from moodmill.worker.queue.message import MAX_COMMENTS
+
+if TYPE_CHECKING:
+    from moodmill.store import Store
 
 
 def runtime_of(worker: WorkerSettings, chunk_comments: int | None = None) -> Runtime:
@@ -33,7 +38,7 @@ def share_of(max_dead: float | None) -> float | None:
 
 
 @contextmanager
-def opened_database(url: str, runtime: Runtime) -> Iterator[Database]:
+def opened_database(store: "Store", runtime: Runtime) -> Iterator[Database]:
     """Open a store to label into; it is made where it is not there."""
     # Before there is a run that one may want to interrupt: numpy, interrupted as it is imported, cannot be imported
     # again by this process, which may be a notebook's.
@@ -41,8 +46,8 @@ def opened_database(url: str, runtime: Runtime) -> Iterator[Database]:
     import moodmill.producers.runs.opening
     import moodmill.producers.runs.run  # noqa: F401
 
-    with closing(Database(url, runtime.worker.moodmill_stall_seconds)) as database:
-        database.prepare()
+    with closing(Database(store.url, runtime.worker.moodmill_stall_seconds)) as database:
+        prepare_store(database, store.lake)
         yield database
 
 

@@ -26,22 +26,32 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """A store of results: an SQLite file or a PostgreSQL database. Holds no connection between calls."""
+    """A store of results: an SQLite file or a PostgreSQL database, its rows in a lake if it has one.
 
-    def __init__(self, database_url: str | os.PathLike[str]) -> None:
+    Holds no connection between calls.
+    """
+
+    def __init__(self, database_url: str | os.PathLike[str], lake: str | os.PathLike[str] | None = None) -> None:
         """`database_url` is an SQLite file, or sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME. Opens nothing.
 
-        Raises SettingError for a URL that names no such database.
+        `lake` has a new store keep its rows as Parquet files there: a folder, or a URL as s3://BUCKET/PREFIX. The store
+        remembers it. Raises SettingError for a URL that names no such database.
         """
         database_url = store_url(os.fspath(database_url))
         with closing(Database(database_url)) as database:
             self._shown: Final = database.shown
         self._url: Final = database_url
+        self._lake: Final = None if lake is None else os.fspath(lake)
 
     @property
     def url(self) -> str:
         """The URL, with its password."""
         return self._url
+
+    @property
+    def lake(self) -> str | None:
+        """The lake that it was made with; None of a store that has none, or remembers its own."""
+        return self._lake
 
     def __repr__(self) -> str:
         return f"Store({self._shown!r})"  # without the password
@@ -233,7 +243,7 @@ class Run:
         from moodmill.runtime import opened_database, share_of, shown_to
 
         share = share_of(max_dead)
-        with opened_database(self.store.url, self._runtime) as database, shown_to(progress, self._runtime) as show:
+        with opened_database(self.store, self._runtime) as database, shown_to(progress, self._runtime) as show:
             return resume(database, self.id, self._runtime, show, share)
 
 

@@ -1,5 +1,6 @@
 """Erases what somebody wrote, or single comments: their rows, dead letters, and what the roll-ups count of them."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -11,8 +12,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, delete, insert, or_, select
 
 from moodmill.db.analytics.rollups import refresh
+from moodmill.db.core.errors import RunError
 from moodmill.db.core.lowered import lowered
-from moodmill.db.core.names import author_key, spellings
+from moodmill.db.core.names import author_key
 from moodmill.db.database.schema import comment_emotion, dead_letter, dirty_period
 from moodmill.db.database.store import Store
 from moodmill.db.lake.lake import Lake, lake_of
@@ -41,7 +43,8 @@ def erase(store: Store, authors: Collection[str], comments: Collection[str]) -> 
     gone for readers then, and from its folder once its garbage is collected (moodmill.db.lake.garbage).
     """
     keys = list(map(author_key, authors))
-    of_these = or_(_rows.comment_id.in_(list(comments)), lowered(_rows.author).in_(spellings(keys)))
+    spelled = [f"{before}{key}" for key in keys for before in ("", "@", "u/", "/u/", "user/", "/user/")]
+    of_these = or_(_rows.comment_id.in_(list(comments)), lowered(_rows.author).in_(spelled))
     letters = _erase_letters(store, set(keys), set(comments))
     lake = lake_of(store)
     erased = _erase_rows(store, of_these) if lake is None else _erase_in_lake(lake, of_these)
@@ -76,23 +79,39 @@ def _erase_in_lake(lake: Lake, of_these: ColumnElement[bool]) -> int:
 
 def _erase_letters(store: Store, authors: set[str], comments: set[str]) -> int:
     """Erase dead letters that hold the id or the author of any; their runs count them as skipped from then on."""
-    wanted = authors | {comment.lower() for comment in comments}
     with store.writing() as connection:
         forget_twins(connection)
         counted: Counter[str] = Counter()
-        letters = connection.execute(select(dead_letter.c.id, dead_letter.c.run_id, dead_letter.c.payload)).all()
-        found = [letter for letter in letters if wanted & set(_words(letter.payload))]
-        for letter in found:
-            connection.execute(delete(dead_letter).where(dead_letter.c.id == letter.id))
+        of = dead_letter.c
+        letters = connection.execute(select(of.id, of.run_id, of.replay_chunk, of.payload)).all()
+        for letter in letters:
+            said = set(_strings(letter.payload))
+            if said.isdisjoint(comments) and authors.isdisjoint(map(author_key, said)):
+                continue
+            if letter.replay_chunk is not None:
+                raise RunError(f"dead letters of run {letter.run_id} are in a replay just now: let it finish")
+            connection.execute(delete(dead_letter).where(of.id == letter.id))
             counted[letter.run_id] += 1
         for run_id, n in counted.items():
             add_skips(connection, run_id, ERASED, n)
-    return len(found)
+    return sum(counted.values())
 
 
-def _words(payload: str) -> Iterator[str]:
-    """Yield what may be an id or a name in a record, in small letters: whatever stands between blanks and quotes."""
-    yield from re.findall(r"[^\s\"',;:/{}\[\]()]+", payload.lower())
+def _strings(payload: str) -> Iterator[str]:
+    """Yield what may be an id or a name in a record: the texts of JSON, or else what stands between signs."""
+    try:
+        left = [json.loads(payload)]
+    except (ValueError, RecursionError):
+        yield from re.findall(r"[^\s\"',;]+", payload)
+        return
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
 
 
 def _invalidate(connection: Connection, of: Collection[tuple[str, Any]]) -> None:

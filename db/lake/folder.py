@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
 from uuid import uuid4
 
-from moodmill.db.core.atomicfile import make_folder, sync_folder
+from moodmill.db.core.atomicfile import atomic_file, make_folder, sync_folder
 from moodmill.db.core.elsewhere import is_remote, is_url, path_of, reason_of
 from moodmill.db.core.errors import SettingError, StoreAwayError, StoreError
 
@@ -41,9 +41,9 @@ class LakeFolder:
 
         Raises SettingError for a URL that lets in whoever has it, or that nothing here can write to.
         """
+        path = path_of(address)  # first, for it shows no secret
         if set(address) & set(_MAGIC):
             raise SettingError(f"MOODMILL_LAKE is {address!r}: expected a folder without any of {' '.join(_MAGIC)}")
-        path = path_of(address)
         self._path: Final = path if is_remote(path) else path.absolute()
         #: What fsspec has for storages elsewhere; None for a folder of this machine.
         self.filesystem: Final[Any] = cast(Any, path).fs if is_remote(path) else None
@@ -64,6 +64,16 @@ class LakeFolder:
                 self.filesystem.pipe_file(self._key(name), data)
                 return
             with self._new(name) as file:
+                file.write(data)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a file in the place of what has its name, whole at each moment. Raises as `write`."""
+        if self.filesystem is not None:
+            self.write(name, data)
+            return
+        with _translated(self.address):
+            make_folder((self._path / name).parent)
+            with atomic_file(self._path / name) as file:
                 file.write(data)
 
     @contextmanager
@@ -122,7 +132,12 @@ class LakeFolder:
     def _new(self, name: str) -> Iterator[IO[bytes]]:
         path = self._path / name
         make_folder(path.parent)
-        with path.open("xb") as file:
+        try:
+            opened = path.open("xb")
+        except FileNotFoundError:  # whoever collects garbage took the folder for empty
+            make_folder(path.parent)
+            opened = path.open("xb")
+        with opened as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from moodmill.db.core.errors import SettingError, StoreError
+from moodmill.db.core.errors import SettingError, StoreAwayError, StoreError
 from moodmill.db.database.schema import comment_emotion, lake
 from moodmill.db.database.store import Store
 from moodmill.db.lake.folder import LakeFolder
@@ -36,10 +36,18 @@ class Lake:
         self.store: Final = store
         self.id: Final = lake_id
         self.folder: Final = folder
+        #: What is kept as long as it is open: its writer.
+        self.kept: Final[dict[str, Any]] = {}
 
     def new_name(self) -> str:
         """Return a name for a file of one transaction, which no other has."""
         return f"{INCOMING}/{datetime.now(UTC):%Y-%m-%d}/{uuid4().hex}.parquet"
+
+    def refuse_moved(self, connection: Connection) -> None:
+        """Raise StoreAwayError where the lake lies elsewhere by now, before files are named that lie here."""
+        if connection.scalar(select(lake.c.address)) != self.folder.address:
+            self.store.kept.pop(_KEPT, None)
+            raise StoreAwayError("the lake lies elsewhere by now: what was written is written anew there")
 
 
 def lake_of(store: Store) -> Lake | None:
@@ -86,21 +94,27 @@ def prepare_lake(store: Store, address: str | None) -> Lake | None:
 
 
 def _begun(store: Store, folder: LakeFolder) -> Lake:
-    with store.reading() as connection:
-        has_rows = connection.scalar(select(comment_emotion.c.comment_id).limit(1)) is not None
-    if has_rows:
-        raise StoreError(
-            f"the store {store.shown} holds rows in SQL: `moodmill lake move` moves them into the lake {folder.address}"
-        )
+    def refuse_rows(connection: Connection) -> None:
+        if connection.scalar(select(comment_emotion.c.comment_id).limit(1)) is not None:
+            raise StoreError(
+                f"the store {store.shown} holds rows in SQL: `moodmill lake move` moves them into the lake "
+                f"{folder.address}"
+            )
+
     refuse_taken(folder)
-    return begin_lake(store, folder)
+    return begin_lake(store, folder, refuse_rows)
 
 
 def begin_lake(store: Store, folder: LakeFolder, also: Callable[[Connection], None] = lambda _: None) -> Lake:
-    """Have a store keep its rows in a folder from now on; `also` is done in the transaction that says so."""
+    """Have a store keep its rows in a folder from now on; `also` is done in the transaction that says so.
+
+    Nobody writes to the table meanwhile.
+    """
     named: dict[str, Any] = {"number": 1, "id": secrets.token_hex(16), "address": folder.address}
     try:
         with store.writing() as connection:
+            if not store.is_sqlite:  # where whoever writes is alone
+                connection.execute(text(f"lock table {comment_emotion.name} in access exclusive mode"))
             connection.execute(insert(lake).values(named))
             also(connection)
     except IntegrityError:  # another process did, meanwhile
@@ -131,7 +145,8 @@ def mark(found: Lake) -> None:
     """Write into the folder whose it is, once. Raises StoreError where it is another's."""
     if refuse_taken(found.folder, found.id):
         said = {"kind": "moodmill lake", "version": 1, "id": found.id}
-        found.folder.write(MARKER, json.dumps(said).encode())
+        found.folder.put(MARKER, json.dumps(said).encode())
+        refuse_taken(found.folder, found.id)  # where another store was as fast
 
 
 def refuse_taken(folder: LakeFolder, lake_id: str | None = None) -> bool:
@@ -147,7 +162,7 @@ def refuse_taken(folder: LakeFolder, lake_id: str | None = None) -> bool:
 def _owner(folder: LakeFolder) -> str | None:
     """Return the id of the lake that a folder is; None where it is none."""
     data = folder.read(MARKER)
-    if data is None:
+    if not data:
         return None
     try:
         return str(json.loads(data)["id"])

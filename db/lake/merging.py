@@ -105,7 +105,7 @@ def _merge_incoming(lake: Lake) -> Merged | None:
         reader.run(f"create temp table kept as {kept}")
         written = [*write_months(lake, reader, "kept", model)]
     with lake.store.writing() as connection:
-        replace_files(connection, late, merged, [*incoming, *changed], written)
+        replace_files(lake, connection, late, merged, [*incoming, *changed], written)
         counts = {"repeated": lakes.c.repeated + repeated, "edited": lakes.c.edited + edited}
         connection.execute(update(lakes).values(counts))
     rows_merged = sum(file.rows for file in incoming)
@@ -176,13 +176,14 @@ def rewrite(
         reader.show(files)
         written = [*write_files(lake, model, month_of(files[0]), reader.arrow(query, SCHEMA, GROUP))]
     with lake.store.writing() as connection:
-        replace_files(connection, late, merged, files, written)
+        replace_files(lake, connection, late, merged, files, written)
         also(connection)
     kept = sum(file.rows for file in written)
     return Merged(before=len(files), after=len(written), rows=kept, repeated=0, edited=0)
 
 
 def replace_files(
+    lake: Lake,
     connection: Connection,
     late: Lateness,
     merged: Sequence[LakeFile],
@@ -194,6 +195,7 @@ def replace_files(
     Raises StoreAwayError where they are not: another process has merged since, and what is written may be there twice.
     """
     late.refuse()
+    lake.refuse_moved(connection)
     connection.execute(select(lakes.c.id).with_for_update())  # one at a time
     models = {file.model for file in before}
     there = lake_file.c.merged & lake_file.c.removed_at.is_(None) & lake_file.c.model.in_(models)

@@ -47,8 +47,6 @@ def move_in(store: Store, address: str, on_rows: Callable[[int], None] = lambda 
             on_rows(done)
 
     def flip(connection: Connection) -> None:
-        if connection.dialect.name != "sqlite":
-            connection.execute(text(f"lock table {comment_emotion.name} in access exclusive mode"))
         if _state(connection) != before:
             raise StoreAwayError("rows came in while they were moved: nothing is changed, begin again")
         add_files(connection, files)
@@ -101,8 +99,12 @@ def _batches(store: Store, model: str, month: date | None) -> Iterator[pa.Record
         if month != date.max.replace(day=1):
             query = query.where(_rows.created_at < midnight(next_month(month)))
     with store.reading() as connection:
-        by_bytes = _rows.subreddit.collate("C") if connection.dialect.name == "postgresql" else _rows.subreddit
-        query = query.order_by(by_bytes.is_not(None), by_bytes, _rows.created_at, _rows.comment_id)
+        subreddit, comment_id = (
+            (_rows.subreddit.collate("C"), _rows.comment_id.collate("C"))  # by bytes
+            if connection.dialect.name == "postgresql"
+            else (_rows.subreddit, _rows.comment_id)
+        )
+        query = query.order_by(_rows.subreddit.is_not(None), subreddit, _rows.created_at, comment_id)
         streamed = query.execution_options(stream_results=True, max_row_buffer=_BATCH)
         for rows in connection.execute(streamed).partitions(_BATCH):
             columns = zip(*rows, strict=True)

@@ -151,5 +151,5 @@ def _translated(folder: LakeFolder) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     """Return the line that says why: the last one of a traceback, without the query that stands behind it."""
-    lines = [line.strip() for line in str(error).split("LINE 1:")[0].splitlines() if line.strip()]
+    lines = [line.strip() for line in re.split(r"LINE \d+:", str(error))[0].splitlines() if line.strip()]
     return re.sub(r"[a-z0-9+.-]+://\S+", "the URL", lines[-1] if lines else type(error).__name__)

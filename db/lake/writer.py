@@ -22,8 +22,8 @@ from moodmill.db.lake.manifest import LakeFile, add_files
 from moodmill.db.lake.rows import as_parquet, as_table, span
 from moodmill.db.ledger import ledger
 
-#: Under which a store keeps the one writer of this process.
-_KEPT: Final = "lake writer"
+#: Under which a lake keeps the one writer of this process.
+_KEPT: Final = "writer"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -108,6 +108,7 @@ class LakeWriter:
                 done = [chunk for chunk in left if ledger.is_done(connection, *chunk.key)]
                 if not done:
                     late.refuse()
+                    self._lake.refuse_moved(connection)
                     add_files(connection, files)
                     for chunk in left:
                         chunk.finish(connection)
@@ -144,5 +145,5 @@ def _by_model(chunks: Sequence[ChunkRows]) -> list[list[Classified]]:
 
 def writer_of(lake: Lake) -> LakeWriter:
     """Return the writer of this process."""
-    kept: LakeWriter = lake.store.kept.setdefault(_KEPT, LakeWriter(lake))
+    kept: LakeWriter = lake.kept.setdefault(_KEPT, LakeWriter(lake))
     return kept

@@ -124,11 +124,12 @@ def _store_chunk(
     with store.writing() as connection:
         if ledger.is_done(connection, run_id, number):
             return None
-        if lake_in(store, connection) is not None:  # which another process has begun since
-            raise StoreAwayError(f"the store {store.shown} has its rows in a lake by now")
         written = write_rows(connection, classified)
         if classified.keep_text:
             fill_texts(connection, classified.model, known)
+        # Asked now that the table is locked: who begins a lake locks it, too, and one of both sees the other.
+        if lake_in(store, connection) is not None:
+            raise StoreAwayError(f"the store {store.shown} has its rows in a lake by now")
         _finish(connection, run_id, number, source_number, classified, dead, known, written)
     return Stored(classified=classified, dead=dead)
 

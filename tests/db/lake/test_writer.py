@@ -84,16 +84,16 @@ def test_chunks_that_come_while_another_is_written_share_a_file(
             write(folder, name, data)
 
         monkeypatch.setattr(LakeFolder, "write", slow)
-        writer = lake.store.kept
+        kept = lake.kept
 
         def come(number: int) -> bool:
             return made.store_chunk(number, classified(comments(range(2 * number, 2 * number + 2))))
 
         def let_go() -> bool:
             first.wait(10)
-            waiting = writer["lake writer"]._waiting
+            waiting = kept["writer"]._waiting
             while len(waiting) < 8:
-                waiting = writer["lake writer"]._waiting
+                waiting = kept["writer"]._waiting
             first.wait(10)
             return True
 
