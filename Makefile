@@ -57,8 +57,9 @@ sweep: $(READY) ## Try EXAMPLES (20) times as many examples in each property tes
 storm: $(READY) ## Put faults into runs in random order for MINUTES (10), and print what struck; SEED=n brings the same again
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.storm --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
-scale: $(READY) ## Fill PostgreSQL with ROWS (5000000) synthetic rows, with TEXTS=1 texts too, and time dashboards and pages
-	@$(BIN)/python -W ignore -m tests.bench.scale --rows $(or $(ROWS),5000000) $(if $(TEXTS),--texts)
+scale: $(READY) ## Fill PostgreSQL, or a LAKE, with ROWS (5000000) synthetic rows, TEXTS=1 for texts, and time dashboards and pages
+	@$(BIN)/python -W ignore -m tests.bench.scale --rows $(or $(ROWS),5000000) $(if $(TEXTS),--texts) \
+		$(if $(LAKE),--into sqlite:///$(LAKE).db --lake $(LAKE))
 
 gpu: $(READY) ## Measure models of two sizes on the GPU here, whole way included, and what it waits for (some minutes)
 	@$(BIN)/python -W ignore -m moodmill.bench.gpu $(SOURCE)
