@@ -5,7 +5,7 @@ for PostgreSQL; either is five to ten times as fast as SQLAlchemy's insert.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -69,6 +69,25 @@ class Stored:
     dead: Sequence[DeadLetter]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    """What a worker made of a chunk."""
+
+    run_id: str
+    number: int
+    source_number: int
+    classified: Classified
+    dead: Sequence[DeadLetter]
+    known: Sequence[KnownComment]
+
+    def without(self, refused: Mapping[int, str]) -> "_Outcome":
+        """Return it with dead letters in the place of comments whose rows are refused, by their reasons."""
+        comments = self.classified.comments
+        dead = [unclassified(comments[row], f"the store refuses it: {reason}") for row, reason in refused.items()]
+        left = [row for row in range(len(comments)) if row not in refused]
+        return replace(self, classified=self.classified.take(left), dead=[*self.dead, *dead])
+
+
 def store_chunk(
     store: Store,
     run_id: str,
@@ -83,28 +102,31 @@ def store_chunk(
     `known` are the comments of it that have a row already: they are counted as if they had been classified again.
     A comment whose row the database refuses becomes a dead letter.
     """
+    outcome = _Outcome(
+        run_id=run_id, number=number, source_number=source_number, classified=classified, dead=dead, known=known
+    )
     lake = lake_of(store)
-    if lake is not None:
-        return _store_in_lake(lake, run_id, number, source_number, classified, dead, known)
+    return _store_in_table(store, outcome) if lake is None else _store_in_lake(lake, outcome)
+
+
+def _store_in_table(store: Store, outcome: _Outcome) -> Stored | None:
     for _ in range(_TRIES):
         try:
-            return _store_chunk(store, run_id, number, source_number, classified, dead, known)
+            return _store_once(store, outcome)
         except Exception as error:
             if fault_of(error) is not Fault.REFUSED:
                 raise
             # The first comments of a month: rare enough to begin again for them, instead of asking before each chunk.
             if not store.is_sqlite:
                 with store.writing() as connection:
-                    make_months(connection, (comment.created_at for comment in classified.comments))
+                    make_months(connection, (comment.created_at for comment in outcome.classified.comments))
             if _misses_month(error):
                 continue
-            refused = find_refused(store, classified, write_rows)
+            refused = find_refused(store, outcome.classified, write_rows)
             if not refused:
                 raise
-            reasons = {row: f"the store refuses it: {reason}" for row, reason in refused.items()}
-            dead = [*dead, *(unclassified(classified.comments[row], reason) for row, reason in reasons.items())]
-            classified = classified.take([row for row in range(len(classified.comments)) if row not in refused])
-    return _store_chunk(store, run_id, number, source_number, classified, dead, known)
+            outcome = outcome.without(refused)
+    return _store_once(store, outcome)
 
 
 def _misses_month(error: Exception) -> bool:
@@ -112,66 +134,45 @@ def _misses_month(error: Exception) -> bool:
     return is_violation and getattr(error, "diag").table_name == UNDATED  # noqa: B009
 
 
-def _store_chunk(
-    store: Store,
-    run_id: str,
-    number: int,
-    source_number: int,
-    classified: Classified,
-    dead: Sequence[DeadLetter],
-    known: Sequence[KnownComment],
-) -> Stored | None:
+def _store_once(store: Store, outcome: _Outcome) -> Stored | None:
+    classified = outcome.classified
     with store.writing() as connection:
-        if ledger.is_done(connection, run_id, number):
+        if ledger.is_done(connection, outcome.run_id, outcome.number):
             return None
         written = write_rows(connection, classified)
         if classified.keep_text:
-            fill_texts(connection, classified.model, known)
+            fill_texts(connection, classified.model, outcome.known)
         # Asked now that the table is locked: who begins a lake locks it, too, and one of both sees the other.
         if lake_in(store, connection) is not None:
             raise StoreAwayError(f"the store {store.shown} has its rows in a lake by now")
-        _finish(connection, run_id, number, source_number, classified, dead, known, written)
-    return Stored(classified=classified, dead=dead)
+        _finish(connection, outcome, written)
+    return Stored(classified=classified, dead=outcome.dead)
 
 
-def _store_in_lake(
-    lake: Lake,
-    run_id: str,
-    number: int,
-    source_number: int,
-    classified: Classified,
-    dead: Sequence[DeadLetter],
-    known: Sequence[KnownComment],
-) -> Stored | None:
+def _store_in_lake(lake: Lake, outcome: _Outcome) -> Stored | None:
     """Store all rows, whatever others there are: which of a comment's rows counts is seen where they are read."""
     from moodmill.db.lake.writer import ChunkRows, writer_of  # brings pyarrow
 
+    run_id, number, classified = outcome.run_id, outcome.number, outcome.classified
     written = Written(new_rows=len(classified.comments), kept=classified.comments)
 
     def finish(connection: Connection) -> None:
-        _finish(connection, run_id, number, source_number, classified, dead, known, written)
-        twin = find_twin(connection, run_id, number, classified.model) if known else None
+        _finish(connection, outcome, written)
+        twin = find_twin(connection, run_id, number, classified.model) if outcome.known else None
         if twin is not None:
             copy_notes(connection, twin, run_id, number, list(NOTES))
 
     chunk = ChunkRows(run_id=run_id, number=number, classified=classified, finish=finish)
-    return Stored(classified=classified, dead=dead) if writer_of(lake).write(chunk) else None
+    return Stored(classified=classified, dead=outcome.dead) if writer_of(lake).write(chunk) else None
 
 
-def _finish(
-    connection: Connection,
-    run_id: str,
-    number: int,
-    source_number: int,
-    classified: Classified,
-    dead: Sequence[DeadLetter],
-    known: Sequence[KnownComment],
-    written: Written,
-) -> None:
+def _finish(connection: Connection, outcome: _Outcome, written: Written) -> None:
     """Mark a chunk done, and write down what its comments became, in the transaction that has their rows."""
+    run_id, number, classified, known = outcome.run_id, outcome.number, outcome.classified, outcome.known
     if written.new_rows or written.replaced:
         invalidate_days(connection, classified.model, (comment.created_at for comment in written.kept))
-    record_dead_letters(connection, run_id, source_number, dead)  # takes those that died again out of the replay
+    # Takes those that died again out of the replay.
+    record_dead_letters(connection, run_id, outcome.source_number, outcome.dead)
     connection.execute(_REPLAYED, {"run": run_id, "chunk": number})
     ledger.finish(
         connection,

@@ -18,6 +18,22 @@ from moodmill.db.lake.lake import Lake, prepare_lake
 from moodmill.db.lake.manifest import LakeFile, files_there
 from tests.db.builders import classified
 
+#: Opens the store of a URL, and dies by SIGKILL at the nth step: of the folder's, or statements of the store.
+DYING = """
+import os, signal, sys
+from sqlalchemy import event
+from moodmill.db.database.store import Store
+from moodmill.db.lake import folder
+store, left = Store(sys.argv[1]), [int(sys.argv[2])]
+def step(*_):
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+event.listen(store.engine, "before_cursor_execute", step)
+event.listen(store.engine, "commit", step)
+written = folder.os.fsync
+folder.os.fsync = lambda number: (step(), written(number), step())
+"""
 ENGINES = (Engine("openvino", "fp32"), Engine("openvino", "int8"), Engine("torch", "fp32"))
 
 

@@ -21,28 +21,15 @@ from moodmill.db.lake.contents import contents
 from moodmill.db.lake.lake import Lake
 from moodmill.db.lake.merging import merge
 from tests.db.builders import Made, at_once, classified, comments, rows, scattered
-from tests.db.lake.builders import files_of, lake_store
+from tests.db.lake.builders import DYING, files_of, lake_store
 from tests.support import clean_environment
 
 INT8 = Engine("openvino", "int8")
 MONTHS = (datetime(2024, 1, 31, 23, 59, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC), None)
 #: Merges, and dies by SIGKILL at the nth step: of the folder's, or statements of the store.
-DIE_IN_MERGING = """
-import os, signal, sys
-from sqlalchemy import event
-from moodmill.db.database.store import Store
-from moodmill.db.lake import folder
+DIE_IN_MERGING = f"""{DYING}
 from moodmill.db.lake.lake import lake_of
 from moodmill.db.lake.merging import merge
-store, left = Store(sys.argv[1]), [int(sys.argv[2])]
-def step(*_):
-    left[0] -= 1
-    if left[0] == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-event.listen(store.engine, "before_cursor_execute", step)
-event.listen(store.engine, "commit", step)
-written = folder.os.fsync
-folder.os.fsync = lambda number: (step(), written(number), step())
 merge(lake_of(store))
 """
 #: How many there are where a file is written anew, and one of another month comes.

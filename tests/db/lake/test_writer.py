@@ -16,27 +16,14 @@ from moodmill.db.lake import lateness
 from moodmill.db.lake.folder import LakeFolder
 from moodmill.db.results.writer import store_chunk
 from tests.db.builders import Made, at_once, classified, comments, letter, matrix, rows
-from tests.db.lake.builders import files_of, lake_store
+from tests.db.lake.builders import DYING, files_of, lake_store
 from tests.support import clean_environment
 
 #: Stores a chunk, and dies by SIGKILL at the nth step: of the folder's, or statements of the store.
-DIE_IN_WRITING = """
-import os, signal, sys
-from sqlalchemy import event
-from moodmill.db.database.store import Store
-from moodmill.db.lake import folder
+DIE_IN_WRITING = f"""{DYING}
 from moodmill.db.results.writer import store_chunk
 from tests.db.builders import classified, comments
-store, left = Store(sys.argv[1]), [int(sys.argv[3])]
-def step(*_):
-    left[0] -= 1
-    if left[0] == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-event.listen(store.engine, "before_cursor_execute", step)
-event.listen(store.engine, "commit", step)
-written = folder.os.fsync
-folder.os.fsync = lambda number: (step(), written(number), step())
-store_chunk(store, sys.argv[2], 0, 0, classified(comments(range(5))))
+store_chunk(store, sys.argv[3], 0, 0, classified(comments(range(5))))
 print(left[0])
 """
 
@@ -135,7 +122,7 @@ def test_a_kill_at_any_step_leaves_a_chunk_that_is_stored_once_by_the_next_try(t
         made = Made(store)
         made.add(5)
         url = store.url.render_as_string()
-        command = [sys.executable, "-c", DIE_IN_WRITING, url, made.id, str(step)]
+        command = [sys.executable, "-c", DIE_IN_WRITING, url, str(step), made.id]
         done = subprocess.run(
             command, env=clean_environment(), timeout=60, check=False, capture_output=True, text=True, cwd=Path.cwd()
         )
