@@ -10,8 +10,8 @@ from typing import Final, Literal
 
 from moodmill.db.analytics.rollups import refresh
 from moodmill.db.core.classified import Classified
+from moodmill.db.database.dirty_periods import invalidate_days
 from moodmill.db.database.store import Store
-from moodmill.db.results.dirty_periods import invalidate_days
 from moodmill.db.results.models import register_model
 from moodmill.db.results.writer import write_rows
 from moodmill.producers.runs.sampling import Range

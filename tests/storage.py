@@ -97,6 +97,13 @@ def _answers(settings: Mapping[str, str]) -> bool:
     return False
 
 
+def forget_filesystems() -> None:
+    """Have what fsspec keeps of storages forgotten: of one with other settings, it would know those of before."""
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
 @dataclass
 class Bucket:
     """A bucket, or what begins with a prefix in it."""

@@ -4,21 +4,22 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, or_, select
 
 from moodmill.db.analytics.rollups import refresh
 from moodmill.db.core.errors import RunError
 from moodmill.db.core.lowered import lowered
 from moodmill.db.core.names import author_key
-from moodmill.db.database.schema import comment_emotion, dead_letter, dirty_period
+from moodmill.db.database.dirty_periods import invalidate_days
+from moodmill.db.database.schema import comment_emotion, dead_letter
 from moodmill.db.database.store import Store
 from moodmill.db.lake.lake import Lake, lake_of
-from moodmill.db.lake.manifest import files_there
+from moodmill.db.lake.manifest import ConflictError, files_there
 from moodmill.db.ledger.ledger import add_skips
 from moodmill.db.ledger.twins import forget_twins
 
@@ -44,7 +45,9 @@ def erase(store: Store, authors: Collection[str], comments: Collection[str]) -> 
     """
     keys = list(map(author_key, authors))
     spelled = [f"{before}{key}" for key in keys for before in ("", "@", "u/", "/u/", "user/", "/user/")]
-    of_these = or_(_rows.comment_id.in_(list(comments)), lowered(_rows.author).in_(spelled))
+    # Another text under the same id of a table is kept under one that begins so (moodmill.db.core.comment.other_id).
+    others = [_rows.comment_id.startswith(f"{comment}~", autoescape=True) for comment in comments]
+    of_these = or_(_rows.comment_id.in_(list(comments)), *others, lowered(_rows.author).in_(spelled))
     letters = _erase_letters(store, set(keys), set(comments))
     lake = lake_of(store)
     erased = _erase_rows(store, of_these) if lake is None else _erase_in_lake(lake, of_these)
@@ -61,20 +64,25 @@ def _erase_rows(store: Store, of_these: ColumnElement[bool]) -> int:
 
 
 def _erase_in_lake(lake: Lake, of_these: ColumnElement[bool]) -> int:
-    """Write the files that hold any of the rows anew, without them, one at a time."""
+    """Write the files that hold any of the rows anew, without them, one at a time, until none that has come in does."""
     from moodmill.db.lake.merging import merge, rewrite  # brings pyarrow
     from moodmill.db.lake.reader import lake_reader
 
-    merge(lake)
     erased = 0
-    with lake.store.reading() as connection:
-        files = [file for file in files_there(connection) if file.merged]
-    with lake_reader(lake.folder) as reader:
-        for file in reader.holding(files, of_these) if files else ():
-            reader.show([file])
-            found = {(row.model, row.created_at) for row in reader.execute(_key.where(of_these))}
-            erased += file.rows - rewrite(lake, file.model, [file], of_these, partial(_invalidate, of=found)).rows
-    return erased
+    while True:
+        merge(lake)
+        with lake.store.reading() as connection:
+            files = [file for file in files_there(connection) if file.merged]
+        with lake_reader(lake.folder) as reader:
+            holding = reader.holding(files, of_these) if files else []
+            for file in holding:
+                reader.show([file])
+                held = {(row.model, row.created_at) for row in reader.execute(_key.where(of_these))}
+                with suppress(ConflictError):  # others merge: it is looked for again
+                    left = rewrite(lake, file.model, [file], of_these, partial(_invalidate, of=held)).rows
+                    erased += file.rows - left
+        if not holding:
+            return erased
 
 
 def _erase_letters(store: Store, authors: set[str], comments: set[str]) -> int:
@@ -115,7 +123,5 @@ def _strings(payload: str) -> Iterator[str]:
 
 
 def _invalidate(connection: Connection, of: Collection[tuple[str, Any]]) -> None:
-    days: set[tuple[str, date | None]] = {(model, moment and moment.astimezone(UTC).date()) for model, moment in of}
-    if days:
-        marks = [{"grain": "day", "model": model, "start": day} for model, day in days]
-        connection.execute(insert(dirty_period), marks)
+    for model in {model for model, _ in of}:
+        invalidate_days(connection, model, (moment for its, moment in of if its == model))

@@ -6,14 +6,15 @@ from sqlalchemy import func, inspect, select, text
 
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import SettingError, StoreError
-from moodmill.db.database.schema import comment_emotion, lake, model_threshold
+from moodmill.db.database.schema import comment_emotion, model_threshold
 from moodmill.db.database.store import Store
+from moodmill.db.lake.lake import address_of
 
 
 def refuse_lake(store: Store) -> None:
     """Raise StoreError of a store whose rows are in a lake: there are no indexes."""
     with store.reading() as connection:
-        address = connection.scalar(select(lake.c.address))
+        address = address_of(connection)
     if address is not None:
         raise StoreError(f"the rows of {store.shown} are in the lake {address}, which needs no indexes")
 

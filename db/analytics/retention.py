@@ -84,6 +84,7 @@ def _drop_partitions(store: Store, before: date) -> Iterator[str]:
             be_alone(connection)
             connection.execute(text(f"lock table {part} in share row exclusive mode"))  # nobody adds to it meanwhile
             freeze_days(connection, since, min(end, before))
+            forget_twins(connection)
             found = connection.execute(old, {"moment": midnight(before)}).rowcount
         if found:
             yield called
@@ -95,6 +96,7 @@ def _drop_partitions(store: Store, before: date) -> Iterator[str]:
             be_alone(connection)
             connection.execute(text(f"lock table only {comment_emotion.name} in access exclusive mode"))
             freeze_days(connection, month, next_month(month))
+            forget_twins(connection)
             connection.execute(text(f"drop table if exists {partition_of(month)}"))
         yield f"{month:%Y-%m}"
 
@@ -108,5 +110,6 @@ def _delete_months(store: Store, before: date) -> Iterator[str]:
                 return
             end = min(next_month(first.date()), before)
             freeze_days(connection, first.date(), end)
+            forget_twins(connection)
             connection.execute(delete(comment_emotion).where(created_at < midnight(end)))
         yield f"{first:%Y-%m}"

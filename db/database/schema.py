@@ -236,7 +236,7 @@ lake = Table(
     "lake",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
-    #: Random; the folder says it too, so that no two stores take one folder for theirs.
+    #: The folder says it too, so that no two stores take one folder for theirs.
     Column("id", Text, nullable=False),
     #: A folder of this machine, or a URL.
     Column("address", Text, nullable=False),

@@ -42,9 +42,11 @@ class LakeFolder:
         Raises SettingError for a URL that lets in whoever has it, or that nothing here can write to.
         """
         path = path_of(address)  # first, for it shows no secret
-        if set(address) & set(_MAGIC):
-            raise SettingError(f"MOODMILL_LAKE is {address!r}: expected a folder without any of {' '.join(_MAGIC)}")
-        self._path: Final = path if is_remote(path) else path.absolute()
+        if not is_remote(path):
+            path = Path(os.path.abspath(path))  # noqa: PTH100 - which alone resolves dots, and no links
+        if set(str(path)) & set(_MAGIC):
+            raise SettingError(f"MOODMILL_LAKE is {str(path)!r}: expected a folder without any of {' '.join(_MAGIC)}")
+        self._path: Final = path
         #: What fsspec has for storages elsewhere; None for a folder of this machine.
         self.filesystem: Final[Any] = cast(Any, path).fs if is_remote(path) else None
 
@@ -125,8 +127,12 @@ class LakeFolder:
                 return
             keys = [self._key(name) for name in names]
             for first in range(0, len(keys), _AT_ONCE):
-                with suppress(FileNotFoundError):
+                try:
                     self.filesystem.rm(keys[first : first + _AT_ONCE])
+                except FileNotFoundError:  # of some storages, whatever is left of them
+                    for key in keys[first : first + _AT_ONCE]:
+                        with suppress(FileNotFoundError):
+                            self.filesystem.rm_file(key)
 
     @contextmanager
     def _new(self, name: str) -> Iterator[IO[bytes]]:
@@ -137,10 +143,14 @@ class LakeFolder:
         except FileNotFoundError:  # whoever collects garbage took the folder for empty
             make_folder(path.parent)
             opened = path.open("xb")
-        with opened as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with opened as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)  # a full disk has no room for parts
+            raise
         sync_folder(path.parent)
 
     def _found(self, below: str) -> Iterator[FoundFile]:

@@ -14,7 +14,7 @@ from moodmill.db.lake.lateness import MAX_WAIT_S
 #: How long files stay that are no part of the lake any more: who read the manifest before may read them for so long.
 GRACE: Final = timedelta(hours=24)
 #: How long files stay that nobody names, at least: one may be named MAX_WAIT_S after it was begun, and clocks differ.
-UNNAMED: Final = timedelta(seconds=24 * MAX_WAIT_S)
+UNNAMED: Final = timedelta(seconds=4 * MAX_WAIT_S)
 #: Files that are deleted at once.
 _AT_ONCE: Final = 500
 

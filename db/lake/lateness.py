@@ -5,9 +5,9 @@ from typing import Final
 
 from moodmill.db.core.errors import StoreAwayError
 
-#: Seconds. What no transaction named is collected long after (moodmill.db.lake.garbage): so nothing is that one still
-#: may name.
-MAX_WAIT_S: Final = 3600.0
+#: Seconds; a merge of large files takes hours. What no transaction named is collected long after
+#: (moodmill.db.lake.garbage): so nothing is that one still may name.
+MAX_WAIT_S: Final = 6 * 3600.0
 
 
 class Lateness:

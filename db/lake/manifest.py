@@ -18,6 +18,10 @@ from moodmill.db.database.schema import lake_file
 _THERE: Final = lake_file.c.removed_at.is_(None)
 
 
+class ConflictError(StoreAwayError):
+    """Files that somebody began with are no part of the lake any more, or others are: begin anew."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LakeFile:
     """A file of result rows of one model."""
@@ -46,14 +50,14 @@ def add_files(connection: Connection, files: Sequence[LakeFile]) -> None:
 
 
 def remove_files(connection: Connection, files: Sequence[LakeFile]) -> None:
-    """Make files no part of the lake any more. Raises StoreAwayError where another has removed one before."""
+    """Make files no part of the lake any more. Raises ConflictError where another has removed one before."""
     numbers, now = [file.number for file in files], datetime.now(UTC)
     removed = 0
     for first in range(0, len(numbers), 500):  # as many values as any database takes
         these = lake_file.c.number.in_(numbers[first : first + 500])
         removed += connection.execute(update(lake_file).where(these, _THERE).values(removed_at=now)).rowcount
     if removed != len(numbers):
-        raise StoreAwayError("another process changes the same files of the lake")
+        raise ConflictError("another process changed the lake meanwhile")
 
 
 def files_there(

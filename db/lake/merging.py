@@ -8,10 +8,10 @@ whoever merges begins anew.
 # ruff: noqa: S608 - built from constant names, and names of files that the manifest gave
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -19,16 +19,16 @@ import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, Select, false, func, not_, select, update
 
 from moodmill.db.core.days import midnight, next_month
-from moodmill.db.core.errors import StoreAwayError
+from moodmill.db.database.dirty_periods import invalidate
 from moodmill.db.database.schema import comment_emotion, lake_file
 from moodmill.db.database.schema import lake as lakes
 from moodmill.db.lake.columnar import GROUP, grouped, row_writer
 from moodmill.db.lake.lake import MERGED, Lake
 from moodmill.db.lake.lateness import Lateness
-from moodmill.db.lake.manifest import LakeFile, add_files, files_there, remove_files
+from moodmill.db.lake.manifest import ConflictError, LakeFile, add_files, files_there, remove_files
 from moodmill.db.lake.reader import LakeReader, lake_reader
 from moodmill.db.lake.rows import SCHEMA, span
-from moodmill.db.lake.snapshot import LISTED, distinct_rows, keys, may_share, scan
+from moodmill.db.lake.snapshot import IS_KEY, LISTED, distinct_rows, keys, may_share, scan
 
 #: Rows that are merged at once: they are in memory, or on the disk beside it, some 250 bytes each.
 AT_ONCE: Final = 2_000_000
@@ -37,6 +37,12 @@ FILE_ROWS: Final = 4_000_000
 #: Merged files of a month that are so small are put together, where there are so many of them.
 SMALL_ROWS: Final = FILE_ROWS // 4
 MANY: Final = 8
+TOGETHER: Final = 64
+#: Times that a step is begun before another process has changed the lake once too often.
+TRIES: Final = 10
+
+Answer = TypeVar("Answer")
+
 #: What Hive calls the month of comments of an unknown time.
 NO_MONTH: Final = "__HIVE_DEFAULT_PARTITION__"
 _SORTED: Final = "subreddit nulls first, created_at, comment_id"
@@ -63,26 +69,38 @@ NOTHING: Final = Merged(before=0, after=0, rows=0, repeated=0, edited=0)
 
 
 def merge(lake: Lake, on_merged: Callable[[Merged], None] = lambda _: None, *, whole: bool = False) -> Merged:
-    """Merge what came in, some at a time; `whole` puts all files of a month together, however many there are.
+    """Merge what has come in by now, some at a time; `whole` puts all files of a month together, however few they are.
 
-    Raises StoreAwayError where another process changes the same files, and StoreError.
+    Raises StoreError, and StoreAwayError where another process changes the same files again and again.
     """
+    lake.require()
     done = NOTHING
-    while (step := _merge_incoming(lake)) is not None:
+    with lake.store.reading() as connection:
+        last = max((file.number for file in files_there(connection)), default=0)
+    while (step := begun_anew(lambda: _merge_incoming(lake, last))) is not None:
         done += step
         on_merged(done)
-    for step in _put_together(lake, MANY if not whole else 2, SMALL_ROWS if not whole else FILE_ROWS):
+    many, small_rows = (2, FILE_ROWS) if whole else (MANY, SMALL_ROWS)
+    while (step := begun_anew(lambda: _put_together(lake, many, small_rows))) is not None:
         done += step
         on_merged(done)
     return done
 
 
-def _merge_incoming(lake: Lake) -> Merged | None:
-    """Merge some files of a model that came in; return None where there are none."""
+def begun_anew(step: Callable[[], Answer]) -> Answer:
+    """Do a step again where another process changed the lake meanwhile. Raises ConflictError after TRIES times."""
+    for _ in range(TRIES - 1):
+        with suppress(ConflictError):
+            return step()
+    return step()
+
+
+def _merge_incoming(lake: Lake, last: int) -> Merged | None:
+    """Merge some files of a model that came in, up to a number; return None where there are none."""
     late = Lateness()
     with lake.store.reading() as connection:
         files = files_there(connection)
-    incoming = _some([file for file in files if not file.merged])
+    incoming = _some([file for file in files if not file.merged and file.number <= last])
     if not incoming:
         return None
     model = incoming[0].model
@@ -91,23 +109,25 @@ def _merge_incoming(lake: Lake) -> Merged | None:
     with lake_reader(lake.folder) as reader:
         reader.run(f"create temp table keys as {keys(lake.folder, incoming)}")
         changed = _changed(reader, incoming, near)
-        near = [*changed, *(file for file in near if file not in changed)]
-        rows = f"create temp table found as {distinct_rows(lake.folder, incoming, near)}"
-        reader.run(rows)
+        numbers = {file.number for file in changed}
+        near = [*changed, *(file for file in near if file.number not in numbers)]
+        reader.run(f"create temp table found as {distinct_rows(lake.folder, incoming, near)}")
         (counted,) = reader.run("select sum(repeated), sum(edited) from found")
         repeated, edited = (int(n or 0) for n in counted)
-        kept = f"select {LISTED} from found where late = 1 or file < {len(changed)}"
-        if changed:
-            unchanged = (
-                f"{scan(lake.folder, changed)} r anti join keys on r.model = keys.model and r.comment_id = keys.id"
-            )
-            kept += f" union all select {LISTED} from {unchanged}"
-        reader.run(f"create temp table kept as {kept}")
+        days = reader.run("select distinct created_at::date from found where repeated + edited > 0")
+        reader.run(f"create temp view kept as select {LISTED} from found where late = 1")
         written = [*write_months(lake, reader, "kept", model)]
+        for at, file in enumerate(changed):  # one after the other: there may be many, and they are large
+            unchanged = f"select {LISTED} from {scan(lake.folder, [file])} r anti join keys on {IS_KEY}"
+            rows = f"{unchanged} union all select {LISTED} from found where late = 0 and file = {at}"
+            batches = (batch.cast(SCHEMA) for batch in reader.stream(f"{rows} order by {_SORTED}", size=GROUP))
+            written += write_files(lake, model, month_of(file), batches)
     with lake.store.writing() as connection:
         replace_files(lake, connection, late, merged, [*incoming, *changed], written)
         counts = {"repeated": lakes.c.repeated + repeated, "edited": lakes.c.edited + edited}
         connection.execute(update(lakes).values(counts))
+        # Another one of the rows may count now than did when they were added up.
+        invalidate(connection, model, (day for (day,) in days))
     rows_merged = sum(file.rows for file in incoming)
     before = len(incoming) + len(changed)
     return Merged(before=before, after=len(written), rows=rows_merged, repeated=repeated, edited=edited)
@@ -138,19 +158,22 @@ def _changed(reader: LakeReader, incoming: Sequence[LakeFile], near: Sequence[La
     return [near[at] for (at,) in reader.run(query)]
 
 
-def _put_together(lake: Lake, many: int, small_rows: int) -> Iterator[Merged]:
-    """Put small merged files of a month together."""
+def _put_together(lake: Lake, many: int, small_rows: int) -> Merged | None:
+    """Put small merged files of a month together, where there are so many; return None where there are not."""
     with lake.store.reading() as connection:
         files = [file for file in files_there(connection) if file.merged and file.rows < small_rows]
     by_month: dict[tuple[str, date | None], list[LakeFile]] = {}
     for file in files:
         by_month.setdefault((file.model, month_of(file)), []).append(file)
     for (model, _), small in by_month.items():
-        for at in range(0, len(small), 64):
-            some = small[at : at + 64]
-            if len(some) < many:
-                continue
-            yield rewrite(lake, model, some)
+        some, rows = list[LakeFile](), 0
+        for file in sorted(small, key=lambda file: file.rows)[:TOGETHER]:
+            if rows + file.rows <= 2 * FILE_ROWS:  # or it would take long, and much room
+                some.append(file)
+                rows += file.rows
+        if len(some) >= many and rows <= (len(some) - 1) * FILE_ROWS:
+            return rewrite(lake, model, some)
+    return None
 
 
 def rewrite(
@@ -192,16 +215,16 @@ def replace_files(
 ) -> None:
     """Put files in the place of others, where the merged ones are those that somebody began with.
 
-    Raises StoreAwayError where they are not: another process has merged since, and what is written may be there twice.
+    Raises ConflictError where they are not: another process has merged since, and what is written may be there twice.
     """
     late.refuse()
-    lake.refuse_moved(connection)
     connection.execute(select(lakes.c.id).with_for_update())  # one at a time
+    lake.refuse_moved(connection)
     models = {file.model for file in before}
     there = lake_file.c.merged & lake_file.c.removed_at.is_(None) & lake_file.c.model.in_(models)
     now = set(connection.scalars(select(lake_file.c.number).where(there)))
     if now != {file.number for file in merged}:
-        raise StoreAwayError("another process changed the lake meanwhile")
+        raise ConflictError("another process changed the lake meanwhile")
     remove_files(connection, before)
     add_files(connection, after)
 

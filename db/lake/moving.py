@@ -12,7 +12,7 @@ from moodmill.db.core.errors import StoreAwayError, StoreError
 from moodmill.db.database.schema import chunk, comment_emotion
 from moodmill.db.database.store import Store
 from moodmill.db.lake.folder import LakeFolder
-from moodmill.db.lake.lake import Lake, begin_lake, lake_of, mark, refuse_taken
+from moodmill.db.lake.lake import Lake, begin_lake, lake_of, refuse_taken
 from moodmill.db.lake.manifest import LakeFile, add_files
 from moodmill.db.lake.merging import write_files
 from moodmill.db.lake.rows import SCHEMA
@@ -31,7 +31,7 @@ def move_in(store: Store, address: str, on_rows: Callable[[int], None] = lambda 
     if lake_of(store) is not None:
         raise StoreError(f"the rows of {store.shown} are in a lake already")
     folder = LakeFolder(address)
-    refuse_taken(folder)
+    refuse_taken(store, folder)
     with store.reading() as connection:
         before = _state(connection)
         pending = int(connection.scalar(select(func.count()).where(chunk.c.state == "pending")) or 0)
@@ -55,9 +55,7 @@ def move_in(store: Store, address: str, on_rows: Callable[[int], None] = lambda 
         else:
             connection.execute(text(f"truncate table {comment_emotion.name}"))
 
-    lake = begin_lake(store, folder, flip)
-    mark(lake)
-    return lake, done
+    return begin_lake(store, folder, flip), done
 
 
 def _state(connection: Connection) -> tuple[Any, ...]:

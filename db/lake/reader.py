@@ -12,8 +12,8 @@ import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, Integer, Select, literal_column, select
 from sqlalchemy.dialects import postgresql
 
-from moodmill.db.core.errors import SettingError, StoreAwayError
-from moodmill.db.database.schema import comment_emotion, lake
+from moodmill.db.core.errors import SettingError, StoreAwayError, StoreError
+from moodmill.db.database.schema import comment_emotion
 from moodmill.db.lake.folder import LakeFolder
 from moodmill.db.lake.manifest import LakeFile, files_there
 from moodmill.db.lake.snapshot import scan, snapshot
@@ -128,23 +128,25 @@ def reading_lake(
         yield reader
 
 
-def address_of(connection: Connection) -> str | None:
-    """Return where the lake of a store lies; None where its rows are in SQL."""
-    found: str | None = connection.scalar(select(lake.c.address))
-    return found
-
-
 @contextmanager
 def _translated(folder: LakeFolder) -> Iterator[None]:
-    """Turn a storage that does not answer into a StoreAwayError; what is wrong with our SQL stays what it is."""
+    """Turn what a lake cannot be read for into a StoreError; what is wrong with our SQL stays what it is."""
     import duckdb
 
     try:
         yield
+    except duckdb.OutOfMemoryException as error:
+        raise StoreError(
+            f"cannot read the lake {folder.address}: the query needs more memory than {MEMORY} of this machine's, or "
+            "more room than its temporary folder has: ask for less of it, or `moodmill lake merge` first"
+        ) from error
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:
+        if folder.filesystem is not None:
+            raise StoreAwayError(f"cannot read the lake {folder.address} just now: {_reason(error)}") from error
+        raise StoreError(f"cannot read the lake {folder.address}: {_reason(error)}") from error
     except (duckdb.Error, pa.ArrowException) as error:
         # What the packages of a storage raise comes as a bare Error, with their traceback.
-        is_ours = isinstance(error, duckdb.Error) and not isinstance(error, duckdb.IOException)
-        if is_ours and type(error) is not duckdb.Error:
+        if isinstance(error, duckdb.Error) and type(error) is not duckdb.Error:
             raise
         raise StoreAwayError(f"cannot read the lake {folder.address} just now: {_reason(error)}") from error
 

@@ -36,7 +36,8 @@ def snapshot(folder: LakeFolder, files: Sequence[LakeFile]) -> str:
     if not incoming:
         return f"select {LISTED} from {scan(folder, merged)}" if merged else empty()
     near = [file for file in merged if any(may_share(file, other) for other in incoming)]
-    far = [file for file in merged if file not in near]
+    numbers = {file.number for file in near}
+    far = [file for file in merged if file.number not in numbers]
     parts = [f"select {LISTED} from ({distinct_rows(folder, incoming, near)})"]
     if near:
         parts.append(f"select {LISTED} from {scan(folder, near)} r anti join keys on {IS_KEY}")

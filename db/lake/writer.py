@@ -144,6 +144,8 @@ def _by_model(chunks: Sequence[ChunkRows]) -> list[list[Classified]]:
 
 
 def writer_of(lake: Lake) -> LakeWriter:
-    """Return the writer of this process."""
+    """Return the writer of this process. Raises StoreError where the folder is not the lake."""
+    if _KEPT not in lake.kept:
+        lake.require()
     kept: LakeWriter = lake.kept.setdefault(_KEPT, LakeWriter(lake))
     return kept

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select
 
-from moodmill.db.database.schema import lake
+from moodmill.db.lake.lake import address_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,7 +80,7 @@ def row_reader(
     Files of a lake that hold nothing of these models, or of this time, may be left out; None and empty ask for all.
     Raises SettingError where a lake is to be read and DuckDB is missing, and StoreError where it cannot be read.
     """
-    address = connection.scalar(select(lake.c.address))
+    address = address_of(connection)
     if address is None:
         yield TableReader(connection)
         return

@@ -16,6 +16,7 @@ from moodmill.db.core.comment import ANOTHER_ID, ANOTHER_TEXT, Comment, under_ot
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.errors import StoreAwayError
 from moodmill.db.core.unsupported import NOTES
+from moodmill.db.database.dirty_periods import invalidate_days
 from moodmill.db.database.faults import Fault, fault_of
 from moodmill.db.database.schema import dead_letter
 from moodmill.db.database.store import Store
@@ -25,7 +26,6 @@ from moodmill.db.ledger.dead_letters import record_dead_letters, unclassified
 from moodmill.db.ledger.entries import DeadLetter, Note
 from moodmill.db.ledger.twins import copy_notes, find_twin
 from moodmill.db.results.copy import copy_rows
-from moodmill.db.results.dirty_periods import invalidate_days
 from moodmill.db.results.identity import find_other_texts, sqlite_time
 from moodmill.db.results.known import KnownComment, fill_texts
 from moodmill.db.results.partitions import UNDATED, make_months

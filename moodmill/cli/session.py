@@ -9,9 +9,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened_store(*, create: bool = False, retries: bool = False, reads: bool = False) -> Iterator["Store"]:
+def opened_store(
+    *, create: bool = False, retries: bool = False, reads: bool = False, with_lake: bool = True
+) -> Iterator["Store"]:
     """Yield the store, its schema ready. Raises SettingError or StoreError, also where there is none to read.
 
+    Without `with_lake`, a lake that the settings name is left alone.
     With `reads` nothing is written, not even the schema into an empty database.
     With `retries`, for a command that tries again what failed, a connection that does not answer is given up in time.
     """
@@ -27,7 +30,7 @@ def opened_store(*, create: bool = False, retries: bool = False, reads: bool = F
         if reads:
             store.require_schema()
         else:
-            prepare_store(store, settings.moodmill_lake)
+            prepare_store(store, settings.moodmill_lake if with_lake else None)
         yield store
     finally:
         store.close()

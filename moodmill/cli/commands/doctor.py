@@ -95,6 +95,7 @@ def _store() -> str:
             lake = lake_of(store)
         warning = store.check()
         if lake is not None:
+            lake.require()
             lake.folder.check()
     finally:
         store.close()

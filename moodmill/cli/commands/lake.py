@@ -120,7 +120,7 @@ def move(address: str, yes: bool, as_json: bool) -> None:
     """
     from moodmill.db.lake.moving import move_in
 
-    with opened_store() as store:
+    with opened_store(with_lake=False) as store:
         if not yes:
             confirm(f"Move all rows of {store.shown} into {address}?")
         with REMARKS.status("moving") as shown:
@@ -129,6 +129,25 @@ def move(address: str, yes: bool, as_json: bool) -> None:
         print_json({"store": store.shown, "lake": to.folder.address, "rows": rows})
     else:
         OUTPUT.print(Text(f"{store.shown}: moved {rows:,} rows into {to.folder.address}"), soft_wrap=True)
+
+
+@lake.command()
+@click.argument("address", metavar="FOLDER|URL")
+@store_options
+@json_option
+def follow(address: str, as_json: bool) -> None:
+    """Have the store find its lake at another address, where all of it was copied to, its marker too.
+
+    Stop the workers before you copy: what they write meanwhile is not there.
+    """
+    from moodmill.db.lake.lake import follow_lake
+
+    with opened_store(with_lake=False) as store:
+        found = follow_lake(store, address)
+    if as_json:
+        print_json({"store": store.shown, "lake": found.folder.address})
+    else:
+        OUTPUT.print(Text(f"{store.shown}: rows in {found.folder.address}"), soft_wrap=True)
 
 
 @lake.command()

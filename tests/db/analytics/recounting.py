@@ -17,7 +17,8 @@ from moodmill.db.analytics.sums import MEASURES, Sums
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.store import Store
-from moodmill.db.lake.reader import address_of, reading_lake
+from moodmill.db.lake.lake import address_of
+from moodmill.db.lake.reader import reading_lake
 from moodmill.db.results.models import register_model
 from tests.db.builders import classified, matrix, rows, scattered, stored
 

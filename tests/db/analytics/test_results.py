@@ -22,9 +22,9 @@ from moodmill.db.analytics.sums import LEAST, Measure
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
 from moodmill.db.core.errors import SettingError, StoreError
+from moodmill.db.database.dirty_periods import invalidate_days
 from moodmill.db.database.schema import dirty_period
 from moodmill.db.database.store import Store
-from moodmill.db.results.dirty_periods import invalidate_days
 from moodmill.db.results.models import choose_model, register_model
 from tests.db.analytics.recounting import (
     MODEL,

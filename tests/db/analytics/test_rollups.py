@@ -17,6 +17,7 @@ from sqlalchemy import Table, select, text
 from moodmill.db.analytics.rollups import invalidate_all, refresh, stale
 from moodmill.db.core.comment import Comment
 from moodmill.db.core.emotions import EMOTIONS, GROUP_OF
+from moodmill.db.database.dirty_periods import invalidate_days
 from moodmill.db.database.schema import (
     comment_emotion,
     rollup_day,
@@ -26,7 +27,6 @@ from moodmill.db.database.schema import (
 )
 from moodmill.db.database.store import Store
 from moodmill.db.lake.lake import lake_of
-from moodmill.db.results.dirty_periods import invalidate_days
 from moodmill.db.results.models import activate_model, register_model
 from moodmill.db.results.writer import write_rows
 from tests.db.builders import (

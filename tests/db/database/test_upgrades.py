@@ -13,9 +13,9 @@ from moodmill.db.analytics.sums import as_sums, overall_spread, summed
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.core.engine import Engine
 from moodmill.db.core.errors import StoreError
+from moodmill.db.database.dirty_periods import invalidate_days
 from moodmill.db.database.schema import comment_emotion, frozen_day, rollup_day, rollup_emotion_pair_day, run
 from moodmill.db.database.store import Store
-from moodmill.db.results.dirty_periods import invalidate_days
 from tests.db.builders import add_older_rows, classified, comments, matrix, rows, stored
 
 NEW = [column.name for column in rollup_day.c if column.name.startswith("square_")]

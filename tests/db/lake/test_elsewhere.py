@@ -16,7 +16,7 @@ from moodmill.db.lake.lake import MARKER
 from moodmill.db.lake.merging import merge
 from tests.db.builders import Made, classified, comments, one_line, rows
 from tests.db.lake.builders import files_of, lake_store
-from tests.storage import BUCKET, SECRET, s3_server
+from tests.storage import BUCKET, SECRET, forget_filesystems, s3_server
 from tests.unruly import Fault, Unruly, unruly_proxy
 
 pytestmark = [pytest.mark.xdist_group("s3"), pytest.mark.process]
@@ -39,8 +39,6 @@ FAULTS: list[tuple[str, Fault, int]] = [
 
 @pytest.fixture(scope="module")
 def unruly() -> Iterator[Unruly]:
-    import s3fs
-
     with (
         s3_server() as server,
         unruly_proxy(server["AWS_ENDPOINT_URL"]) as proxy,
@@ -48,9 +46,9 @@ def unruly() -> Iterator[Unruly]:
     ):
         for name, value in {**server, "AWS_ENDPOINT_URL": proxy.url}.items():
             patch.setenv(name, value)
-        s3fs.S3FileSystem.clear_instance_cache()
+        forget_filesystems()
         yield proxy
-        s3fs.S3FileSystem.clear_instance_cache()
+        forget_filesystems()
 
 
 def again(attempt: Callable[[], Answer]) -> Answer:
@@ -103,13 +101,11 @@ def test_what_goes_wrong_on_the_way_costs_nothing(
 def test_who_may_not_is_told_in_a_line_without_a_secret(
     unruly: Unruly, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import s3fs
-
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
-    s3fs.S3FileSystem.clear_instance_cache()
+    forget_filesystems()
     with pytest.raises(StoreError, match="cannot use the lake") as refused, lake_store(tmp_path, new_lake()):
         pass
     said = one_line(refused.value)
     assert SECRET not in said
     assert "another" not in said
-    s3fs.S3FileSystem.clear_instance_cache()
+    forget_filesystems()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from moodmill.db.core.errors import StoreAwayError
+from moodmill.db.core.errors import StoreAwayError, StoreError
 from moodmill.db.database.schema import comment_emotion, lake_file
 from moodmill.db.database.store import Store
 from moodmill.db.lake.garbage import UNNAMED, Collected, collect, collect_removed
@@ -77,7 +77,7 @@ def test_a_reader_that_takes_longer_than_the_grace_is_told_in_a_line(tmp_path: P
         with store.reading() as connection, reading_lake(connection, lake.folder.address) as reader:
             merge(lake)
             collect(lake, AT_ONCE)
-            with pytest.raises(StoreAwayError, match="cannot read the lake"):
+            with pytest.raises(StoreError, match="cannot read the lake"):
                 reader.scalar(HOW_MANY)
 
 

@@ -12,7 +12,8 @@ import pytest
 from moodmill.db.core.errors import SettingError, StoreError
 from moodmill.db.database.store import Store
 from moodmill.db.lake.folder import LakeFolder
-from moodmill.db.lake.lake import begin_lake, lake_of, mark, prepare_lake, prepare_store
+from moodmill.db.lake.lake import begin_lake, follow_lake, lake_of, prepare_lake, prepare_store
+from moodmill.db.lake.merging import merge
 from tests.db.builders import add_rows, at_once, classified, comments, one_line, rows, stored
 from tests.db.lake.builders import files_of, lake_store
 
@@ -58,13 +59,22 @@ def test_a_store_without_a_lake_has_none_until_one_is_named(tmp_path: Path) -> N
         assert not files_of(prepare_lake(store, None) or pytest.fail("it is gone"))
 
 
-def test_the_marker_says_whose_a_folder_is_and_is_made_again(tmp_path: Path) -> None:
-    with lake_store(tmp_path) as (store, lake):
-        said = marker(tmp_path / "lake").read_text()
-        assert json.loads(said)["id"] == lake.id
-        marker(tmp_path / "lake").unlink()  # killed before it was there
+def test_a_folder_that_is_not_there_any_more_takes_no_rows(tmp_path: Path) -> None:
+    with lake_store(tmp_path) as (store, _):
+        stored(store, classified(comments(range(3))))
+    (tmp_path / "lake").rename(tmp_path / "unmounted")
+    with bare_store(tmp_path) as store:
         prepare_lake(store, str(tmp_path / "lake"))
-        assert marker(tmp_path / "lake").read_text() == said
+        for work in (
+            lambda: stored(store, classified(comments(range(3, 5)))),
+            lambda: merge(lake_of(store) or pytest.fail("it is gone")),
+        ):
+            with pytest.raises(StoreError, match=r"is not at .*/lake: is that mounted") as refused:
+                work()
+            one_line(refused.value)
+        (tmp_path / "unmounted").rename(tmp_path / "lake")
+        stored(store, classified(comments(range(3, 5))))
+        assert len(rows(store)) == 5
 
 
 def test_the_lake_of_another_store_is_refused(tmp_path: Path) -> None:
@@ -94,6 +104,16 @@ def test_a_store_with_rows_in_sql_is_told_how_they_are_moved(tmp_path: Path) -> 
         assert len(rows(store)) == 2
 
 
+def test_a_folder_with_rows_of_an_earlier_store_of_this_name_is_left_alone(tmp_path: Path) -> None:
+    with lake_store(tmp_path) as (store, _):
+        stored(store, classified(comments(range(3))))
+    for file in tmp_path.glob("lake.db*"):
+        file.unlink()
+    with bare_store(tmp_path) as store:
+        assert "holds files of an earlier store of this name" in refused(store, str(tmp_path / "lake"))
+        assert lake_of(store) is None
+
+
 def test_a_lake_is_followed_to_a_copy_of_its_folder(tmp_path: Path) -> None:
     with lake_store(tmp_path) as (store, lake):
         stored(store, classified(comments(range(3))))
@@ -101,7 +121,8 @@ def test_a_lake_is_followed_to_a_copy_of_its_folder(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "lake", tmp_path / "copy")
     shutil.rmtree(tmp_path / "lake")
     with bare_store(tmp_path) as store:
-        assert prepare_lake(store, str(tmp_path / "copy")) is lake_of(store)
+        assert "`moodmill lake follow`" in refused(store, str(tmp_path / "copy"))
+        assert follow_lake(store, str(tmp_path / "copy")) is lake_of(store)
         assert rows(store) == before
         stored(store, classified(comments(range(3, 5))))
         assert not (tmp_path / "lake").exists()
@@ -118,10 +139,21 @@ def test_a_lake_is_not_followed_to_a_folder_that_is_not_a_copy(tmp_path: Path, i
         stored(store, classified(comments(range(3))))
         if is_another:
             prepare_lake(other, str(tmp_path / "elsewhere"))
-        said = refused(store, str(tmp_path / "elsewhere"))
-        assert said.startswith(f"the store {store.shown} has the lake {tmp_path}/lake, and MOODMILL_LAKE names")
+        with pytest.raises(StoreError, match="is that mounted") as caught:
+            follow_lake(store, str(tmp_path / "elsewhere"))
+        one_line(caught.value)
         assert lake_of(store) is lake
         assert len(rows(store)) == 3
+
+
+def test_a_lake_is_not_followed_to_a_part_of_it(tmp_path: Path) -> None:
+    with lake_store(tmp_path) as (store, lake):
+        stored(store, classified(comments(range(3))))
+        shutil.copytree(tmp_path / "lake", tmp_path / "copy")
+        stored(store, classified(comments(range(3, 5))))
+        with pytest.raises(StoreError, match="1 files of the lake are not at"):
+            follow_lake(store, str(tmp_path / "copy"))
+        assert lake_of(store) is lake
 
 
 @pytest.mark.parametrize("sign", "*?[]")
@@ -163,8 +195,6 @@ def test_processes_that_begin_a_lake_at_once_agree(tmp_path: Path) -> None:
         stores = [stack.enter_context(bare_store(tmp_path)) for _ in range(4)]
         found = at_once(*(partial(begin_lake, one, LakeFolder(str(tmp_path / "lake"))) for one in stores))
         (lake_id,) = {one.id for one in found}
-        for one in found:
-            mark(one)
         assert json.loads(marker(tmp_path / "lake").read_text())["id"] == lake_id
 
 

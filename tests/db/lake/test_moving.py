@@ -18,7 +18,7 @@ from moodmill.db.core.errors import StoreAwayError, StoreError
 from moodmill.db.database.schema import comment_emotion, rollup_day
 from moodmill.db.database.store import Store
 from moodmill.db.lake import merging, moving
-from moodmill.db.lake.lake import lake_of, prepare_lake
+from moodmill.db.lake.lake import lake_of
 from moodmill.db.lake.merging import merge
 from moodmill.db.lake.moving import move_in
 from moodmill.db.results.models import register_model
@@ -202,14 +202,15 @@ def test_a_kill_before_the_end_leaves_the_rows_in_the_table(filled: Store, tmp_p
     assert sum(file.rows for file in files_of(lake)) == len(before)
 
 
-def test_a_kill_before_the_marker_is_written_is_mended_by_who_opens_the_lake(
+def test_a_kill_before_the_rows_are_moved_leaves_a_folder_that_is_this_store_s(
     filled: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = rows_as_stored(filled)
     with monkeypatch.context() as patched:
-        patched.setattr(moving, "mark", lambda _: 1 / 0)
+        patched.setattr(moving, "add_files", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             move_in(filled, str(tmp_path / "lake"))
-    assert rows_as_stored(filled) == before
-    prepare_lake(filled, str(tmp_path / "lake"))
     assert (tmp_path / "lake" / "moodmill.json").exists()
+    assert rows_as_stored(filled) == before
+    assert move_in(filled, str(tmp_path / "lake"))[1] == len(before)
+    assert rows_as_stored(filled) == before

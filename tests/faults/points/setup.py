@@ -15,7 +15,7 @@ from tests.faults.points.struck import Plan
 from tests.faults.points.warm import OF_COMMANDS, OF_WORKERS, Started, Warm
 from tests.faults.scene import Database
 from tests.faults.servers import Broker, Postgres
-from tests.storage import BUCKET, s3_server
+from tests.storage import BUCKET, forget_filesystems, s3_server
 from tests.support import clean_environment
 
 #: Where a store keeps its rows that has a lake.
@@ -110,6 +110,7 @@ def setup(model: Path, database: Database, lake: Lake | None = None) -> Iterator
             context = stack.enter_context(pytest.MonkeyPatch.context())
             for name in (name for name in settings if name.startswith("AWS_")):
                 context.setenv(name, settings[name])
+            forget_filesystems()
         environment = clean_environment(**settings)
         warm = [stack.enter_context(Warm(environment, names)) for names in (OF_COMMANDS, OF_COMMANDS + OF_WORKERS)]
         made = Setup(folder, model, broker, url, *warm, lake=settings.get("MOODMILL_LAKE"))
