@@ -181,7 +181,8 @@ def prune(keep_months: int | None, before: datetime | None, yes: bool, as_json: 
 def erase(authors: tuple[str, ...], comments: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Erase what somebody wrote, or single comments, for good: rows, dead letters, and what the roll-ups count of them.
 
-    Comes their source again, so do they: leave them out there, or by a filter.
+    Days whose comments were pruned keep what they counted. Comes their source again, so do they: leave them out there,
+    or by a filter.
     """
     from moodmill.db.analytics.erasure import erase as erase_comments
 

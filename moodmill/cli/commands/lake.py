@@ -72,7 +72,7 @@ def _size(files: int, size: int) -> str:
 def merge(whole: bool, as_json: bool) -> None:
     """Sort what came in into files by model and month, with one row a comment.
 
-    `moodmill schedule serve` does it every few minutes, and `moodmill label` where many files have come in.
+    Where many files have come in, `moodmill schedule serve` does it every few minutes, and `moodmill label` at its end.
     """
     from moodmill.db.lake.merging import merge as merge_files
 
