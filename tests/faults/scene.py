@@ -23,9 +23,11 @@ from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.database.schema import chunk, comment_emotion
 from moodmill.db.database.store import Store
 from moodmill.db.ledger.dead_letters import dead_letters
+from moodmill.db.results.row_reader import row_reader
 from moodmill.worker.queue.broker import Broker as Queue
 from tests import support
 from tests.clocks import INJECT, clock_of, set_clock
+from tests.faults.lakes import Lake, lake_settings
 from tests.faults.sentinels import SentinelBroker
 from tests.faults.servers import Broker, Postgres, small_disk
 from tests.support import clean_environment, write_dump
@@ -228,8 +230,8 @@ class Scene:
         assert sum(found.skipped.values()) == self.texts.count("[deleted]")
         letters = [letter.position for letter in dead_letters(self.store, self.run)]
         assert sorted(letters) == sorted([BAD, *(n + (n >= BAD) for n in self.poison)])
-        with self.store.reading() as connection:
-            rows = connection.execute(select(comment_emotion)).mappings().all()
+        with self.store.reading() as connection, row_reader(connection) as reader:
+            rows = [row._asdict() for row in reader.execute(select(comment_emotion))]
         stored = {row["comment_id"]: [row[name] for name in EMOTIONS] for row in rows}
         alive = [n for n, one in enumerate(self.texts) if one != "[deleted]" and n not in self.poison]
         assert len(rows) == len(stored) == found.classified
@@ -270,6 +272,7 @@ def scene(
     model: Path,
     *,
     database: Database = "sqlite",
+    lake: Lake | None = None,
     aof: bool = False,
     has_sentinels: bool = False,
     is_disk_small: bool = False,
@@ -303,7 +306,7 @@ def scene(
             postgres=postgres,
             comments=comments,
             poison=poison or {},
-            settings=settings or {},
+            settings={**(settings or {}), **stack.enter_context(lake_settings(lake, folder))},
             has_clocks=has_clocks,
         )
         stack.callback(made.close)

@@ -8,8 +8,9 @@ from typing import Final, get_args
 
 import pytest
 
+from tests.faults.lakes import Lake
 from tests.faults.points.scenarios import OF_LAKES, SCENARIOS, NightlyJob, Scenario, Work
-from tests.faults.points.setup import Lake, setup
+from tests.faults.points.setup import setup
 from tests.faults.points.sweep import Sweep
 from tests.faults.scene import Database
 from tests.faults.table import SweepRow

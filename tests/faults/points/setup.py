@@ -5,21 +5,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final, Literal
-
-import pytest
+from typing import Final
 
 from moodmill.db.database.store import Store
 from moodmill.db.lake.lake import prepare_store
+from tests.faults.lakes import Lake, lake_settings
 from tests.faults.points.struck import Plan
 from tests.faults.points.warm import OF_COMMANDS, OF_WORKERS, Started, Warm
 from tests.faults.scene import Database
 from tests.faults.servers import Broker, Postgres
-from tests.storage import BUCKET, forget_filesystems, s3_server
 from tests.support import clean_environment
 
-#: Where a store keeps its rows that has a lake.
-Lake = Literal["folder", "s3"]
 #: Seconds for a process to end, whatever struck it: a hang, and a chunk that has to be noticed as lost.
 TIMEOUT_S: Final = 60.0
 
@@ -101,16 +97,7 @@ def setup(model: Path, database: Database, lake: Lake | None = None) -> Iterator
             "MOODMILL_JOBS": str(folder / "jobs.toml"),
             "TABLES_URL": f"sqlite:///{folder / 'tables.db'}",
         }
-        if lake == "folder":
-            settings["MOODMILL_LAKE"] = str(folder / "store" / "lake")
-        if lake == "s3":
-            settings |= stack.enter_context(s3_server())
-            settings["MOODMILL_LAKE"] = f"s3://{BUCKET}/lake"
-            # Who checks what became of the rows reads them from there, too.
-            context = stack.enter_context(pytest.MonkeyPatch.context())
-            for name in (name for name in settings if name.startswith("AWS_")):
-                context.setenv(name, settings[name])
-            forget_filesystems()
+        settings |= stack.enter_context(lake_settings(lake, folder))
         environment = clean_environment(**settings)
         warm = [stack.enter_context(Warm(environment, names)) for names in (OF_COMMANDS, OF_COMMANDS + OF_WORKERS)]
         made = Setup(folder, model, broker, url, *warm, lake=settings.get("MOODMILL_LAKE"))
