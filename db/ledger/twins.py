@@ -20,6 +20,16 @@ _DEAD: Final = exists().where(
     dead_letter.c.position < _other_chunk.c.stop,
     dead_letter.c.stage == "classify",
 )
+_later_run: Final = run.alias("later_run")
+_later_source: Final = source.alias("later_source")
+#: A run of another engine that has done the file since may have replaced its rows.
+_REPLACED: Final = exists().where(
+    _later_source.c.fingerprint == _other_source.c.fingerprint,
+    _later_run.c.id == _later_source.c.run_id,
+    _later_run.c.id != run.c.id,
+    _later_run.c.created_at > _other_run.c.created_at,
+    _later_run.c.engine != _other_run.c.engine,
+)
 _TWIN: Final = (
     select(_other_chunk.c.run_id, _other_chunk.c.number)
     .select_from(chunk)
@@ -45,7 +55,7 @@ _TWIN: Final = (
     )
     .where(chunk.c.run_id == bindparam("run"), chunk.c.number == bindparam("chunk"), ~chunk.c.replay)
     .where(_other_run.c.model == bindparam("by_model"), _other_chunk.c.state == "done", ~_other_chunk.c.replay)
-    .where(_other_chunk.c.classified == chunk.c.comments, ~_DEAD)
+    .where(_other_chunk.c.classified == chunk.c.comments, ~_DEAD, ~_REPLACED)
     .limit(1)
 )
 

@@ -58,8 +58,7 @@ def find_known(
     records, or none of them is. `of_chunk` is the run and the number of the chunk that they are.
     """
     if lake_of(store) is not None:
-        # What a precision is asked for may have replaced, or been replaced by another since: it is computed again.
-        return _find_in_lake(store, model, comments, of_chunk) if precision == "auto" else {}
+        return _find_in_lake(store, model, comments, of_chunk)
     known: dict[int, KnownComment] = {}
     asked = dict(enumerate(comments))
     with store.reading() as connection:

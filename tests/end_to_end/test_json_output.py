@@ -7,7 +7,7 @@ import click
 from moodmill.cli.app import moodmill
 
 #: Services, and checks of them, whose answer is the exit status.
-WITHOUT_RESULTS = {"worker", "schedule serve", "schedule check", "explore"}
+WITHOUT_RESULTS = {"worker", "schedule serve", "schedule check", "explore", "lake sql"}
 
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[str, click.Command]]:
