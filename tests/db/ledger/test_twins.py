@@ -12,6 +12,7 @@ from moodmill.db.analytics.erasure import erase
 from moodmill.db.analytics.reads import status
 from moodmill.db.analytics.retention import prune
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.core.engine import Engine
 from moodmill.db.core.unsupported import Reason
 from moodmill.db.database.schema import chunk, dead_letter, source
 from moodmill.db.database.store import Store
@@ -64,6 +65,15 @@ def test_all_comments_of_a_chunk_are_known_that_another_run_has_done(store: Stor
     found = known_of(begun(store))
     assert [*found] == [0, 1, 2]
     assert [one.comment for one in found.values()] == comments(range(N))
+
+
+def test_a_chunk_whose_rows_another_engine_may_have_replaced_since_is_not_known(store: Store) -> None:
+    done(begun(store, precision="fp32"))
+    assert len(known_of(begun(store, precision="fp32"))) == N
+    between = Made(store, precision="int8")
+    between.ledger.begin(between.id, between.add(N).number, "worker", Engine("openvino", "int8"), "auto", "m")
+    done(between)
+    assert known_of(begun(store, precision="fp32")) == {}
 
 
 def test_comments_that_are_of_no_chunk_are_not_known(store: Store) -> None:
