@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
 import msgspec
 import pyarrow as pa
@@ -20,11 +20,8 @@ from moodmill.db.analytics.export_mark import KEY
 from moodmill.db.analytics.selection import OnRows, Selection, read_rows
 from moodmill.db.core.formulas import FORMULA
 from moodmill.db.database.store import Store
-from moodmill.db.lake.columnar import grouped, rounded, row_writer
+from moodmill.db.lake.columnar import NO_MONTH, grouped, rounded, row_writer
 from moodmill.db.lake.rounding import Rounding
-
-#: What Hive calls the month of comments of an unknown time.
-NO_MONTH: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
 def export_parquet(

@@ -37,17 +37,18 @@ from moodmill.db.analytics.cooccurrence import count_sets, sets_query
 from moodmill.db.analytics.day_sums import DaySums, add_up, measures, write_sums
 from moodmill.db.core.days import midnight
 from moodmill.db.core.emotions import EMOTIONS
+from moodmill.db.database.dirty_periods import invalidate
 from moodmill.db.database.schema import (
     comment_emotion,
     dirty_period,
     frozen_day,
-    lake,
     rollup_day,
     rollup_emotion_pair_day,
     rollup_subreddit_day,
     rollup_subreddit_month,
 )
 from moodmill.db.database.store import Store
+from moodmill.db.lake.lake import address_of
 from moodmill.db.results.models import thresholds_of
 from moodmill.db.results.row_reader import RowReader, row_reader
 
@@ -88,9 +89,8 @@ def invalidate_all(store: Store) -> None:
         if reader.connection is None:
             days = set(reader.execute(select(rows.model, cast(rows.created_at, Date)).distinct()))
             days |= {tuple(row) for row in connection.execute(summed)}
-            marked = [{"grain": "day", "model": model, "start": day} for model, day in days]
-            if marked:
-                connection.execute(insert(dirty_period), marked)
+            for model in {model for model, _ in days}:
+                invalidate(connection, model, (day for its, day in days if its == model))
             return
         marks = select(literal("day"), *union(held, summed).subquery().c)
         connection.execute(insert(dirty_period).from_select(["grain", "model", "start"], marks))
@@ -123,7 +123,7 @@ def refresh(store: Store, on_done: Callable[[Period], None] = lambda _: None) ->
     """
     done = late = 0
     with store.reading() as connection:
-        has_lake = connection.scalar(select(lake.c.id)) is not None
+        has_lake = address_of(connection) is not None
     if has_lake:
         done, late = _refresh_lake(store, on_done)
     for grain in GRAINS:

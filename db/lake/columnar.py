@@ -3,9 +3,9 @@
 Imports pyarrow's writers, which takes a while.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,8 @@ from pyarrow import parquet
 from moodmill.db.core.emotions import EMOTIONS
 from moodmill.db.lake.rounding import Rounding
 
+#: What Hive calls the month of comments of an unknown time.
+NO_MONTH: Final = "__HIVE_DEFAULT_PARTITION__"
 #: The types of columns of result rows that are no text.
 _TYPES: Final = {
     "created_at": pa.timestamp("us", tz="UTC"),
@@ -36,6 +38,13 @@ _ENCODINGS: Final = {"comment_id": "DELTA_BYTE_ARRAY", "created_at": "DELTA_BINA
 def schema_of(columns: Iterable[str]) -> pa.Schema:
     """Return the schema of result rows with these columns."""
     return pa.schema([(name, _TYPES.get(name, pa.string())) for name in columns])
+
+
+def as_batch(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
+    """Return rows of a database as a record batch; there is one at least."""
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.record_batch(arrays, schema=schema)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from moodmill.db.core.days import midnight, next_month
 from moodmill.db.database.dirty_periods import invalidate
 from moodmill.db.database.schema import comment_emotion, lake_file
 from moodmill.db.database.schema import lake as lakes
-from moodmill.db.lake.columnar import GROUP, grouped, row_writer
+from moodmill.db.lake.columnar import GROUP, NO_MONTH, grouped, row_writer
 from moodmill.db.lake.lake import MERGED, Lake
 from moodmill.db.lake.lateness import Lateness
 from moodmill.db.lake.manifest import ConflictError, LakeFile, add_files, files_there, remove_files
@@ -43,8 +43,6 @@ TRIES: Final = 10
 
 Answer = TypeVar("Answer")
 
-#: What Hive calls the month of comments of an unknown time.
-NO_MONTH: Final = "__HIVE_DEFAULT_PARTITION__"
 _SORTED: Final = "subreddit nulls first, created_at, comment_id"
 
 

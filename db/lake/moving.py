@@ -11,6 +11,7 @@ from moodmill.db.core.days import midnight, next_month
 from moodmill.db.core.errors import StoreAwayError, StoreError
 from moodmill.db.database.schema import chunk, comment_emotion
 from moodmill.db.database.store import Store
+from moodmill.db.lake.columnar import as_batch
 from moodmill.db.lake.folder import LakeFolder
 from moodmill.db.lake.lake import Lake, begin_lake, lake_of, refuse_taken
 from moodmill.db.lake.manifest import LakeFile, add_files
@@ -105,6 +106,4 @@ def _batches(store: Store, model: str, month: date | None) -> Iterator[pa.Record
         query = query.order_by(_rows.subreddit.is_not(None), subreddit, _rows.created_at, comment_id)
         streamed = query.execution_options(stream_results=True, max_row_buffer=_BATCH)
         for rows in connection.execute(streamed).partitions(_BATCH):
-            columns = zip(*rows, strict=True)
-            arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
-            yield pa.record_batch(arrays, schema=SCHEMA)
+            yield as_batch(rows, SCHEMA)

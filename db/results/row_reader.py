@@ -56,12 +56,9 @@ class TableReader:
         return self.connection.execute(streamed).partitions(size)
 
     def arrow(self, query: Select[Any], schema: "pa.Schema", size: int) -> "Iterator[pa.RecordBatch]":
-        import pyarrow as pa
+        from moodmill.db.lake.columnar import as_batch  # brings pyarrow
 
-        for rows in self.batches(query, size):
-            columns = zip(*rows, strict=True)
-            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-            yield pa.record_batch(arrays, schema=schema)
+        return (as_batch(rows, schema) for rows in self.batches(query, size))
 
     def as_sql(self, query: Select[Any]) -> str:
         return written(self.connection, query)
